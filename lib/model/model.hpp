@@ -1,0 +1,151 @@
+// The declared configuration, as values: what the file says, checked and with defaults filled in.
+// Made by model/load.hpp, compiled to a plan by plan/compile.hpp. Map order (by name) is the order of indices.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/address.hpp"
+
+namespace limpet::model {
+
+using net::Endpoint;
+using net::IpAddress;
+using net::Mac;
+using net::Prefix;
+
+enum class Idle : std::uint8_t { poll, sleep };
+enum class Side : std::uint8_t { clients, backends, both };
+enum class Transit : std::uint8_t { kernel, route, drop };
+enum class ProfileType : std::uint8_t { source_ip };
+enum class OnDown : std::uint8_t { reselect, reset, hold };
+enum class OnDrain : std::uint8_t { keep, expire };
+enum class OnReturn : std::uint8_t { stay, ret };  // "stay" | "return"
+enum class Scope : std::uint8_t { service, pool, global };
+enum class Algorithm : std::uint8_t { rendezvous };
+enum class MonitorType : std::uint8_t { tcp, http };
+enum class AdminState : std::uint8_t { enabled, drain, offline };
+enum class Forwarding : std::uint8_t { nat, dr };
+
+struct Daemon {
+  std::string socket = "/run/limpet/limpetd.sock";
+  std::string state_dir = "/var/lib/limpet";
+  std::string tables = "/dev/hugepages/limpet";
+  std::string secret_file = "/etc/limpet/secret";
+  std::vector<unsigned> workers = {0};  // CPU of each worker
+  Idle idle = Idle::poll;
+  std::vector<std::string> eal;
+  bool operator==(const Daemon&) const = default;
+};
+
+struct Limits {
+  std::uint64_t flows_max = 1'000'000;  // per worker
+  std::uint64_t records_max = 4'000'000;
+  std::uint64_t held_max_bytes = 64ULL << 20;
+  bool operator==(const Limits&) const = default;
+};
+
+struct Route {
+  Prefix to;
+  std::vector<IpAddress> via;  // the first is used; several are kept for ECMP
+  bool operator==(const Route&) const = default;
+};
+
+/// What a port and a VLAN on it share: an interface of Limpet's own.
+struct Interface {
+  std::optional<Mac> mac;         // the device's own otherwise; a VLAN's is its port's
+  std::vector<Prefix> addresses;  // own addresses, with the length of the connected network
+  std::map<IpAddress, Mac> neighbors;
+  std::vector<Route> routes;
+  Side side = Side::both;
+  Transit transit = Transit::drop;
+  std::string kernel;  // device of the exception path; empty: none
+  bool operator==(const Interface&) const = default;
+};
+
+struct Port : Interface {
+  std::string device;
+  std::uint16_t mtu = 1500;
+  std::map<std::uint16_t, Interface> vlans;  // by VLAN id, 1..4094
+  bool operator==(const Port&) const = default;
+};
+
+struct Profile {
+  ProfileType type = ProfileType::source_ip;
+  std::uint8_t prefix4 = 32;
+  std::uint8_t prefix6 = 64;
+  std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;
+  OnDown on_down = OnDown::reselect;
+  OnDrain on_drain = OnDrain::keep;
+  OnReturn on_return = OnReturn::stay;
+  Scope scope = Scope::service;
+  bool operator==(const Profile&) const = default;
+};
+
+struct Monitor {
+  MonitorType type = MonitorType::tcp;
+  std::string path = "/";  // http only
+  std::string host;        // http only: the Host header; empty: the backend's address
+  std::uint16_t l4_port = 0;  // 0: the backend's
+  std::uint64_t interval_ms = 1000;
+  std::uint64_t timeout_ms = 500;
+  unsigned rise = 2;
+  unsigned fall = 2;
+  bool operator==(const Monitor&) const = default;
+};
+
+struct Backend {
+  std::vector<Endpoint> addresses;  // at most one per family; l4_port 0: the client's destination port is kept
+  std::uint32_t weight = 1;         // 0: no new sessions by the algorithm
+  AdminState state = AdminState::enabled;  // at creation; later the CLI's word counts
+  bool operator==(const Backend&) const = default;
+};
+
+struct Pool {
+  Algorithm algorithm = Algorithm::rendezvous;
+  std::vector<Monitor> monitors;  // all must pass; none: always up
+  std::map<std::string, Backend> backends;
+  bool operator==(const Pool&) const = default;
+};
+
+struct Listen {
+  Prefix prefix;              // the VIP, a host prefix in the common case
+  std::uint16_t l4_port = 0;  // 0: any ("*")
+  net::Protocol protocol = net::Protocol::tcp;
+  auto operator<=>(const Listen&) const = default;
+  /// As in the file: "192.0.2.10:80/tcp", "[2001:db8::10]:*/udp", "192.0.2.0/24:80/tcp".
+  [[nodiscard]] std::string text() const;
+};
+
+/// Idle time after which a flow ends, by its state.
+struct Timeouts {
+  std::uint64_t embryonic_ms = 10'000;
+  std::uint64_t established_ms = 3ULL * 3600 * 1000;
+  std::uint64_t closing_ms = 10'000;
+  std::uint64_t udp_ms = 2ULL * 60 * 1000;
+  bool operator==(const Timeouts&) const = default;
+};
+
+struct Service {
+  std::vector<Listen> listen;
+  Forwarding forwarding = Forwarding::nat;
+  std::string pool;
+  std::vector<std::string> persist;  // names of profiles: the first that yields a key wins
+  Timeouts timeouts;
+  bool operator==(const Service&) const = default;
+};
+
+struct Model {
+  Daemon limpetd;
+  Limits limits;
+  std::map<std::string, Port> ports;
+  std::map<std::string, Profile> profiles;
+  std::map<std::string, Pool> pools;
+  std::map<std::string, Service> services;
+  bool operator==(const Model&) const = default;
+};
+
+}  // namespace limpet::model

@@ -1,0 +1,131 @@
+// The plan: what workers read. Compiled from the model by control, immutable, replaced whole.
+// Slots (listeners, backends, endpoints, scopes) come from SlotMaps and keep their meaning from plan to plan.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.hpp"
+#include "hash/keyed.hpp"
+#include "hash/owner.hpp"
+#include "model/model.hpp"
+#include "net/address.hpp"
+#include "plan/front_table.hpp"
+#include "plan/route_table.hpp"
+
+namespace limpet::plan {
+
+using net::Family;
+using net::IpAddress;
+
+/// An interface of Limpet's own: a NIC port (vlan 0) or a VLAN on it.
+struct Interface {
+  std::string name;  // "front", "back.100"
+  PortIndex port;
+  std::uint16_t vlan = 0;
+  std::uint16_t mtu = 1500;
+  net::Mac mac;
+  std::vector<net::Prefix> addresses;
+  model::Transit transit = model::Transit::drop;
+  bool has_kernel = false;
+  /// Own address of the family to speak from (ICMP errors, ARP/ND); the first configured.
+  [[nodiscard]] std::optional<IpAddress> own_address(Family family) const noexcept;
+  [[nodiscard]] bool owns(const IpAddress& address) const noexcept;
+};
+
+struct Backend {
+  BackendSlot slot;
+  std::string name;            // "pool/backend"
+  std::uint64_t name_hash = 0;  // of the backend's own name: an input of the choice
+  std::uint32_t weight = 1;
+  std::array<net::Endpoint, 2> endpoints;       // by Family; address none: no address of that family
+  std::array<std::optional<Hop>, 2> hops;       // by Family: where packets to it leave
+  [[nodiscard]] const net::Endpoint& endpoint(Family family) const noexcept {
+    return endpoints[static_cast<std::size_t>(family)];
+  }
+  [[nodiscard]] const std::optional<Hop>& hop(Family family) const noexcept {
+    return hops[static_cast<std::size_t>(family)];
+  }
+};
+
+struct Pool {
+  std::string name;
+  hash::Key seed;                  // of (secret, pool name)
+  std::vector<Backend> backends;  // by name
+};
+
+/// A profile as one service uses it.
+struct Persist {
+  std::string profile;
+  std::uint32_t scope = 0;  // slot of the profile within its scope (service, pool, global): part of the record's key
+  std::uint8_t prefix4 = 32;
+  std::uint8_t prefix6 = 64;
+  std::uint32_t idle_timeout_s = 0;
+  model::OnDown on_down = model::OnDown::reselect;
+  model::OnDrain on_drain = model::OnDrain::keep;
+  model::OnReturn on_return = model::OnReturn::stay;
+};
+
+struct Timeouts {
+  std::uint16_t embryonic_s, established_s, closing_s, udp_s;
+};
+
+struct Service {
+  std::string name;
+  model::Forwarding forwarding = model::Forwarding::nat;
+  std::uint32_t pool = 0;  // index in Plan::pools
+  std::vector<Persist> persist;
+  Timeouts timeouts{};
+};
+
+/// One listen address of a service.
+struct Listener {
+  ListenerSlot slot;
+  std::uint32_t service = 0;  // index in Plan::services
+  model::Listen listen;
+  bool narrow = false;  // IPv4 host VIP and one port: its flows have narrow keys
+};
+
+/// Where a backend slot is found in this plan.
+struct BackendPlace {
+  std::uint32_t pool = ~0u;
+  std::uint32_t index = 0;
+};
+
+struct Plan {
+  std::uint64_t version = 0;
+  std::vector<Interface> interfaces;
+  std::vector<Service> services;
+  std::vector<Pool> pools;
+  std::vector<Listener> listeners;                    // in order of the model
+  std::vector<std::uint32_t> listener_of_slot;        // slot -> index in listeners, ~0: not in this plan
+  std::vector<BackendPlace> backend_of_slot;          // slot -> place
+  std::vector<std::uint32_t> idle_timeout_of_scope;   // scope slot -> seconds, 0: not in this plan
+  FrontTable fronts;                                  // destination -> listener; source -> endpoint
+  RouteTable routes;
+  std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
+
+  [[nodiscard]] const Listener* listener(ListenerSlot slot) const noexcept {
+    if (slot.value() >= listener_of_slot.size() || listener_of_slot[slot.value()] == ~0u) {
+      return nullptr;
+    }
+    return &listeners[listener_of_slot[slot.value()]];
+  }
+  [[nodiscard]] const Backend* backend(BackendSlot slot) const noexcept {
+    if (slot.value() >= backend_of_slot.size() || backend_of_slot[slot.value()].pool == ~0u) {
+      return nullptr;
+    }
+    const auto place = backend_of_slot[slot.value()];
+    return &pools[place.pool].backends[place.index];
+  }
+  [[nodiscard]] const Service& service_of(const Listener& listener) const noexcept {
+    return services[listener.service];
+  }
+  [[nodiscard]] const Pool& pool_of(const Service& service) const noexcept { return pools[service.pool]; }
+};
+
+}  // namespace limpet::plan
