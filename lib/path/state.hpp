@@ -1,0 +1,70 @@
+// What one worker's path owns and may touch. Made by the worker (or replay, simulator, benchmark), one per worker;
+// everything in it is written by that worker's thread only, unless a line says otherwise.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/spsc_ring.hpp"
+#include "base/time.hpp"
+#include "counters/counters.hpp"
+#include "flow/table.hpp"
+#include "hash/owner.hpp"
+#include "l3/adjacency.hpp"
+#include "l3/frame.hpp"
+#include "path/packet.hpp"
+#include "path/reason.hpp"
+#include "path/waiting.hpp"
+#include "plan/backend_state.hpp"
+#include "record/table.hpp"
+
+namespace limpet::path {
+
+/// What one worker adds to a backend. writer: the worker; reader: control, which sums.
+struct BackendUse {
+  std::atomic<std::int64_t> flows{0};       // live flows
+  std::atomic<std::int64_t> records{0};     // records made minus records ended by this worker
+  std::atomic<std::uint64_t> flows_total{0};
+  std::atomic<std::uint64_t> packets{0};    // towards the backend
+  std::atomic<std::uint64_t> bytes{0};
+};
+
+/// Adds to a single-writer counter without a locked instruction.
+template <class T>
+void add_relaxed(std::atomic<T>& value, std::type_identity_t<T> n) noexcept {
+  value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+/// Shared by all workers of a node.
+struct Node {
+  const hash::Owner& owner;
+  record::Table& records;
+  const plan::BackendStates& backends;
+  const l3::AdjacencyTable& adjacencies;
+};
+
+/// Rings from a worker to control; consumer: control.
+struct ToControl {
+  SpscRing<l3::Frame> frames{256};  // ARP and ND frames seen
+  SpscRing<l3::Want> wants{256};    // next hops without a MAC address
+  SpscRing<Move> moves{4096};
+};
+
+struct State {
+  State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots)
+      : index(worker), node(shared), flows(flow_table), uses(std::make_unique<BackendUse[]>(backend_slots)) {}
+
+  const unsigned index;  // of this worker
+  Node node;
+  flow::Table& flows;
+  std::unique_ptr<BackendUse[]> uses;  // by BackendSlot
+  counters::Block counters;            // readers: control
+  std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control
+  ToControl to_control;
+  Waiting waiting;
+  Millis last_sweep_ms = 0;
+};
+
+}  // namespace limpet::path

@@ -1,0 +1,40 @@
+// A packet's whole way, on one screen. One turn of a worker: what waits goes out, each source's burst passes the
+// stages in order of time, a little of the flow table is swept. Runs in limpetd's workers, limpet-replay and
+// benchmarks alike; the Io is the only difference. Never allocates, locks, logs, throws or makes a system call.
+#pragma once
+
+#include "path/bind.hpp"
+#include "path/burst.hpp"
+#include "path/classify.hpp"
+#include "path/parse.hpp"
+#include "path/steer.hpp"
+#include "path/sweep.hpp"
+#include "path/translate.hpp"
+#include "path/transmit.hpp"
+
+namespace limpet::path {
+
+/// Takes at most one burst from each source and ends every packet's life or sends it on.
+/// Returns how many packets were in hand: 0 is an empty turn. `now_ms`: milliseconds since boot, never going back.
+template <class Io>
+unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
+  unsigned packets = 0;
+  release_waiting(state, plan, io, now_ms);
+  for (const Source source : io.sources()) {
+    Burst burst(source, now_ms);
+    if (!receive(state, io, burst)) {
+      continue;
+    }
+    packets += burst.count;
+    parse(burst);
+    classify(state, plan, burst);
+    steer(state, burst);
+    bind(state, plan, burst);
+    translate(state, plan, burst);
+    transmit(state, plan, io, burst);
+  }
+  sweep(state, plan, now_ms);
+  return packets;
+}
+
+}  // namespace limpet::path

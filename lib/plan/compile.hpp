@@ -1,0 +1,29 @@
+// Model -> plan. Runs in control (and replay), never in a worker.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "hash/secret.hpp"
+#include "model/model.hpp"
+#include "plan/plan.hpp"
+#include "plan/slot_map.hpp"
+
+namespace limpet::plan {
+
+/// Backend slots a node has room for; every per-slot array (BackendStates, BackendUse) is this long.
+inline constexpr std::uint32_t backend_slots_default = 1u << 16;
+
+struct Input {
+  const model::Model& model;
+  const hash::Secret& secret;
+  std::map<std::string, net::Mac> device_macs;  // by port name, for ports whose model names none
+  std::uint64_t version = 0;
+};
+
+/// Compiles; on error nothing but `slots` has changed, and that only by names acquired (give a copy for a dry run).
+Result<std::shared_ptr<const Plan>> compile(const Input& input, Slots& slots);
+
+}  // namespace limpet::plan
