@@ -1,0 +1,183 @@
+// Flow entries as they lie in memory, pointer-free: a mapped file can be read by another process. The last word is
+// written last, in one aligned store, and makes the entry valid; zero there is an empty entry.
+// Private to the worker that owns the table.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+
+#include "flow/key.hpp"
+
+namespace limpet::flow {
+
+namespace detail {
+
+/// Bits `shift` .. `shift` + `width` - 1 of a word.
+template <unsigned shift, unsigned width>
+struct Field {
+  static constexpr std::uint64_t mask = ((std::uint64_t{1} << width) - 1) << shift;
+  static constexpr std::uint64_t put(std::uint64_t value) noexcept { return (value << shift) & mask; }
+  static constexpr std::uint64_t get(std::uint64_t word) noexcept { return (word & mask) >> shift; }
+};
+
+// The last word of both widths begins alike.
+using StateField = Field<0, 3>;  // state + 1; 0: the entry is empty
+using FlagsField = Field<3, 8>;
+using UsedField = Field<11, 16>;
+
+constexpr std::uint64_t changing_bits(const Value& value) noexcept {
+  return StateField::put(static_cast<std::uint64_t>(value.state) + 1) | FlagsField::put(value.flags) |
+         UsedField::put(value.used.raw());
+}
+
+/// What both widths share: the last word, and its stores.
+template <class Derived>
+class EntryBase {
+ public:
+  [[nodiscard]] bool valid() const noexcept { return StateField::get(last()) != 0; }
+  [[nodiscard]] State state() const noexcept { return static_cast<State>(StateField::get(last()) - 1); }
+  [[nodiscard]] std::uint8_t flags() const noexcept { return static_cast<std::uint8_t>(FlagsField::get(last())); }
+  [[nodiscard]] Tick16 used() const noexcept {
+    return Tick16::from_raw(static_cast<std::uint16_t>(UsedField::get(last())));
+  }
+  [[nodiscard]] Value value() const noexcept { return {derived().peer(), state(), flags(), used()}; }
+
+  void touch(Tick16 now) noexcept { store((last() & ~UsedField::mask) | UsedField::put(now.raw())); }
+  void set_state(State state) noexcept {
+    store((last() & ~StateField::mask) | StateField::put(static_cast<std::uint64_t>(state) + 1));
+  }
+  void set_flags(std::uint8_t flags) noexcept { store((last() & ~FlagsField::mask) | FlagsField::put(flags)); }
+  void clear() noexcept { store(0); }
+
+ protected:
+  [[nodiscard]] std::uint64_t last() const noexcept { return derived().words_.back(); }
+  void store(std::uint64_t word) noexcept {
+    std::atomic_ref(static_cast<Derived&>(*this).words_.back()).store(word, std::memory_order_release);
+  }
+
+ private:
+  [[nodiscard]] const Derived& derived() const noexcept { return static_cast<const Derived&>(*this); }
+};
+
+}  // namespace detail
+
+class NarrowEntry : public detail::EntryBase<NarrowEntry> {
+  using SlotLow = detail::Field<0, 16>;
+  using Port = detail::Field<16, 16>;
+  using Client = detail::Field<32, 32>;
+  using Peer = detail::Field<27, 20>;
+  using Way = detail::Field<47, 1>;
+  using SlotHigh = detail::Field<48, 4>;
+
+ public:
+  using Key = NarrowKey;
+
+  [[nodiscard]] bool holds(const NarrowKey& key) const noexcept {
+    return words_[0] == first(key) && (words_[1] & (Way::mask | SlotHigh::mask)) == place(key) && valid();
+  }
+  void write(const NarrowKey& key, const Value& value, const Carried&) noexcept {
+    words_[0] = first(key);
+    store(place(key) | Peer::put(value.peer) | detail::changing_bits(value));
+  }
+  void set(const Value& value) noexcept {
+    store((last() & (Way::mask | SlotHigh::mask)) | Peer::put(value.peer) | detail::changing_bits(value));
+  }
+  [[nodiscard]] NarrowKey key() const noexcept {
+    return {static_cast<std::uint32_t>(Client::get(words_[0])), static_cast<std::uint16_t>(Port::get(words_[0])),
+            static_cast<std::uint32_t>(SlotHigh::get(words_[1]) << 16 | SlotLow::get(words_[0])),
+            static_cast<Direction>(Way::get(words_[1]))};
+  }
+  [[nodiscard]] std::uint32_t peer() const noexcept { return static_cast<std::uint32_t>(Peer::get(words_[1])); }
+  [[nodiscard]] Carried carried() const noexcept { return {}; }
+
+ private:
+  friend class detail::EntryBase<NarrowEntry>;
+  static constexpr std::uint64_t first(const NarrowKey& key) noexcept {
+    return Client::put(key.client) | Port::put(key.client_port) | SlotLow::put(key.slot);
+  }
+  static constexpr std::uint64_t place(const NarrowKey& key) noexcept {
+    return Way::put(static_cast<std::uint64_t>(key.direction)) | SlotHigh::put(key.slot >> 16);
+  }
+  std::array<std::uint64_t, 2> words_{};
+};
+
+class WideEntry : public detail::EntryBase<WideEntry> {
+  using VipPort = detail::Field<0, 16>;
+  using TranslatedPort = detail::Field<16, 16>;
+  using ServerPort = detail::Field<32, 16>;
+  using ClientPort = detail::Field<48, 16>;
+  using Way = detail::Field<27, 1>;
+  using Far = detail::Field<28, 20>;   // backend or endpoint
+  using Near = detail::Field<48, 16>;  // listener
+
+ public:
+  using Key = WideKey;
+
+  [[nodiscard]] bool holds(const WideKey& key) const noexcept {
+    const bool back = key.direction == Direction::back;
+    return words_[0] == key.client.high() && words_[1] == key.client.low() &&
+           (back || (words_[2] == key.vip.high() && words_[3] == key.vip.low())) &&
+           (words_[4] & (ClientPort::mask | ServerPort::mask)) == ports(key) &&
+           (words_[5] & (Way::mask | (back ? Far::mask : Near::mask))) == place(key) && valid();
+  }
+  void write(const WideKey& key, const Value& value, const Carried& carried) noexcept {
+    const auto& vip = key.direction == Direction::back ? carried.vip : key.vip;
+    words_[0] = key.client.high();
+    words_[1] = key.client.low();
+    words_[2] = vip.high();
+    words_[3] = vip.low();
+    words_[4] = ports(key) | VipPort::put(carried.vip_port) | TranslatedPort::put(carried.translated_port);
+    store(place(key) | peer_bits(key.direction, value.peer) | detail::changing_bits(value));
+  }
+  void set(const Value& value) noexcept {
+    const std::uint64_t kept = last() & (Way::mask | (way() == Direction::back ? Far::mask : Near::mask));
+    store(kept | peer_bits(way(), value.peer) | detail::changing_bits(value));
+  }
+  [[nodiscard]] WideKey key() const noexcept {
+    return {address(0),
+            way() == Direction::back ? net::IpAddress{} : address(2),
+            static_cast<std::uint16_t>(ClientPort::get(words_[4])),
+            static_cast<std::uint16_t>(ServerPort::get(words_[4])),
+            static_cast<std::uint32_t>(way() == Direction::back ? Far::get(last()) : Near::get(last())),
+            way()};
+  }
+  [[nodiscard]] std::uint32_t peer() const noexcept {
+    return static_cast<std::uint32_t>(way() == Direction::back ? Near::get(last()) : Far::get(last()));
+  }
+  [[nodiscard]] Carried carried() const noexcept {
+    return {address(2), static_cast<std::uint16_t>(VipPort::get(words_[4])),
+            static_cast<std::uint16_t>(TranslatedPort::get(words_[4]))};
+  }
+
+ private:
+  friend class detail::EntryBase<WideEntry>;
+  [[nodiscard]] Direction way() const noexcept { return static_cast<Direction>(Way::get(last())); }
+  [[nodiscard]] net::IpAddress address(std::size_t word) const noexcept {
+    std::uint8_t bytes[16];
+    store_be<std::uint64_t>(bytes, words_[word]);
+    store_be<std::uint64_t>(bytes + 8, words_[word + 1]);
+    return net::IpAddress::v6(bytes);
+  }
+  static constexpr std::uint64_t ports(const WideKey& key) noexcept {
+    return ClientPort::put(key.client_port) | ServerPort::put(key.server_port);
+  }
+  static constexpr std::uint64_t place(const WideKey& key) noexcept {
+    return Way::put(static_cast<std::uint64_t>(key.direction)) |
+           (key.direction == Direction::back ? Far::put(key.slot) : Near::put(key.slot));
+  }
+  static constexpr std::uint64_t peer_bits(Direction direction, std::uint32_t peer) noexcept {
+    return direction == Direction::back ? Near::put(peer) : Far::put(peer);
+  }
+  std::array<std::uint64_t, 6> words_{};
+};
+
+template <class Key>
+using Entry = std::conditional_t<std::is_same_v<Key, NarrowKey>, NarrowEntry, WideEntry>;
+
+static_assert(sizeof(NarrowEntry) == 16 && std::is_standard_layout_v<NarrowEntry>);
+static_assert(sizeof(WideEntry) == 48 && std::is_standard_layout_v<WideEntry>);
+static_assert(std::is_trivially_copyable_v<NarrowEntry> && std::is_trivially_copyable_v<WideEntry>);
+
+}  // namespace limpet::flow

@@ -1,0 +1,134 @@
+// One array of buckets of one width: two choices, four entries a bucket, and at most one displacement when both are
+// full. Bounded work, no rehash. The live and the embryonic share of a table are two of these.
+// Private to the worker that owns the table.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+
+#include "flow/entry.hpp"
+
+namespace limpet::flow {
+
+template <class Key>
+class Share {
+ public:
+  static constexpr std::size_t bucket_entries = 4;
+  struct alignas(64) Bucket {
+    std::array<Entry<Key>, bucket_entries> entries;
+  };
+  static_assert(sizeof(Bucket) == bucket_entries * sizeof(Entry<Key>));
+
+  Share() noexcept = default;
+  /// `memory`: `buckets` * sizeof(Bucket) bytes, 64-byte aligned, zero where nothing is stored.
+  Share(std::byte* memory, std::uint64_t buckets, hash::Key seed) noexcept
+      : buckets_(static_cast<Bucket*>(static_cast<void*>(memory))), count_(buckets), seed_(seed) {}
+
+  [[nodiscard]] std::uint64_t buckets() const noexcept { return count_; }
+  [[nodiscard]] std::uint64_t entries() const noexcept { return used_; }
+  [[nodiscard]] Bucket& bucket(std::uint64_t index) const noexcept { return buckets_[index]; }
+
+  void prefetch(std::uint64_t hash) const noexcept {
+    for (const Bucket* bucket : {&first(hash), &second(hash)}) {
+      for (std::size_t line = 0; line < sizeof(Bucket) / 64; ++line) {
+        __builtin_prefetch(static_cast<const char*>(static_cast<const void*>(bucket)) + 64 * line);
+      }
+    }
+  }
+
+  [[nodiscard]] Entry<Key>* find(const Key& key, std::uint64_t hash) const noexcept {
+    for (Bucket* bucket : {&first(hash), &second(hash)}) {
+      for (auto& entry : bucket->entries) {
+        if (entry.holds(key)) {
+          return &entry;
+        }
+      }
+    }
+    return nullptr;
+  }
+
+  /// Nothing when both buckets are full and none of their entries can step aside.
+  Entry<Key>* insert(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
+    Entry<Key>* entry = free_in(emptier(hash));
+    if (entry == nullptr) {
+      entry = displace(hash);
+    }
+    if (entry != nullptr) {
+      entry->write(key, value, carried);
+      ++used_;
+    }
+    return entry;
+  }
+
+  /// Takes the place of the oldest entry of both buckets, as seen at `value.used`.
+  Entry<Key>* replace_oldest(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
+    Entry<Key>* oldest = &first(hash).entries[0];
+    for (Bucket* bucket : {&first(hash), &second(hash)}) {
+      for (auto& entry : bucket->entries) {
+        if (entry.used().age(value.used) > oldest->used().age(value.used)) {
+          oldest = &entry;
+        }
+      }
+    }
+    oldest->clear();
+    oldest->write(key, value, carried);
+    return oldest;
+  }
+
+  void erase(Entry<Key>& entry) noexcept {
+    entry.clear();
+    --used_;
+  }
+
+ private:
+  [[nodiscard]] Bucket& first(std::uint64_t hash) const noexcept { return buckets_[((hash >> 32) * count_) >> 32]; }
+  [[nodiscard]] Bucket& second(std::uint64_t hash) const noexcept {
+    return buckets_[((hash & 0xffffffffu) * count_) >> 32];
+  }
+
+  static std::size_t load(const Bucket& bucket) noexcept {
+    std::size_t valid = 0;
+    for (const auto& entry : bucket.entries) {
+      valid += entry.valid() ? 1u : 0u;
+    }
+    return valid;
+  }
+
+  [[nodiscard]] Bucket& emptier(std::uint64_t hash) const noexcept {
+    return load(second(hash)) < load(first(hash)) ? second(hash) : first(hash);
+  }
+
+  static Entry<Key>* free_in(Bucket& bucket) noexcept {
+    for (auto& entry : bucket.entries) {
+      if (!entry.valid()) {
+        return &entry;
+      }
+    }
+    return nullptr;
+  }
+
+  /// Moves one entry of the two full buckets to its other bucket. For a moment it is in both, never in none.
+  Entry<Key>* displace(std::uint64_t hash) noexcept {
+    for (Bucket* bucket : {&first(hash), &second(hash)}) {
+      for (auto& entry : bucket->entries) {
+        const std::uint64_t other = hash_of(seed_, entry.key());
+        if (Entry<Key>* to = free_in(&first(other) == bucket ? second(other) : first(other)); to != nullptr) {
+          to->write(entry.key(), entry.value(), entry.carried());
+          entry.clear();
+          return &entry;
+        }
+      }
+    }
+    return nullptr;
+  }
+
+  Bucket* buckets_ = nullptr;
+  std::uint64_t count_ = 0;  // below 2^32
+  std::uint64_t used_ = 0;
+  hash::Key seed_;
+};
+
+}  // namespace limpet::flow

@@ -1,0 +1,81 @@
+#include "flow/table.hpp"
+
+#include <algorithm>
+
+namespace limpet::flow {
+namespace {
+
+constexpr std::uint64_t embryonic_part = 16;
+constexpr std::uint64_t buckets_max = std::uint64_t{1} << 32;
+constexpr std::uint64_t entries_a_bucket = Share<NarrowKey>::bucket_entries;
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return value / unit + (value % unit != 0);
+}
+
+struct Buckets {
+  std::uint64_t live, embryonic;
+};
+
+constexpr Buckets buckets_for(std::uint64_t entries) {
+  const std::uint64_t live = std::max<std::uint64_t>(1, round_up(entries, entries_a_bucket));
+  return {live, round_up(live, embryonic_part)};
+}
+
+template <class Key>
+constexpr std::size_t bytes_of(Buckets buckets) {
+  return (buckets.live + buckets.embryonic) * sizeof(typename Share<Key>::Bucket);
+}
+
+}  // namespace
+
+Sizes sizes_for(std::uint64_t flows_max) noexcept {
+  const std::uint64_t narrow = round_up(flows_max * 5, 2);
+  return {narrow, round_up(narrow, 4)};
+}
+
+std::size_t Table::bytes_needed(Sizes sizes) noexcept {
+  return bytes_of<NarrowKey>(buckets_for(sizes.narrow_entries)) + bytes_of<WideKey>(buckets_for(sizes.wide_entries));
+}
+
+Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key seed) {
+  const Buckets narrow = buckets_for(sizes.narrow_entries);
+  const Buckets wide = buckets_for(sizes.wide_entries);
+  if (narrow.live >= buckets_max || wide.live >= buckets_max) {
+    return fail("flow table of {} and {} entries: at most {} of each", sizes.narrow_entries, sizes.wide_entries,
+                buckets_max * entries_a_bucket - entries_a_bucket);
+  }
+  if (memory.size() < bytes_needed(sizes)) {
+    return fail("flow table needs {} bytes of memory, {} given", bytes_needed(sizes), memory.size());
+  }
+  if (reinterpret_cast<std::uintptr_t>(memory.data()) % 64 != 0) {
+    return fail("memory of a flow table must begin at a multiple of 64 bytes");
+  }
+  Table table;
+  std::byte* at = memory.data();
+  const auto take = [&]<class Key>(Share<Key>& share, std::uint64_t buckets) {
+    share = Share<Key>(at, buckets, seed);
+    at += buckets * sizeof(typename Share<Key>::Bucket);
+  };
+  take(table.narrow_, narrow.live);
+  take(table.narrow_embryonic_, narrow.embryonic);
+  take(table.wide_, wide.live);
+  take(table.wide_embryonic_, wide.embryonic);
+  table.seed_ = seed;
+  return table;
+}
+
+Stats Table::stats() const noexcept {
+  const std::uint64_t size_bytes =
+      (narrow_.buckets() + narrow_embryonic_.buckets()) * sizeof(Share<NarrowKey>::Bucket) +
+      (wide_.buckets() + wide_embryonic_.buckets()) * sizeof(Share<WideKey>::Bucket);
+  return {narrow_.entries(),
+          wide_.entries(),
+          narrow_embryonic_.entries() + wide_embryonic_.entries(),
+          embryonic_evicted_,
+          narrow_.buckets() * entries_a_bucket,
+          wide_.buckets() * entries_a_bucket,
+          size_bytes};
+}
+
+}  // namespace limpet::flow
