@@ -26,7 +26,7 @@ struct PortInfo {
   net::Mac mac;
   bool link_up = false;
   unsigned queues = 0;
-  std::string rss;  // what the device does for us, in words
+  std::string rss;                                                      // what the device does for us, in words
   std::uint64_t received = 0, transmitted = 0, missed = 0, errors = 0;  // the device's own counters
 };
 

@@ -1,0 +1,41 @@
+// What the CLI said about backends (`backend drain POOL/NAME`), kept in state_dir/backends.json over applies and
+// restarts. Written whole and renamed into place. Control thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "model/model.hpp"
+
+namespace limpet::control {
+
+/// Files above this size are not read.
+inline constexpr std::size_t admin_file_max_bytes = 64u << 20;
+
+class AdminStore {
+ public:
+  explicit AdminStore(std::string state_dir) : path_(std::move(state_dir) + "/backends.json") {}
+
+  /// Reads the file. None is fine; what can't be used is left out and told in the error, the rest counts.
+  Result<void> load();
+
+  /// The CLI's word about "pool/backend", if it ever spoke.
+  [[nodiscard]] std::optional<model::AdminState> find(const std::string& backend) const;
+  /// Remembers and writes. On error the file and what is remembered are as before.
+  Result<void> set(const std::string& backend, model::AdminState state);
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  [[nodiscard]] Result<void> write(const std::map<std::string, model::AdminState>& states) const;
+
+  std::string path_;
+  std::map<std::string, model::AdminState> states_;
+};
+
+/// "enabled", "drain", "offline", as in the file.
+std::string_view admin_text(model::AdminState state) noexcept;
+std::optional<model::AdminState> parse_admin(std::string_view text) noexcept;
+
+}  // namespace limpet::control
