@@ -1,0 +1,74 @@
+// A packet between DPDK and the path: mbuf -> path::Packet on the way in, back on the way out. Workers' threads.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "path/packet.hpp"
+
+namespace limpet::nic {
+
+/// Bytes at the start of a frame that the path wants in one piece: Ethernet, tags, IP with options or extension
+/// headers, TCP with options.
+inline constexpr std::uint32_t headers_max_bytes = 256;
+
+/// Describes a received frame. Headers spread over segments are joined when there is room; otherwise `contiguous`
+/// says how little is readable, and the path counts it.
+inline path::Packet to_packet(rte_mbuf* mbuf, PortIndex port) noexcept {
+  if (mbuf->nb_segs > 1 && mbuf->data_len < std::min(mbuf->pkt_len, headers_max_bytes)) {
+    rte_pktmbuf_linearize(mbuf);  // fails without tailroom and leaves all as it was
+  }
+  path::Packet packet;
+  packet.data = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  packet.buffer = mbuf;
+  packet.size = mbuf->pkt_len;
+  packet.contiguous = mbuf->data_len;
+  packet.headroom = mbuf->data_off;
+  packet.capacity = mbuf->nb_segs == 1 ? static_cast<std::uint16_t>(mbuf->buf_len - mbuf->data_off) : std::uint16_t{0};
+  packet.port = port;
+  return packet;
+}
+
+namespace detail {
+
+/// Cuts a chain to `size` bytes and frees segments that are left without any.
+inline void trim_chain(rte_mbuf* head, std::uint32_t size) noexcept {
+  rte_mbuf* segment = head;
+  std::uint32_t left = size;
+  std::uint16_t kept = 1;
+  while (left > segment->data_len && segment->next != nullptr) {
+    left -= segment->data_len;
+    segment = segment->next;
+    ++kept;
+  }
+  segment->data_len = static_cast<std::uint16_t>(std::min<std::uint32_t>(left, segment->data_len));
+  rte_mbuf* rest = segment->next;
+  segment->next = nullptr;
+  head->nb_segs = kept;
+  rte_pktmbuf_free(rest);
+}
+
+}  // namespace detail
+
+/// Puts what the path changed (`data`, `size`) into the mbuf and gives it back, ready to send or hand on. May be
+/// called again for the same packet.
+inline rte_mbuf* to_mbuf(const path::Packet& packet) noexcept {
+  auto* mbuf = static_cast<rte_mbuf*>(packet.buffer);
+  const auto offset = static_cast<std::uint16_t>(packet.data - static_cast<std::uint8_t*>(mbuf->buf_addr));
+  if (mbuf->nb_segs == 1) {
+    mbuf->data_len = static_cast<std::uint16_t>(packet.size);
+  } else {
+    mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + mbuf->data_off - offset);
+    detail::trim_chain(mbuf, packet.size);
+  }
+  mbuf->data_off = offset;
+  mbuf->pkt_len = packet.size;
+  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;  // no offloads: checksums and tags are software's
+  mbuf->tx_offload = 0;
+  mbuf->port = packet.port.value();
+  return mbuf;
+}
+
+}  // namespace limpet::nic

@@ -1,0 +1,95 @@
+// One DPDK device, configured and started: a port of the configuration or the kernel device of one. Opened and closed
+// by the main thread; workers use receive() and send() on the queues that are theirs.
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/result.hpp"
+#include "hash/owner.hpp"
+#include "model/model.hpp"
+#include "net/address.hpp"
+#include "nic/buffers.hpp"
+#include "nic/queues.hpp"
+#include "nic/rss.hpp"
+
+namespace limpet::nic {
+
+/// What a port is opened with.
+struct PortSettings {
+  std::string place;     // for messages: "ports.front"
+  std::string device;    // as in the file
+  std::uint16_t id = 0;  // DPDK's, from Eal::attach
+  PortIndex index;
+  unsigned workers = 1;
+  std::uint16_t mtu = 1500;
+  std::optional<net::Mac> mac;
+  model::Side side = model::Side::both;
+  bool kernel = false;  // an exception device: one queue, every frame is for us
+};
+
+/// The device's own counters.
+struct PortCounters {
+  std::uint64_t received = 0, transmitted = 0, missed = 0, errors = 0;
+};
+
+/// Buffers that the queues of a device may hold, for sizing the pools.
+unsigned buffers_held(std::uint16_t id, const Queues& queues);
+
+/// The queues that a device will get.
+Result<Queues> queues_of(const PortSettings& settings);
+
+class Port {
+ public:
+  /// Adds to `warnings` what does not stop the port but should be known.
+  static Result<std::unique_ptr<Port>> open(const PortSettings& settings, const hash::Owner& owner,
+                                            const Buffers& buffers, std::vector<std::string>& warnings);
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  ~Port();
+
+  [[nodiscard]] const PortSettings& settings() const noexcept { return settings_; }
+  [[nodiscard]] std::uint16_t id() const noexcept { return settings_.id; }
+  [[nodiscard]] PortIndex index() const noexcept { return settings_.index; }
+  [[nodiscard]] bool is_kernel() const noexcept { return settings_.kernel; }
+  [[nodiscard]] const Queues& queues() const noexcept { return queues_; }
+  [[nodiscard]] const RssChoice& rss() const noexcept { return rss_; }
+  /// The address the port answers to: the configured one, or the device's.
+  [[nodiscard]] const net::Mac& mac() const noexcept { return mac_; }
+  [[nodiscard]] std::string driver() const;
+  [[nodiscard]] bool link_up() const;
+  [[nodiscard]] PortCounters counters() const;
+
+  /// Worker's own queue only. How many were filled in.
+  unsigned receive(unsigned worker, rte_mbuf** mbufs, unsigned max) const noexcept {
+    return rte_eth_rx_burst(settings_.id, static_cast<std::uint16_t>(worker), mbufs, static_cast<std::uint16_t>(max));
+  }
+  /// Worker's own queue only. How many of the first were taken.
+  unsigned send(unsigned worker, rte_mbuf** mbufs, unsigned count) const noexcept {
+    return rte_eth_tx_burst(settings_.id, static_cast<std::uint16_t>(worker), mbufs, static_cast<std::uint16_t>(count));
+  }
+
+ private:
+  explicit Port(const PortSettings& settings) : settings_(settings) {}
+  Result<void> configure(const hash::Owner& owner);
+  Result<void> set_mtu();
+  Result<void> set_up_queues(const Buffers& buffers);
+  Result<void> take_mac(std::vector<std::string>& warnings);
+  void program_indirection(const hash::Owner& owner, std::vector<std::string>& warnings) const;
+
+  PortSettings settings_;
+  Queues queues_;
+  RssChoice rss_;
+  rte_eth_dev_info info_{};
+  net::Mac mac_;
+  bool promiscuous_ = false;
+  bool started_ = false;
+};
+
+}  // namespace limpet::nic
