@@ -1,0 +1,143 @@
+// A bucket of records as it lies in memory, pointer-free, shared by all workers.
+// Header word: held (1 bit), version (23), and for each of the five slots a tag of the key's hash (8), 0 where the
+// slot is free. A slot's words never change identity while its tag stands; the version counts changes of tags, so a
+// reader that finds the header unchanged has read one record. All words are atomics; stores of data are releases and
+// loads are acquires, which on x86-64 are plain moves.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "record/key.hpp"
+
+namespace limpet::record {
+
+inline constexpr unsigned bucket_slots = 5;
+
+namespace header {
+
+inline constexpr std::uint64_t held = 1;
+inline constexpr std::uint64_t version_one = 2;
+inline constexpr std::uint64_t version_mask = 0xfffffe;
+inline constexpr unsigned tags_shift = 24;
+
+constexpr std::uint8_t tag(std::uint64_t word, unsigned slot) noexcept {
+  return static_cast<std::uint8_t>(word >> (tags_shift + 8 * slot));
+}
+constexpr std::uint64_t with_tag(std::uint64_t word, unsigned slot, std::uint8_t tag) noexcept {
+  const unsigned shift = tags_shift + 8 * slot;
+  const std::uint64_t version = (word + version_one) & version_mask;
+  return (word & ~version_mask & ~(std::uint64_t{0xff} << shift)) | version | std::uint64_t{tag} << shift;
+}
+constexpr unsigned used_slots(std::uint64_t word) noexcept {
+  unsigned count = 0;
+  for (unsigned slot = 0; slot < bucket_slots; ++slot) {
+    count += tag(word, slot) != 0 ? 1u : 0u;
+  }
+  return count;
+}
+
+}  // namespace header
+
+/// A slot's content at one moment, and the raw words behind the record.
+struct Seen {
+  Key key;
+  Record record;
+  std::uint64_t used_word = 0;  // scope, used_s
+  std::uint64_t made_word = 0;  // backend, created_s
+};
+
+/// `key_words`: 1 narrow, 2 wide. Words of a slot: key, scope and used, backend and created.
+template <unsigned key_words>
+struct alignas(64) Bucket {
+  using Atomic = std::atomic_ref<std::uint64_t>;
+  static constexpr bool wide = key_words == 2;
+  // No key has this scope. A slot whose record is being erased holds it, so that no touch can succeed any more.
+  static constexpr std::uint64_t erased_word = ~std::uint64_t{0};
+
+  std::uint64_t header;
+  std::uint64_t slots[bucket_slots][key_words + 2];
+
+  [[nodiscard]] std::uint64_t load_header() noexcept { return Atomic(header).load(std::memory_order_acquire); }
+
+  [[nodiscard]] bool holds(unsigned slot, const Key& key) noexcept {
+    return load(slot, 0) == key.high && (!wide || load(slot, 1) == key.low) && load(slot, key_words) >> 32 == key.scope;
+  }
+  [[nodiscard]] Seen read(unsigned slot) noexcept {
+    const std::uint64_t used = load(slot, key_words);
+    const std::uint64_t made = load(slot, key_words + 1);
+    return {{load(slot, 0), wide ? load(slot, 1) : 0, static_cast<std::uint32_t>(used >> 32), wide},
+            {BackendSlot(static_cast<std::uint32_t>(made >> 32)), static_cast<std::uint32_t>(made),
+             static_cast<std::uint32_t>(used), false},
+            used,
+            made};
+  }
+  /// True when no slot changed hands since `before` was loaded.
+  [[nodiscard]] bool unchanged_since(std::uint64_t before) noexcept {
+    return ((load_header() ^ before) & ~header::held) == 0;
+  }
+
+  /// The slot is free and the header held by the caller.
+  void write(unsigned slot, const Key& key, const Record& record) noexcept {
+    store(slot, 0, key.high);
+    if constexpr (wide) {
+      store(slot, 1, key.low);
+    }
+    store(slot, key_words, std::uint64_t{key.scope} << 32 | record.used_s);
+    set_made(slot, record.backend, record.created_s);
+  }
+  [[nodiscard]] std::uint64_t made(unsigned slot) noexcept { return load(slot, key_words + 1); }
+  void set_made(unsigned slot, BackendSlot backend, std::uint32_t created_s) noexcept {
+    store(slot, key_words + 1, std::uint64_t{backend.value()} << 32 | created_s);
+  }
+  /// Needs no hold. False when the word is not `from` any more.
+  bool exchange_used(unsigned slot, std::uint64_t from, std::uint64_t to) noexcept {
+    return Atomic(slots[slot][key_words]).compare_exchange_strong(from, to, std::memory_order_acq_rel);
+  }
+  void set_erased(unsigned slot) noexcept { store(slot, key_words, erased_word); }
+
+ private:
+  [[nodiscard]] std::uint64_t load(unsigned slot, unsigned word) noexcept {
+    return Atomic(slots[slot][word]).load(std::memory_order_acquire);
+  }
+  void store(unsigned slot, unsigned word, std::uint64_t value) noexcept {
+    Atomic(slots[slot][word]).store(value, std::memory_order_release);
+  }
+};
+static_assert(sizeof(Bucket<1>) == 128 && sizeof(Bucket<2>) == 192);
+
+/// Holds a bucket's header: nobody else changes its tags meanwhile. Spins; held for a few stores only.
+class Hold {
+ public:
+  explicit Hold(std::uint64_t& header) noexcept : header_(header) {
+    std::atomic_ref word(header_);
+    for (;;) {
+      word_ = word.load(std::memory_order_relaxed);
+      if ((word_ & header::held) == 0 &&
+          word.compare_exchange_weak(word_, word_ | header::held, std::memory_order_acquire)) {
+        return;
+      }
+      __builtin_ia32_pause();
+    }
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { std::atomic_ref(header_).store(word_, std::memory_order_release); }
+
+  [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
+  /// Seen by others when the hold ends, after everything written meanwhile.
+  void set_tag(unsigned slot, std::uint8_t tag) noexcept { word_ = header::with_tag(word_, slot, tag); }
+  /// Seen by others before anything that is written from now on.
+  void clear_tag_now(unsigned slot) noexcept {
+    set_tag(slot, 0);
+    std::atomic_ref(header_).store(word_ | header::held, std::memory_order_release);
+  }
+
+ private:
+  std::uint64_t& header_;
+  std::uint64_t word_ = 0;  // without the held bit
+};
+
+}  // namespace limpet::record

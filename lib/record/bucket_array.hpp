@@ -1,0 +1,232 @@
+// An array of buckets of one width: three choices a key, records never move. The live and the provisional share of a
+// table are two of these for each width. Any worker at any time; reads hold nothing, changes hold one header.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "record/bucket.hpp"
+
+namespace limpet::record {
+
+template <unsigned key_words>
+class BucketArray {
+ public:
+  using Bucket = record::Bucket<key_words>;
+  static constexpr unsigned choices = 3;
+  static constexpr unsigned read_attempts = 16;
+
+  struct Found {
+    Bucket* bucket = nullptr;
+    unsigned slot = 0;
+    Seen seen;
+  };
+
+  BucketArray() noexcept = default;
+  /// `memory`: `buckets` * sizeof(Bucket) bytes, 64-byte aligned, zero where nothing is stored.
+  BucketArray(std::byte* memory, std::uint64_t buckets, bool provisional) noexcept
+      : buckets_(static_cast<Bucket*>(static_cast<void*>(memory))), count_(buckets), provisional_(provisional) {}
+
+  [[nodiscard]] std::uint64_t buckets() const noexcept { return count_; }
+  [[nodiscard]] std::uint64_t records() const noexcept {
+    return std::atomic_ref(records_).load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] Bucket& bucket(std::uint64_t index) const noexcept { return buckets_[index]; }
+
+  void prefetch(std::uint64_t hash) const noexcept {
+    for (const Bucket* bucket : candidates(hash)) {
+      __builtin_prefetch(bucket);
+    }
+  }
+
+  /// Wait-free. A record may be missed while its bucket changes all the time; never a wrong one found.
+  [[nodiscard]] std::optional<Found> find(const Key& key, std::uint64_t hash) const noexcept {
+    return find_in_candidates(key, hash, read_attempts);
+  }
+  /// Misses nothing, provided that nobody inserts the key meanwhile.
+  [[nodiscard]] std::optional<Found> find_surely(const Key& key, std::uint64_t hash) const noexcept {
+    return find_in_candidates(key, hash, ~0u);
+  }
+
+  /// The header whose hold serialises all insertions of the key: the first of its candidates in memory, so that a
+  /// second one may be taken after it in order.
+  [[nodiscard]] Bucket& home(std::uint64_t hash) const noexcept {
+    const auto buckets = candidates(hash);
+    Bucket* lowest = buckets[0];
+    for (Bucket* bucket : buckets) {
+      lowest = bucket < lowest ? bucket : lowest;
+    }
+    return *lowest;
+  }
+
+  /// `action(hold, bucket)` with the bucket's header held: by `home_hold` if that is the one, else for this call.
+  template <class F>
+  static auto with_hold(Bucket& bucket, const Bucket* home, Hold* home_hold, F&& action) noexcept {
+    if (&bucket == home) {
+      return action(*home_hold);
+    }
+    Hold hold(bucket.header);
+    return action(hold);
+  }
+
+  /// The emptiest candidate first. False when all are full. The key is absent, and kept so by the caller.
+  bool insert(const Key& key, std::uint64_t hash, const Record& record, const Bucket* home, Hold* home_hold) noexcept {
+    auto buckets = candidates(hash);
+    std::array<unsigned, choices> used{};
+    for (unsigned i = 0; i < choices; ++i) {
+      used[i] = header::used_slots(buckets[i]->load_header());
+      for (unsigned j = i; j > 0 && used[j] < used[j - 1]; --j) {
+        std::swap(used[j], used[j - 1]);
+        std::swap(buckets[j], buckets[j - 1]);
+      }
+    }
+    for (Bucket* bucket : buckets) {
+      if (with_hold(*bucket, home, home_hold, [&](Hold& hold) { return fill(*bucket, hold, key, hash, record); })) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Takes the slot of the oldest record among the candidates, if it is `age_s` old or older.
+  bool replace_oldest(const Key& key, std::uint64_t hash, const Record& record, std::uint32_t age_s, const Bucket* home,
+                      Hold* home_hold) noexcept {
+    Bucket* bucket = nullptr;
+    std::uint32_t oldest = 0;
+    for (Bucket* candidate : candidates(hash)) {
+      const std::uint32_t age = record.created_s - oldest_in(*candidate, candidate->load_header()).created_s;
+      if (bucket == nullptr || age > oldest) {
+        bucket = candidate;
+        oldest = age;
+      }
+    }
+    return with_hold(*bucket, home, home_hold, [&](Hold& hold) {
+      const Oldest victim = oldest_in(*bucket, hold.word());
+      if (victim.slot == bucket_slots || record.created_s - victim.created_s < age_s) {
+        return false;
+      }
+      hold.clear_tag_now(victim.slot);
+      bucket->write(victim.slot, key, record);
+      hold.set_tag(victim.slot, tag_of(hash));
+      return true;
+    });
+  }
+
+  /// Erases the record found if it is still there; only if it was neither used nor moved since, when
+  /// `only_as_seen`.
+  bool erase(const Found& found, bool only_as_seen, const Bucket* home, Hold* home_hold) noexcept {
+    return with_hold(*found.bucket, home, home_hold, [&](Hold& hold) {
+      if (header::tag(hold.word(), found.slot) == 0 || !found.bucket->holds(found.slot, found.seen.key)) {
+        return false;
+      }
+      if (only_as_seen && (found.bucket->made(found.slot) != found.seen.made_word ||
+                           !found.bucket->exchange_used(found.slot, found.seen.used_word, Bucket::erased_word))) {
+        return false;
+      }
+      found.bucket->set_erased(found.slot);
+      hold.set_tag(found.slot, 0);
+      std::atomic_ref(records_).fetch_sub(1, std::memory_order_relaxed);
+      return true;
+    });
+  }
+
+  /// A consistent view of one slot; nothing when it is free or changes all the time.
+  [[nodiscard]] std::optional<Found> read(Bucket& bucket, unsigned slot) const noexcept {
+    for (unsigned attempt = 0; attempt < read_attempts; ++attempt) {
+      const std::uint64_t before = bucket.load_header();
+      if (header::tag(before, slot) == 0) {
+        return std::nullopt;
+      }
+      Found found{&bucket, slot, bucket.read(slot)};
+      if (bucket.unchanged_since(before) && found.seen.used_word != Bucket::erased_word) {
+        found.seen.record.provisional = provisional_;
+        return found;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Oldest {
+    unsigned slot = bucket_slots;
+    std::uint32_t created_s = 0;
+  };
+
+  static std::uint8_t tag_of(std::uint64_t hash) noexcept {
+    const auto tag = static_cast<std::uint8_t>(hash ^ hash >> 32);  // bits that choose no bucket
+    return tag == 0 ? std::uint8_t{1} : tag;
+  }
+
+  [[nodiscard]] Bucket* choose(std::uint64_t bits) const noexcept {
+    return &buckets_[((bits & 0xffffffffu) * count_) >> 32];
+  }
+  [[nodiscard]] std::array<Bucket*, choices> candidates(std::uint64_t hash) const noexcept {
+    return {choose(hash >> 32), choose(hash), choose((hash * 0x9e3779b97f4a7c15ULL) >> 32)};
+  }
+
+  [[nodiscard]] std::optional<Found> find_in_candidates(const Key& key, std::uint64_t hash,
+                                                        unsigned attempts) const noexcept {
+    for (Bucket* bucket : candidates(hash)) {
+      if (auto found = find_in(*bucket, key, tag_of(hash), attempts)) {
+        return found;
+      }
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<Found> find_in(Bucket& bucket, const Key& key, std::uint8_t tag,
+                                             unsigned attempts) const noexcept {
+    for (; attempts > 0; --attempts) {
+      const std::uint64_t before = bucket.load_header();
+      bool again = false;
+      for (unsigned slot = 0; slot < bucket_slots && !again; ++slot) {
+        if (header::tag(before, slot) == tag && bucket.holds(slot, key)) {
+          Found found{&bucket, slot, bucket.read(slot)};
+          found.seen.record.provisional = provisional_;
+          again = !bucket.unchanged_since(before) || !(found.seen.key == key);
+          if (!again) {
+            return found;
+          }
+        }
+      }
+      if (!again) {
+        return std::nullopt;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool fill(Bucket& bucket, Hold& hold, const Key& key, std::uint64_t hash, const Record& record) noexcept {
+    for (unsigned slot = 0; slot < bucket_slots; ++slot) {
+      if (header::tag(hold.word(), slot) == 0) {
+        bucket.write(slot, key, record);
+        hold.set_tag(slot, tag_of(hash));
+        std::atomic_ref(records_).fetch_add(1, std::memory_order_relaxed);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static Oldest oldest_in(Bucket& bucket, std::uint64_t word) noexcept {
+    Oldest oldest;
+    for (unsigned slot = 0; slot < bucket_slots; ++slot) {
+      const std::uint32_t created_s = bucket.read(slot).record.created_s;
+      if (header::tag(word, slot) != 0 && (oldest.slot == bucket_slots || created_s < oldest.created_s)) {
+        oldest = {slot, created_s};
+      }
+    }
+    return oldest;
+  }
+
+  Bucket* buckets_ = nullptr;
+  std::uint64_t count_ = 0;  // below 2^32
+  bool provisional_ = false;
+  alignas(64) mutable std::uint64_t records_ = 0;  // writers and readers: all
+};
+
+}  // namespace limpet::record

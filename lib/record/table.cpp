@@ -1,0 +1,202 @@
+// Order of holds: the key's home bucket of the provisional share, then at most one other bucket at a time: a later one
+// of the provisional share, or any of the live share. Nobody waits for a provisional header while holding a live one.
+#include "record/table.hpp"
+
+#include <algorithm>
+
+namespace limpet::record {
+namespace {
+
+constexpr std::uint64_t provisional_part = 16;
+constexpr std::uint64_t records_a_bucket = 4;  // of 5 slots
+constexpr std::uint64_t buckets_max = std::uint64_t{1} << 32;
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return value / unit + (value % unit != 0);
+}
+
+struct Buckets {
+  std::uint64_t live, provisional;
+};
+
+constexpr Buckets buckets_for(std::uint64_t records) {
+  const std::uint64_t live = std::max<std::uint64_t>(1, round_up(records, records_a_bucket));
+  return {live, round_up(live, provisional_part)};
+}
+
+template <unsigned key_words>
+constexpr std::size_t bytes_of(Buckets buckets) {
+  return (buckets.live + buckets.provisional) * sizeof(Bucket<key_words>);
+}
+
+template <class Shares>
+Claim claim_in(Shares& shares, const Key& key, std::uint64_t hash, const Record& record, Share share) noexcept {
+  auto& home = shares.provisional.home(hash);
+  Hold hold(home.header);
+  for (auto* array : {&shares.provisional, &shares.live}) {
+    if (const auto found = array->find_surely(key, hash)) {
+      return {found->seen.record, Outcome::taken};
+    }
+  }
+  if (share == Share::live) {
+    const bool stored = shares.live.insert(key, hash, record, nullptr, nullptr);
+    return {record, stored ? Outcome::claimed : Outcome::full};
+  }
+  if (shares.provisional.insert(key, hash, record, &home, &hold)) {
+    return {record, Outcome::claimed};
+  }
+  const bool evicted = shares.provisional.replace_oldest(key, hash, record, provisional_grace_s, &home, &hold);
+  return {record, evicted ? Outcome::claimed : Outcome::full, evicted};
+}
+
+template <class Array>
+bool replace_in(Array& array, const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,
+                const typename Array::Bucket* home, Hold* home_hold) noexcept {
+  const auto found = array.find_surely(key, hash);
+  if (!found) {
+    return false;
+  }
+  auto& bucket = *found->bucket;
+  return Array::with_hold(bucket, home, home_hold, [&](Hold& hold) {
+    if (header::tag(hold.word(), found->slot) == 0 || !bucket.holds(found->slot, key) ||
+        bucket.read(found->slot).record.backend != from) {
+      return false;
+    }
+    bucket.set_made(found->slot, to, now_s);
+    return true;
+  });
+}
+
+template <class Shares>
+bool confirm_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
+  auto& home = shares.provisional.home(hash);
+  Hold hold(home.header);
+  const auto found = shares.provisional.find_surely(key, hash);
+  if (!found) {
+    return shares.live.find_surely(key, hash).has_value();
+  }
+  Record record = found->seen.record;
+  record.used_s = now_s;
+  if (!shares.live.insert(key, hash, record, nullptr, nullptr)) {
+    return false;
+  }
+  shares.provisional.erase(*found, false, &home, &hold);  // in this order: never in neither share
+  return true;
+}
+
+template <class Shares>
+void touch_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
+  for (auto* array : {&shares.live, &shares.provisional}) {
+    if (const auto found = array->find(key, hash)) {
+      if (found->seen.record.used_s != now_s) {
+        found->bucket->exchange_used(found->slot, found->seen.used_word, std::uint64_t{key.scope} << 32 | now_s);
+      }
+      return;
+    }
+  }
+}
+
+template <class Shares>
+bool erase_in(Shares& shares, const Key& key, std::uint64_t hash) noexcept {
+  auto& home = shares.provisional.home(hash);
+  Hold hold(home.header);
+  if (const auto found = shares.provisional.find_surely(key, hash)) {
+    return shares.provisional.erase(*found, false, &home, &hold);
+  }
+  const auto found = shares.live.find_surely(key, hash);
+  return found && shares.live.erase(*found, false, nullptr, nullptr);
+}
+
+}  // namespace
+
+Sizes sizes_for(std::uint64_t records_max) noexcept {
+  return {records_max, round_up(records_max, 4)};
+}
+
+std::size_t Table::bytes_needed(Sizes sizes) noexcept {
+  return bytes_of<1>(buckets_for(sizes.narrow_records)) + bytes_of<2>(buckets_for(sizes.wide_records));
+}
+
+Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key seed) {
+  const Buckets narrow = buckets_for(sizes.narrow_records);
+  const Buckets wide = buckets_for(sizes.wide_records);
+  if (narrow.live >= buckets_max || wide.live >= buckets_max) {
+    return fail("record table of {} and {} records: at most {} of each", sizes.narrow_records, sizes.wide_records,
+                (buckets_max - 1) * records_a_bucket);
+  }
+  if (memory.size() < bytes_needed(sizes)) {
+    return fail("record table needs {} bytes of memory, {} given", bytes_needed(sizes), memory.size());
+  }
+  if (reinterpret_cast<std::uintptr_t>(memory.data()) % 64 != 0) {
+    return fail("memory of a record table must begin at a multiple of 64 bytes");
+  }
+  Table table;
+  std::byte* at = memory.data();
+  const auto take = [&]<unsigned key_words>(Shares<key_words>& shares, Buckets buckets) {
+    shares.live = BucketArray<key_words>(at, buckets.live, false);
+    at += buckets.live * sizeof(Bucket<key_words>);
+    shares.provisional = BucketArray<key_words>(at, buckets.provisional, true);
+    at += buckets.provisional * sizeof(Bucket<key_words>);
+  };
+  take(table.narrow_, narrow);
+  take(table.wide_, wide);
+  table.seed_ = seed;
+  return table;
+}
+
+void Table::prefetch(const Key& key, std::uint64_t hash) const noexcept {
+  const auto both = [hash](const auto& shares) {
+    shares.live.prefetch(hash);
+    shares.provisional.prefetch(hash);
+  };
+  key.wide ? both(wide_) : both(narrow_);
+}
+
+std::optional<Record> Table::find(const Key& key, std::uint64_t hash) const noexcept {
+  const auto in = [&](const auto& shares) -> std::optional<Record> {
+    for (const auto* array : {&shares.live, &shares.provisional}) {
+      if (const auto found = array->find(key, hash)) {
+        return found->seen.record;
+      }
+    }
+    return std::nullopt;
+  };
+  return key.wide ? in(wide_) : in(narrow_);
+}
+
+Claim Table::claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share) noexcept {
+  const Record record{backend, now_s, now_s, share == Share::provisional};
+  return key.wide ? claim_in(wide_, key, hash, record, share) : claim_in(narrow_, key, hash, record, share);
+}
+
+bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to,
+                    std::uint32_t now_s) noexcept {
+  const auto in = [&](auto& shares) {
+    auto& home = shares.provisional.home(hash);
+    Hold hold(home.header);
+    return replace_in(shares.provisional, key, hash, from, to, now_s, &home, &hold) ||
+           replace_in(shares.live, key, hash, from, to, now_s, nullptr, nullptr);
+  };
+  return key.wide ? in(wide_) : in(narrow_);
+}
+
+bool Table::confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
+  return key.wide ? confirm_in(wide_, key, hash, now_s) : confirm_in(narrow_, key, hash, now_s);
+}
+
+void Table::touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
+  key.wide ? touch_in(wide_, key, hash, now_s) : touch_in(narrow_, key, hash, now_s);
+}
+
+bool Table::erase(const Key& key, std::uint64_t hash) noexcept {
+  return key.wide ? erase_in(wide_, key, hash) : erase_in(narrow_, key, hash);
+}
+
+Stats Table::stats() const noexcept {
+  const std::uint64_t size_bytes = (narrow_.live.buckets() + narrow_.provisional.buckets()) * sizeof(Bucket<1>) +
+                                   (wide_.live.buckets() + wide_.provisional.buckets()) * sizeof(Bucket<2>);
+  return {narrow_.live.records() + wide_.live.records(), narrow_.provisional.records() + wide_.provisional.records(),
+          (narrow_.live.buckets() + wide_.live.buckets()) * records_a_bucket, size_bytes};
+}
+
+}  // namespace limpet::record
