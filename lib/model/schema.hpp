@@ -29,17 +29,17 @@ enum class Kind : std::uint8_t {
 enum class Many : std::uint8_t { one, one_or_list, list, map };
 
 struct Row {
-  std::string_view section;  // "pools.NAME.backends.NAME"; empty: the top of the file
-  std::string_view name;
+  std::string_view section{};  // "pools.NAME.backends.NAME"; empty: the top of the file
+  std::string_view name{};
   Kind kind = Kind::text;
   Many many = Many::one;
   bool required = false;
   bool needs_restart = false;
   std::uint64_t min = 0;  // of integers, durations (ms), sizes (bytes); of the length of texts
   std::uint64_t max = 0;
-  std::span<const std::string_view> words;  // of Kind::word
-  std::string_view help;
-  std::string default_text;  // as TOML; empty: none
+  std::span<const std::string_view> words{};  // of Kind::word
+  std::string_view help{};
+  std::string default_text{};  // as TOML; empty: none
 };
 
 /// All rows, sections together, in the order of the manual.

@@ -1,0 +1,278 @@
+// The table of the configuration: every key, its type, bounds and help, and the member it fills.
+// Defaults are the model's own (model.hpp).
+#include "model/fields.hpp"
+
+#include <array>
+
+#include "base/id.hpp"
+#include "base/time.hpp"
+#include "model/bind.hpp"
+
+namespace limpet::model {
+namespace {
+
+using bind::section;
+using bind::table;
+using bind::value;
+using Words = std::span<const std::string_view>;
+
+constexpr std::uint64_t text_max = 4096;
+constexpr std::uint64_t second = 1000;
+constexpr std::uint64_t hour = 3600 * second;
+constexpr std::uint64_t day = 24 * hour;
+
+constexpr std::array<std::string_view, 2> idle_words{"poll", "sleep"};
+constexpr std::array<std::string_view, 3> side_words{"clients", "backends", "both"};
+constexpr std::array<std::string_view, 3> transit_words{"kernel", "route", "drop"};
+constexpr std::array<std::string_view, 1> profile_type_words{"source_ip"};
+constexpr std::array<std::string_view, 3> on_down_words{"reselect", "reset", "hold"};
+constexpr std::array<std::string_view, 2> on_drain_words{"keep", "expire"};
+constexpr std::array<std::string_view, 3> scope_words{"service", "pool", "global"};
+constexpr std::array<std::string_view, 1> algorithm_words{"rendezvous"};
+constexpr std::array<std::string_view, 2> monitor_type_words{"tcp", "http"};
+constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offline"};
+constexpr std::array<std::string_view, 2> forwarding_words{"nat", "dr"};
+
+// Rows, named by what they hold; the section is filled in later.
+Row text(std::string_view name, std::string_view help) {
+  return {.name = name, .kind = Kind::text, .min = 1, .max = text_max, .help = help};
+}
+Row number(std::string_view name, std::uint64_t min, std::uint64_t max, std::string_view help) {
+  return {.name = name, .kind = Kind::integer, .min = min, .max = max, .help = help};
+}
+Row duration(std::string_view name, std::uint64_t min, std::uint64_t max, std::string_view help) {
+  return {.name = name, .kind = Kind::duration, .min = min, .max = max, .help = help};
+}
+Row word(std::string_view name, Words words, std::string_view help) {
+  return {.name = name, .kind = Kind::word, .words = words, .help = help};
+}
+Row row(Kind kind, std::string_view name, std::string_view help) {
+  return {.name = name, .kind = kind, .help = help};
+}
+
+Row required(Row row) {
+  row.required = true;
+  return row;
+}
+Row restart(Row row) {
+  row.needs_restart = true;
+  return row;
+}
+Row many(Many many, Row row) {
+  row.many = many;
+  return row;
+}
+
+/// A map's keys: `name` stands for one in section paths.
+Field keyed(Row key, Field field) {
+  field.row.many = Many::map;
+  field.key = std::move(key);
+  return field;
+}
+
+const Section& limpetd_section() {
+  static const Section result = section<Daemon>(
+      "limpetd",
+      {value<Daemon, &Daemon::socket>(
+           restart(text("socket", "Unix socket of the daemon, which limpetctl connects to."))),
+       value<Daemon, &Daemon::state_dir>(
+           restart(text("state_dir", "Directory of what the command line set, such as the state of backends."))),
+       value<Daemon, &Daemon::tables>(
+           restart(text("tables", "Directory of the flow and record tables: hugetlbfs or tmpfs; a disk is refused."))),
+       value<Daemon, &Daemon::secret_file>(restart(text(
+           "secret_file", "File of 32 bytes, made at first start; must be equal on all nodes that share clients."))),
+       value<Daemon, &Daemon::workers>(
+           restart(many(Many::list, number("workers", 0, 1023, "The CPU of each worker; repeats are allowed.")))),
+       value<Daemon, &Daemon::idle>(restart(
+           word("idle", idle_words, "What a worker without packets does: poll on, or sleep at most 100 us a turn."))),
+       value<Daemon, &Daemon::eal>(
+           restart(many(Many::list, text("eal", "Arguments for DPDK's environment layer, one a string."))))});
+  return result;
+}
+
+const Section& limits_section() {
+  static const Section result = section<Limits>(
+      "limits",
+      {value<Limits, &Limits::flows_max>(restart(number("flows_max", 64, 1'000'000'000, "Flows of one worker."))),
+       value<Limits, &Limits::records_max>(
+           restart(number("records_max", 64, 4'000'000'000, "Persistence records of the node."))),
+       value<Limits, &Limits::held_max_bytes>(restart({.name = "held_max",
+                                                       .kind = Kind::size,
+                                                       .min = 0,
+                                                       .max = 1ULL << 40,
+                                                       .help = "Memory for packets that wait."}))});
+  return result;
+}
+
+const Section& route_section(bool vlan) {
+  static const auto make = [](std::string_view path) {
+    return section<Route>(
+        path, {value<Route, &Route::to>(required(
+                   row(Kind::prefix, "to", "Destination; \"0.0.0.0/0\" and \"::/0\" are the default routes."))),
+               value<Route, &Route::via>(required(
+                   many(Many::one_or_list,
+                        row(Kind::address, "via", "Next hop on this interface's network; the first is used."))))});
+  };
+  static const Section port_route = make("ports.NAME.routes");
+  static const Section vlan_route = make("ports.NAME.vlans.ID.routes");
+  return vlan ? vlan_route : port_route;
+}
+
+template <class S>
+std::vector<Field> interface_fields(bool vlan) {
+  return {
+      value<S, &S::addresses>(many(
+          Many::list, row(Kind::prefix, "addresses", "Limpet's own addresses here, with the length of the network."))),
+      keyed(
+          {.name = "ADDRESS", .kind = Kind::address},
+          value<S, &S::neighbors>(row(Kind::mac, "neighbors", "Static neighbours: address = MAC, beside ARP and ND."))),
+      table<S, &S::routes>(many(Many::list, row(Kind::table, "routes", "Routes that leave here.")),
+                           route_section(vlan)),
+      value<S, &S::side>(
+          restart(word("side", side_words, "Who is on this side: a hint for spreading packets over workers."))),
+      value<S, &S::transit>(word("transit", transit_words, "What happens to packets that belong to no service.")),
+  };
+}
+
+const Section& vlan_section() {
+  static const Section result = section<Interface>("ports.NAME.vlans.ID", interface_fields<Interface>(true));
+  return result;
+}
+
+const Section& port_section() {
+  static const Section result = [] {
+    std::vector<Field> fields = {
+        value<Port, &Port::device>(required(restart(
+            text("device", "PCI address (\"0000:3b:00.0\") or DPDK device (\"net_af_packet0,iface=front0\").")))),
+        value<Port, &Port::mac>(restart(row(Kind::mac, "mac", "MAC address; without it the device's own."))),
+        value<Port, &Port::mtu>(restart(number("mtu", 576, 9216, "Largest IP packet, bytes."))),
+        value<Port, &Port::kernel>(
+            restart(text("kernel", "DPDK device that takes what is for the kernel; also that of the port's VLANs.")))};
+    for (auto& field : interface_fields<Port>(false)) {
+      fields.push_back(std::move(field));
+    }
+    fields.push_back(
+        keyed({.name = "ID", .kind = Kind::integer, .min = 1, .max = 4094},
+              table<Port, &Port::vlans>(row(Kind::table, "vlans", "802.1Q VLANs on the port."), vlan_section())));
+    return section<Port>("ports.NAME", std::move(fields));
+  }();
+  return result;
+}
+
+const Section& profile_section() {
+  static const Section result = section<Profile>(
+      "profiles.NAME",
+      {value<Profile, &Profile::type>(required(word("type", profile_type_words, "What identifies a session."))),
+       value<Profile, &Profile::prefix4>(number("prefix4", 1, 32, "Bits of an IPv4 client address that make the key.")),
+       value<Profile, &Profile::prefix6>(
+           number("prefix6", 1, 128, "Bits of an IPv6 client address that make the key.")),
+       value<Profile, &Profile::idle_timeout_ms>(
+           duration("idle_timeout", second, 365 * day, "A record ends after this time without a live flow or packet.")),
+       value<Profile, &Profile::on_down>(
+           word("on_down", on_down_words,
+                "When the record's backend is down: choose another, reset new flows, or hold them.")),
+       value<Profile, &Profile::on_drain>(
+           word("on_drain", on_drain_words, "When the record's backend drains: keep the session, or let it move.")),
+       value<Profile, &Profile::scope>(
+           word("scope", scope_words, "Who shares the records: one service, all services of the pool, or all."))});
+  return result;
+}
+
+const Section& monitor_section() {
+  static const Section result = section<Monitor>(
+      "pools.NAME.monitor",
+      {value<Monitor, &Monitor::type>(required(word("type", monitor_type_words, "How a backend is asked."))),
+       value<Monitor, &Monitor::path>(text("path", "http: what to GET; a status of 200 to 399 is well.")),
+       value<Monitor, &Monitor::host>(text("host", "http: the Host header; without it the backend's address.")),
+       value<Monitor, &Monitor::l4_port>(number("l4_port", 1, 65535, "Port to ask; without it the backend's.")),
+       value<Monitor, &Monitor::interval_ms>(duration("interval", 10, hour, "From one question to the next.")),
+       value<Monitor, &Monitor::timeout_ms>(
+           duration("timeout", 1, hour, "An answer later than this is a failure; at most the interval.")),
+       value<Monitor, &Monitor::rise>(number("rise", 1, 1000, "Successes in a row that bring a backend up.")),
+       value<Monitor, &Monitor::fall>(number("fall", 1, 1000, "Failures in a row that take it down."))});
+  return result;
+}
+
+const Section& backend_section() {
+  static const Section result = section<Backend>(
+      "pools.NAME.backends.NAME",
+      {value<Backend, &Backend::addresses>(required(
+           many(Many::one_or_list,
+                row(Kind::endpoint, "address",
+                    "At most one address per family; without a port the client's destination port is kept.")))),
+       value<Backend, &Backend::weight>(
+           number("weight", 0, 1'000'000, "Share of new sessions; 0: none by the algorithm.")),
+       value<Backend, &Backend::state>(
+           word("state", state_words, "State when the backend is first seen; later the command line's word counts."))});
+  return result;
+}
+
+const Section& pool_section() {
+  static const Section result = [] {
+    Field backends = keyed(
+        {.name = "NAME", .kind = Kind::name},
+        table<Pool, &Pool::backends>(row(Kind::table, "backends", "The servers of the pool."), backend_section()));
+    backends.compact = true;
+    return section<Pool>(
+        "pools.NAME",
+        {value<Pool, &Pool::algorithm>(
+             word("algorithm", algorithm_words, "How a backend is chosen for a new session.")),
+         table<Pool, &Pool::monitors>(
+             many(Many::one_or_list, row(Kind::table, "monitor", "Health checks; all must pass. None: always up.")),
+             monitor_section()),
+         std::move(backends)});
+  }();
+  return result;
+}
+
+const Section& timeouts_section() {
+  static const Section result = section<Timeouts>(
+      "services.NAME.timeouts",
+      {value<Timeouts, &Timeouts::embryonic_ms>(
+           duration("embryonic", second, flow_timeout_max_ms, "TCP before the handshake is complete.")),
+       value<Timeouts, &Timeouts::established_ms>(duration("established", second, flow_timeout_max_ms, "TCP in use.")),
+       value<Timeouts, &Timeouts::closing_ms>(
+           duration("closing", second, flow_timeout_max_ms, "TCP after FIN or RST.")),
+       value<Timeouts, &Timeouts::udp_ms>(duration("udp", second, flow_timeout_max_ms, "UDP and everything else."))});
+  return result;
+}
+
+const Section& service_section() {
+  static const Section result = section<Service>(
+      "services.NAME",
+      {value<Service, &Service::listen>(
+           required(many(Many::one_or_list, row(Kind::listen, "listen",
+                                                "Address or prefix, port or \"*\", and protocol that clients use.")))),
+       value<Service, &Service::forwarding>(word("forwarding", forwarding_words,
+                                                 "nat: addresses rewritten, replies pass Limpet; dr: only the MAC "
+                                                 "address is, replies go straight to the client.")),
+       value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
+       value<Service, &Service::persist>(
+           many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),
+       table<Service, &Service::timeouts>(
+           row(Kind::table, "timeouts", "Idle time after which a flow ends, by its state."), timeouts_section())});
+  return result;
+}
+
+}  // namespace
+
+const Section& root_section() {
+  static const Row name{.name = "NAME", .kind = Kind::name};
+  static const Section result = section<Model>(
+      "",
+      {table<Model, &Model::limpetd>(row(Kind::table, "limpetd", "The daemon itself. All of it needs a restart."),
+                                     limpetd_section()),
+       table<Model, &Model::limits>(
+           row(Kind::table, "limits", "Sizes. All memory is taken at start, so all of it needs a restart."),
+           limits_section()),
+       keyed(name, table<Model, &Model::ports>(row(Kind::table, "ports", "NIC ports."), port_section())),
+       keyed(name, table<Model, &Model::profiles>(
+                       row(Kind::table, "profiles", "Persistence profiles: what a session is and how long it stays."),
+                       profile_section())),
+       keyed(name, table<Model, &Model::pools>(row(Kind::table, "pools", "Sets of backends."), pool_section())),
+       keyed(name, table<Model, &Model::services>(row(Kind::table, "services", "What clients address."),
+                                                  service_section()))});
+  return result;
+}
+
+}  // namespace limpet::model

@@ -1,0 +1,106 @@
+#include "model/nesting.hpp"
+
+namespace limpet::model {
+namespace {
+
+// Follows strings and comments just well enough to know which dots and brackets count. On text that is no
+// TOML it may lose its way, but there the parser stops too.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) noexcept : text_(text) {}
+
+  std::optional<Position> run() noexcept {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"' || c == '\'') {
+        skip_string(c);
+        continue;
+      }
+      if (c == '#') {
+        const auto end = text_.find('\n', at_);
+        at_ = end == std::string_view::npos ? text_.size() : end;
+        continue;
+      }
+      count(c);
+      if (dots_ > nesting_max || depth_ > nesting_max) {
+        return Position{line_, static_cast<unsigned>(at_ - line_start_ + 1)};
+      }
+      step();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void count(char c) noexcept {
+    switch (c) {
+      case '.':
+        ++dots_;
+        break;
+      case '[':
+      case '{':
+        ++depth_;
+        dots_ = 0;
+        break;
+      case ']':
+      case '}':
+        depth_ -= depth_ > 0 ? 1 : 0;
+        dots_ = 0;
+        break;
+      case '=':
+      case ',':
+      case '\n':
+        dots_ = 0;
+        break;
+      default:
+        break;
+    }
+  }
+
+  void step() noexcept {
+    if (text_[at_] == '\n') {
+      ++line_;
+      line_start_ = at_ + 1;
+    }
+    ++at_;
+  }
+
+  [[nodiscard]] bool triple(char quote) const noexcept {
+    return at_ + 2 < text_.size() && text_[at_] == quote && text_[at_ + 1] == quote && text_[at_ + 2] == quote;
+  }
+
+  void skip_string(char quote) noexcept {
+    const bool multi_line = triple(quote);
+    at_ += multi_line ? 3 : 1;
+    while (at_ < text_.size()) {
+      if (multi_line ? triple(quote) : text_[at_] == quote) {
+        at_ += multi_line ? 3 : 1;
+        for (int extra = 0; multi_line && extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra) {
+          ++at_;  // up to two quotes may stand before the closing three
+        }
+        return;
+      }
+      if (!multi_line && text_[at_] == '\n') {
+        return;
+      }
+      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size()) {
+        step();
+      }
+      step();
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::size_t line_start_ = 0;
+  unsigned line_ = 1;
+  unsigned dots_ = 0;
+  unsigned depth_ = 0;
+};
+
+}  // namespace
+
+std::optional<Position> find_deep_nesting(std::string_view text) noexcept {
+  return Scanner(text).run();
+}
+
+}  // namespace limpet::model
