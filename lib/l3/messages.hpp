@@ -50,7 +50,7 @@ struct NdMessage {
 /// True for ARP and for neighbour solicitations and advertisements: what control learns from.
 [[nodiscard]] bool is_neighbour_message(const Parsed& parsed) noexcept;
 
-/// An ARP request or reply for Ethernet and IPv4, its sender's MAC that of the frame; nothing when it is not one.
+/// An ARP request or reply for Ethernet and IPv4; nothing when it is not one.
 [[nodiscard]] std::optional<ArpMessage> read_arp(std::span<const std::uint8_t> frame, const Parsed& parsed) noexcept;
 
 /// A neighbour solicitation or advertisement that passes RFC 4861, sections 7.1.1 and 7.1.2.
