@@ -12,16 +12,17 @@
 
 namespace limpet::path {
 
-#define LIMPET_MOVE_REASONS(X)                                                                             \
-  X(violation) X(backend_down) X(backend_up) X(backend_removed) X(backend_offline) X(drain_expired)        \
-  X(idle_timeout) X(max_life) X(operator_clear) X(operator_set) X(model_changed) X(limit) X(token) X(split) \
-  X(spill) X(record_evicted) X(not_remembered)
+#define LIMPET_MOVE_REASONS(X)                                                                                       \
+  X(violation)                                                                                                       \
+  X(backend_down)                                                                                                    \
+  X(backend_up) X(backend_removed) X(backend_offline) X(drain_expired) X(idle_timeout) X(max_life) X(operator_clear) \
+      X(operator_set) X(model_changed) X(limit) X(token) X(split) X(spill) X(record_evicted) X(not_remembered)
 
 enum class Reason : std::uint8_t {
 #define LIMPET_REASON(name) name,
   LIMPET_MOVE_REASONS(LIMPET_REASON)
 #undef LIMPET_REASON
-  count_
+      count_
 };
 inline constexpr std::size_t reason_count = static_cast<std::size_t>(Reason::count_);
 
@@ -34,7 +35,7 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {
 /// One move, as the event ring keeps it.
 struct Move {
   Millis time_ms = 0;
-  net::IpAddress key;          // the session's key as an address
+  net::IpAddress key;  // the session's key as an address
   std::uint8_t prefix_length = 0;
   Reason reason = Reason::violation;
   ListenerSlot listener;

@@ -24,10 +24,10 @@ namespace limpet::path {
 
 /// What one worker adds to a backend. writer: the worker; reader: control, which sums.
 struct BackendUse {
-  std::atomic<std::int64_t> flows{0};       // live flows
-  std::atomic<std::int64_t> records{0};     // records made minus records ended by this worker
+  std::atomic<std::int64_t> flows{0};    // live flows
+  std::atomic<std::int64_t> records{0};  // records made minus records ended by this worker
   std::atomic<std::uint64_t> flows_total{0};
-  std::atomic<std::uint64_t> packets{0};    // towards the backend
+  std::atomic<std::uint64_t> packets{0};  // towards the backend
   std::atomic<std::uint64_t> bytes{0};
 };
 
@@ -59,8 +59,8 @@ struct State {
   const unsigned index;  // of this worker
   Node node;
   flow::Table& flows;
-  std::unique_ptr<BackendUse[]> uses;  // by BackendSlot
-  counters::Block counters;            // readers: control
+  std::unique_ptr<BackendUse[]> uses;                            // by BackendSlot
+  counters::Block counters;                                      // readers: control
   std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control
   ToControl to_control;
   Waiting waiting;

@@ -19,7 +19,7 @@ class Task {
   Task& operator=(const Task&) = delete;
   virtual ~Task() = default;
   virtual void run(State& state, const plan::Plan& plan) noexcept = 0;  // worker's thread
-  std::atomic<bool> done{false};                                       // writer: worker (after run); reader: control
+  std::atomic<bool> done{false};                                        // writer: worker (after run); reader: control
 };
 
 }  // namespace limpet::path

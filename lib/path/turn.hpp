@@ -7,6 +7,7 @@
 #include "path/burst.hpp"
 #include "path/classify.hpp"
 #include "path/parse.hpp"
+#include "path/receive.hpp"
 #include "path/steer.hpp"
 #include "path/sweep.hpp"
 #include "path/translate.hpp"

@@ -26,4 +26,7 @@ struct Input {
 /// Compiles; on error nothing but `slots` has changed, and that only by names acquired (give a copy for a dry run).
 Result<std::shared_ptr<const Plan>> compile(const Input& input, Slots& slots);
 
+/// Lets the slots rest that `plan`, which has just been published, no longer uses.
+void keep_only_used(const Plan& plan, Slots& slots);
+
 }  // namespace limpet::plan

@@ -39,11 +39,11 @@ struct Interface {
 
 struct Backend {
   BackendSlot slot;
-  std::string name;            // "pool/backend"
+  std::string name;             // "pool/backend"
   std::uint64_t name_hash = 0;  // of the backend's own name: an input of the choice
   std::uint32_t weight = 1;
-  std::array<net::Endpoint, 2> endpoints;       // by Family; address none: no address of that family
-  std::array<std::optional<Hop>, 2> hops;       // by Family: where packets to it leave
+  std::array<net::Endpoint, 2> endpoints;  // by Family; address none: no address of that family
+  std::array<std::optional<Hop>, 2> hops;  // by Family: where packets to it leave
   [[nodiscard]] const net::Endpoint& endpoint(Family family) const noexcept {
     return endpoints[static_cast<std::size_t>(family)];
   }
@@ -54,20 +54,20 @@ struct Backend {
 
 struct Pool {
   std::string name;
-  hash::Key seed;                  // of (secret, pool name)
+  hash::Key seed;                 // of (secret, pool name)
   std::vector<Backend> backends;  // by name
 };
 
 /// A profile as one service uses it.
 struct Persist {
   std::string profile;
-  std::uint32_t scope = 0;  // slot of the profile within its scope (service, pool, global): part of the record's key
+  std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
+  model::Scope reach = model::Scope::service;
   std::uint8_t prefix4 = 32;
   std::uint8_t prefix6 = 64;
   std::uint32_t idle_timeout_s = 0;
   model::OnDown on_down = model::OnDown::reselect;
   model::OnDrain on_drain = model::OnDrain::keep;
-  model::OnReturn on_return = model::OnReturn::stay;
 };
 
 struct Timeouts {
@@ -90,6 +90,9 @@ struct Listener {
   bool narrow = false;  // IPv4 host VIP and one port: its flows have narrow keys
 };
 
+/// The address and port that a backend answers this listener's clients from; port 0: the one they asked for.
+[[nodiscard]] net::Endpoint answering_endpoint(const Listener& listener, const net::Endpoint& backend) noexcept;
+
 /// Where a backend slot is found in this plan.
 struct BackendPlace {
   std::uint32_t pool = ~0u;
@@ -101,11 +104,11 @@ struct Plan {
   std::vector<Interface> interfaces;
   std::vector<Service> services;
   std::vector<Pool> pools;
-  std::vector<Listener> listeners;                    // in order of the model
-  std::vector<std::uint32_t> listener_of_slot;        // slot -> index in listeners, ~0: not in this plan
-  std::vector<BackendPlace> backend_of_slot;          // slot -> place
-  std::vector<std::uint32_t> idle_timeout_of_scope;   // scope slot -> seconds, 0: not in this plan
-  FrontTable fronts;                                  // destination -> listener; source -> endpoint
+  std::vector<Listener> listeners;                   // in order of the model
+  std::vector<std::uint32_t> listener_of_slot;       // slot -> index in listeners, ~0: not in this plan
+  std::vector<BackendPlace> backend_of_slot;         // slot -> place
+  std::vector<std::uint32_t> idle_timeout_of_scope;  // scope slot -> seconds, 0: not in this plan
+  FrontTable fronts;                                 // destination -> listener; source -> endpoint
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
 

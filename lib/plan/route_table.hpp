@@ -1,17 +1,18 @@
-// Longest-prefix match from a destination to where its packets leave. Immutable; part of the plan.
+// Longest-prefix match from a destination to where its packets leave. Immutable once built; part of the plan.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "base/id.hpp"
 #include "net/address.hpp"
+#include "plan/flat_map.hpp"
 
 namespace limpet::plan {
 
-/// Where a packet leaves: the interface, and the neighbour that takes it (none: the destination itself).
+/// Where a packet leaves: the interface, and the neighbour that takes it.
 struct Hop {
   InterfaceIndex interface;
   net::IpAddress next_hop;
@@ -20,17 +21,17 @@ struct Hop {
 
 class RouteTable {
  public:
-  /// The first route added to a prefix stays. `via` none: the prefix is on the link.
-  void add(const net::Prefix& to, Hop hop);
-  /// The hop with its next_hop filled in, or nothing.
+  /// False when the prefix has a route already; that one stays. `hop.next_hop` none: the prefix is on the link.
+  bool add(const net::Prefix& to, const Hop& hop);
+  /// The hop, its next_hop filled in, or nothing.
   [[nodiscard]] std::optional<Hop> find(const net::IpAddress& destination) const noexcept;
 
  private:
   struct Level {  // all routes of one length and family
     std::uint8_t length = 0;
-    std::unordered_map<net::IpAddress, Hop> hops;
+    FlatMap<net::IpAddress, Hop> hops;
   };
-  std::vector<Level> levels_[2];  // by family, longest first
+  std::array<std::vector<Level>, 2> levels_;  // by family, longest first
 };
 
 }  // namespace limpet::plan

@@ -1,0 +1,324 @@
+#include "path/bind.hpp"
+
+#include "path/commit.hpp"
+#include "path/flows.hpp"
+#include "path/remember.hpp"
+
+namespace limpet::path {
+namespace {
+
+using counters::Counter;
+namespace tcp = net::tcp_flag;
+
+class Binder {
+ public:
+  Binder(State& state, const plan::Plan& plan, Millis now_ms) noexcept
+      : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms) {}
+
+  void in(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
+    Previous previous;
+    const bool known =
+        with_forward_key(*item.listener, c, [&](const auto& key) { return follow(key, parsed, item, previous); });
+    // A narrow listener's flow whose client port was rewritten has a wide entry.
+    if (!known && !(item.listener->narrow && follow(wide_forward(*item.listener, c), parsed, item, previous))) {
+      begin(c, parsed, item, previous);
+    }
+    if (item.verdict == Verdict::undecided) {
+      leave_for_backend(packet, parsed, item);
+    }
+  }
+
+  void back(const net::Parsed& parsed, Item& item) noexcept {
+    const plan::EndpointEntry& endpoint = *item.endpoint;
+    const net::IpAddress& client = parsed.destination;
+    const bool known = (client.is_v4() && !endpoint.any_port &&
+                        answer(narrow_back(endpoint, client, parsed.destination_port), parsed, item)) ||
+                       answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), parsed, item);
+    if (!known && !guess(parsed, item)) {
+      return unknown_answer(parsed, item);
+    }
+    state_.counters.add(Counter::forwarded_back);
+    route(client, item);
+  }
+
+  /// Both loops of the look-up: keys hashed and buckets asked for before the first is read.
+  void prefetch(const net::Parsed& parsed, const Item& item) const noexcept {
+    if (item.way == Way::in) {
+      const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
+      with_forward_key(*item.listener, c, [&](const auto& key) { fetch(key); });
+    } else if (parsed.destination.is_v4() && !item.endpoint->any_port) {
+      fetch(narrow_back(*item.endpoint, parsed.destination, parsed.destination_port));
+    } else {
+      fetch(wide_back(*item.endpoint, parsed.destination, parsed.destination_port, parsed.source_port));
+    }
+  }
+
+ private:
+  template <class Key>
+  void fetch(const Key& key) const noexcept {
+    state_.flows.prefetch(key, state_.flows.hash(key));
+  }
+
+  static bool opens(const net::Parsed& parsed) noexcept {
+    return (parsed.tcp_flags & (tcp::syn | tcp::ack)) == tcp::syn;
+  }
+  static bool is_tcp(const plan::Listener& listener) noexcept { return listener.listen.protocol == net::Protocol::tcp; }
+
+  /// Why a known flow may not go on as it is. Live TCP connections stay with their backend whatever its state.
+  template <class Key>
+  std::optional<Reason> must_end(const Key& key, const flow::Entry<Key>& entry, const net::Parsed& parsed,
+                                 const plan::Listener& listener) noexcept {
+    if (flows_.is_idle(listener, key, entry)) {
+      return Reason::idle_timeout;
+    }
+    if (flows_.backend_of(entry.peer()) == nullptr) {
+      return Reason::backend_removed;
+    }
+    const bool fresh = is_tcp(listener) && opens(parsed);
+    if (fresh && entry.state() == flow::State::closing) {
+      return Reason::idle_timeout;
+    }
+    if (is_tcp(listener) && !fresh) {
+      return std::nullopt;
+    }
+    const plan::Service& service = plan_.service_of(listener);
+    return must_leave(plan_, plan_.pool_of(service), BackendSlot(entry.peer()), state_.node.backends,
+                      service.persist.empty() ? nullptr : &service.persist.front());
+  }
+
+  /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
+  template <class Key>
+  bool follow(const Key& key, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
+    const std::uint64_t hash = state_.flows.hash(key);
+    flow::Entry<Key>* entry = state_.flows.find(key, hash);
+    if (entry == nullptr) {
+      return false;
+    }
+    if (const auto reason = must_end(key, *entry, parsed, *item.listener)) {
+      previous = {BackendSlot(entry->peer()), *reason};
+      flows_.end(*item.listener, key, hash, *entry);
+      return false;
+    }
+    state_.counters.add(Counter::flow_hit);
+    item.backend = flows_.backend_of(entry->peer());
+    item.client_port = entry->carried().translated_port;
+    if (entry->used() != flows_.tick()) {
+      entry->touch(flows_.tick());
+      refresh_record(parsed.source, *item.listener);
+    }
+    if (is_tcp(*item.listener)) {
+      note_tcp(key, hash, *entry, parsed, item);
+    } else if (entry->state() == flow::State::embryonic) {
+      show_address(key, hash, *entry, parsed, item);
+    }
+    return true;
+  }
+
+  template <class Key>
+  void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
+                Item& item) noexcept {
+    if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
+      const bool reset = (parsed.tcp_flags & tcp::rst) != 0;
+      const auto mark = [&](auto& e) { mark_end(e, flow::flag::client_fin, reset); };
+      mark(entry);
+      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key),
+                       entry.carried().translated_port, mark);
+    } else if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & tcp::syn) == 0) {
+      show_address(key, hash, entry, parsed, item);
+    }
+  }
+
+  template <class Entry>
+  void mark_end(Entry& entry, std::uint8_t fin, bool reset) noexcept {
+    const auto flags = static_cast<std::uint8_t>(entry.flags() | fin);
+    entry.set_flags(flags);
+    constexpr auto both = flow::flag::client_fin | flow::flag::server_fin;
+    if (entry.state() == flow::State::established && (reset || (flags & both) == both)) {
+      entry.set_state(flow::State::closing);
+    }
+  }
+
+  /// The client has shown that its address is its own (a packet after the backend's answer, where answers pass
+  /// here): the flow and its record become lasting.
+  template <class Key>
+  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
+                    Item& item) noexcept {
+    const plan::Listener& listener = *item.listener;
+    if (is_nat(plan_, listener) && (entry.flags() & flow::flag::answered) == 0) {
+      return;
+    }
+    entry.set_flags(entry.flags() | flow::flag::counted);
+    const Connection c = connection_of(listener, key);
+    if (state_.flows.promote(key, hash) == nullptr) {
+      entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~flow::flag::counted));
+      state_.counters.add(Counter::flow_not_remembered);
+      return;
+    }
+    add_relaxed(state_.uses[item.backend->slot.value()].flows, 1);
+    promote_back(state_, plan_, listener, *item.backend, c, item.client_port);
+    confirm_record(parsed.source, listener, item.backend->slot);
+  }
+
+  template <class F>
+  void with_record_key(const net::IpAddress& client, const plan::Listener& listener, F&& f) noexcept {
+    const plan::Service& service = plan_.service_of(listener);
+    if (!service.persist.empty()) {
+      const plan::Persist& persist = service.persist.front();
+      const record::Key key = record::source_key(client, persist.prefix4, persist.prefix6, persist.scope);
+      f(key, state_.node.records.hash(key));
+    }
+  }
+  void refresh_record(const net::IpAddress& client, const plan::Listener& listener) noexcept {
+    with_record_key(client, listener,
+                    [&](const record::Key& key, std::uint64_t hash) { state_.node.records.touch(key, hash, now_s()); });
+  }
+  void confirm_record(const net::IpAddress& client, const plan::Listener& listener, BackendSlot backend) noexcept {
+    with_record_key(client, listener, [&](const record::Key& key, std::uint64_t hash) {
+      record::Table& records = state_.node.records;
+      const auto record = records.find(key, hash);
+      if (record && !record->provisional) {
+        return;
+      }
+      const bool lasting =
+          record ? records.confirm(key, hash, now_s())
+                 : records.claim(key, hash, backend, now_s(), record::Share::live).outcome == record::Outcome::claimed;
+      state_.counters.add(lasting ? Counter::record_new : Counter::record_not_remembered);
+      add_relaxed(state_.uses[backend.value()].records, lasting ? 1 : 0);
+    });
+  }
+  [[nodiscard]] std::uint32_t now_s() const noexcept { return static_cast<std::uint32_t>(now_ms_ / 1000); }
+
+  void begin(const Connection& c, const net::Parsed& parsed, Item& item, const Previous& previous) noexcept {
+    const Question question{plan_, *item.listener, c.client, c.client_port, now_s()};
+    const Decision decision = decide(question, state_.node.records, state_.node.backends);
+    if (decision.backend == nullptr) {
+      return item.drop(decision.refusal == Refusal::reset  ? Counter::drop_backend_reset
+                       : decision.refusal == Refusal::hold ? Counter::drop_backend_held
+                                                           : Counter::drop_no_backend);
+    }
+    item.backend = commit(state_, question, decision, previous, now_ms_);
+    if (is_tcp(*item.listener) && !opens(parsed)) {
+      state_.counters.add(Counter::flow_midstream);
+    }
+    const auto client_port = remember(state_, plan_, *item.listener, *item.backend, c, flows_.tick());
+    if (!client_port) {
+      return item.drop(Counter::drop_no_client_port);
+    }
+    item.client_port = *client_port;
+    state_.counters.add(Counter::flow_new);
+    add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
+  }
+
+  void leave_for_backend(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    const Family family = parsed.source.family();
+    const auto& hop = item.backend->hop(family);
+    if (item.backend->endpoint(family).address.is_none()) {
+      return item.drop(Counter::drop_no_address_family);
+    }
+    if (!hop) {
+      return item.drop(Counter::drop_no_route);
+    }
+    item.hop = *hop;
+    if (is_nat(plan_, *item.listener)) {
+      item.rewrite = item.backend->endpoint(family);
+    }
+    BackendUse& use = state_.uses[item.backend->slot.value()];
+    add_relaxed(use.packets, 1);
+    add_relaxed(use.bytes, packet.size);
+    state_.counters.add(Counter::forwarded_in);
+  }
+
+  template <class Key>
+  bool answer(const Key& key, const net::Parsed& parsed, Item& item) noexcept {
+    flow::Entry<Key>* entry = state_.flows.find(key, state_.flows.hash(key));
+    const plan::Listener* listener = entry == nullptr ? nullptr : plan_.listener(ListenerSlot(entry->peer()));
+    if (listener == nullptr) {
+      return false;
+    }
+    Connection c{parsed.destination, listener->listen.prefix.address, parsed.destination_port,
+                 listener->listen.l4_port};
+    const flow::Carried carried = entry->carried();
+    const bool rewritten = carried.translated_port != 0;
+    if (std::is_same_v<Key, flow::WideKey>) {
+      c.vip = carried.vip;
+      c.vip_port = carried.vip_port;
+      c.client_port = rewritten ? carried.translated_port : c.client_port;
+    }
+    item.listener = listener;
+    item.rewrite = {c.vip, c.vip_port};
+    item.client_port = carried.translated_port;
+    entry->touch(flows_.tick());
+    const bool ends = is_tcp(*listener) && (parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0;
+    if (ends || (entry->flags() & flow::flag::answered) == 0) {
+      const auto mark = [&](auto& e) {
+        e.set_flags(e.flags() | flow::flag::answered);
+        if (ends) {
+          mark_end(e, flow::flag::server_fin, (parsed.tcp_flags & tcp::rst) != 0);
+        }
+      };
+      mark(*entry);
+      flows_.with_forward(*listener, c, rewritten, mark);
+    }
+    return true;
+  }
+
+  /// Mid-flow without an entry (restart, another node): right when only one VIP can be meant.
+  bool guess(const net::Parsed& parsed, Item& item) noexcept {
+    if (item.endpoint->only_listener == plan::FrontTable::none || opens(parsed)) {
+      return false;
+    }
+    item.listener = &plan_.listeners[item.endpoint->only_listener];
+    item.rewrite = {item.listener->listen.prefix.address, item.listener->listen.l4_port};
+    state_.counters.add(Counter::flow_return_guessed);
+    return true;
+  }
+
+  /// What a backend sends that belongs to no service follows its interface's transit rule.
+  void unknown_answer(const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Interface& interface = plan_.interfaces[item.interface.value()];
+    item.way = Way::transit;
+    if (interface.transit == model::Transit::kernel && interface.has_kernel) {
+      item.verdict = Verdict::punt;
+    } else if (interface.transit == model::Transit::route) {
+      state_.counters.add(Counter::routed);
+      route(parsed.destination, item);
+    } else {
+      item.drop(Counter::drop_no_return_flow);
+    }
+  }
+
+  void route(const net::IpAddress& destination, Item& item) noexcept {
+    if (const auto hop = plan_.routes.find(destination)) {
+      item.hop = *hop;
+    } else {
+      item.drop(Counter::drop_no_route);
+    }
+  }
+
+  using Family = net::Family;
+  State& state_;
+  const plan::Plan& plan_;
+  Millis now_ms_;
+  Flows flows_;
+};
+
+}  // namespace
+
+void bind(State& state, const plan::Plan& plan, Burst& burst) noexcept {
+  Binder binder(state, plan, burst.now_ms);
+  burst.each_undecided([&](const Packet&, const net::Parsed& parsed, const Item& item) {
+    if (item.way == Way::in || item.way == Way::back) {
+      binder.prefetch(parsed, item);
+    }
+  });
+  burst.each_undecided([&](const Packet& packet, const net::Parsed& parsed, Item& item) {
+    if (item.way == Way::in) {
+      binder.in(packet, parsed, item);
+    } else if (item.way == Way::back) {
+      binder.back(parsed, item);
+    }
+  });
+}
+
+}  // namespace limpet::path

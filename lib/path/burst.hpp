@@ -1,0 +1,80 @@
+// The packets in hand and what the stages have found out about them so far. Each stage reads what the stages
+// before it wrote; a packet whose verdict is no longer `undecided` is left alone until transmit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "base/time.hpp"
+#include "counters/counters.hpp"
+#include "net/parsed.hpp"
+#include "path/packet.hpp"
+#include "plan/plan.hpp"
+
+namespace limpet::path {
+
+using counters::Counter;
+
+enum class Verdict : std::uint8_t {
+  undecided,
+  forward,  // by `out`
+  reply,    // the packet was turned into an answer: back by the port it came from
+  hold,     // waits for a MAC address
+  punt,     // to the kernel device of its port
+  handoff,  // to the worker that owns the client
+  drop,     // for `reason`
+};
+
+/// Whose packet it is.
+enum class Way : std::uint8_t {
+  none,
+  in,       // to a service: `listener` says which
+  back,     // from a backend: `endpoint` says which
+  local,    // to Limpet itself: ARP, ND, own addresses, VIPs
+  transit,  // neither
+  out,      // control's or the kernel's: leaves as it is
+};
+
+struct Item {
+  Verdict verdict = Verdict::undecided;
+  Way way = Way::none;
+  Counter reason = Counter::drop_malformed;  // of a drop
+  InterfaceIndex interface;                  // came in by
+  std::uint16_t handoff_worker = 0;
+  const plan::Listener* listener = nullptr;       // in; back once bound
+  const plan::EndpointEntry* endpoint = nullptr;  // back
+  const plan::Backend* backend = nullptr;         // in, once bound
+  net::Endpoint rewrite;                          // nat, once bound: new destination (in) or source (back)
+  std::uint16_t client_port = 0;                  // nat, once bound: new port on the client's side; 0: kept
+  plan::Hop hop;                                  // where it leaves, once bound
+
+  void drop(Counter why) noexcept {
+    verdict = Verdict::drop;
+    reason = why;
+  }
+};
+
+struct Burst {
+  Burst(Source from, Millis now) noexcept : source(from), now_ms(now), tick(now) {}
+
+  Source source;
+  Millis now_ms;
+  Tick16 tick;
+  unsigned count = 0;
+  std::array<Packet, burst_max> packets;
+  std::array<net::Parsed, burst_max> parsed;
+  std::array<Item, burst_max> items;
+
+  /// Calls `f(packet, parsed, item)` for each packet that nothing has been decided about.
+  template <class F>
+  void each_undecided(F&& f) {
+    for (unsigned i = 0; i < count; ++i) {
+      if (items[i].verdict == Verdict::undecided) {
+        f(packets[i], parsed[i], items[i]);
+      }
+    }
+  }
+};
+
+}  // namespace limpet::path

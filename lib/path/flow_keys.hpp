@@ -1,0 +1,66 @@
+// From packets, listeners and endpoints to the keys of a flow's two entries. IPv4 flows of one VIP and port are
+// narrow, all others wide; a flow whose client port is rewritten is wide whatever its family.
+#pragma once
+
+#include "flow/table.hpp"
+#include "plan/plan.hpp"
+
+namespace limpet::path {
+
+/// A flow as the client knows it.
+struct Connection {
+  net::IpAddress client;
+  net::IpAddress vip;
+  std::uint16_t client_port = 0;
+  std::uint16_t vip_port = 0;
+};
+
+inline flow::NarrowKey narrow_forward(const plan::Listener& listener, const Connection& c) noexcept {
+  return {c.client.v4_host(), c.client_port, listener.slot.value(), flow::Direction::forward};
+}
+
+inline flow::WideKey wide_forward(const plan::Listener& listener, const Connection& c) noexcept {
+  const std::uint16_t port = listener.listen.l4_port == 0 ? c.vip_port : std::uint16_t{0};
+  return {c.client, c.vip, c.client_port, port, listener.slot.value(), flow::Direction::forward};
+}
+
+/// `client_port`: as the backend sees it. `server_port`: the port the backend answers from.
+inline flow::NarrowKey narrow_back(const plan::EndpointEntry& endpoint, const net::IpAddress& client,
+                                   std::uint16_t client_port) noexcept {
+  return {client.v4_host(), client_port, endpoint.slot.value(), flow::Direction::back};
+}
+
+inline flow::WideKey wide_back(const plan::EndpointEntry& endpoint, const net::IpAddress& client,
+                               std::uint16_t client_port, std::uint16_t server_port) noexcept {
+  const std::uint16_t port = endpoint.any_port ? server_port : std::uint16_t{0};
+  return {client, {}, client_port, port, endpoint.slot.value(), flow::Direction::back};
+}
+
+/// The endpoint that `backend` answers this connection from; null when the plan has none (dr, other family).
+inline const plan::EndpointEntry* endpoint_of(const plan::Plan& plan, const plan::Listener& listener,
+                                              const plan::Backend& backend, const Connection& c) noexcept {
+  const net::Endpoint& at = backend.endpoint(c.client.family());
+  const std::uint16_t port = at.l4_port != 0 ? at.l4_port : c.vip_port;
+  return plan.fronts.find_endpoint(at.address, port, static_cast<std::uint8_t>(listener.listen.protocol));
+}
+
+inline bool is_nat(const plan::Plan& plan, const plan::Listener& listener) noexcept {
+  return plan.service_of(listener).forwarding == model::Forwarding::nat;
+}
+
+/// Calls `f(key)` with the forward key of the listener's width.
+template <class F>
+auto with_forward_key(const plan::Listener& listener, const Connection& c, F&& f) noexcept {
+  return listener.narrow ? f(narrow_forward(listener, c)) : f(wide_forward(listener, c));
+}
+
+/// The connection that a forward entry stands for.
+inline Connection connection_of(const plan::Listener& listener, const flow::NarrowKey& key) noexcept {
+  return {net::IpAddress::v4(key.client), listener.listen.prefix.address, key.client_port, listener.listen.l4_port};
+}
+inline Connection connection_of(const plan::Listener& listener, const flow::WideKey& key) noexcept {
+  return {key.client, key.vip, key.client_port,
+          listener.listen.l4_port == 0 ? key.server_port : listener.listen.l4_port};
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,40 @@
+#include "path/flows.hpp"
+
+namespace limpet::path {
+
+std::uint16_t Flows::timeout_s(const plan::Listener& listener, flow::State state) const noexcept {
+  const plan::Timeouts& timeouts = plan_.service_of(listener).timeouts;
+  if (state == flow::State::embryonic) {
+    return timeouts.embryonic_s;
+  }
+  if (listener.listen.protocol == net::Protocol::udp) {
+    return timeouts.udp_s;
+  }
+  return state == flow::State::closing ? timeouts.closing_s : timeouts.established_s;
+}
+
+void Flows::count_end(std::uint32_t backend_slot, std::uint8_t flags) noexcept {
+  if ((flags & flow::flag::counted) != 0) {
+    add_relaxed(state_.uses[backend_slot].flows, -1);
+  }
+  state_.counters.add(counters::Counter::flow_ended);
+}
+
+void Flows::erase_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
+                       std::uint16_t translated_port) noexcept {
+  const plan::Backend* backend = backend_of(peer);
+  const plan::EndpointEntry* endpoint = backend == nullptr ? nullptr : endpoint_of(plan_, listener, *backend, c);
+  if (endpoint == nullptr) {
+    return;  // swept once its endpoint's slot is seen to be gone
+  }
+  const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
+  if (listener.narrow && translated_port == 0) {
+    const auto key = narrow_back(*endpoint, c.client, client_port);
+    state_.flows.erase(key, state_.flows.hash(key));
+  } else {
+    const auto key = wide_back(*endpoint, c.client, client_port, c.vip_port);
+    state_.flows.erase(key, state_.flows.hash(key));
+  }
+}
+
+}  // namespace limpet::path

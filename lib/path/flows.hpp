@@ -1,0 +1,90 @@
+// The life of a flow's entries: both directions found, marked, ended together. Used by bind and sweep; the
+// worker's thread only.
+#pragma once
+
+#include <optional>
+
+#include "path/flow_keys.hpp"
+#include "path/state.hpp"
+
+namespace limpet::path {
+
+class Flows {
+ public:
+  Flows(State& state, const plan::Plan& plan, Millis now_ms) noexcept : state_(state), plan_(plan), tick_(now_ms) {}
+
+  /// The entry of the other direction, or nothing. Calls `f(entry)` and says whether there was one.
+  template <class F>
+  bool with_back(const plan::Listener& listener, const plan::Backend& backend, const Connection& c,
+                 std::uint16_t translated_port, F&& f) noexcept {
+    const plan::EndpointEntry* endpoint = endpoint_of(plan_, listener, backend, c);
+    if (endpoint == nullptr) {
+      return false;
+    }
+    if (listener.narrow && translated_port == 0) {
+      return with_entry(narrow_back(*endpoint, c.client, c.client_port), f);
+    }
+    const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
+    return with_entry(wide_back(*endpoint, c.client, client_port, c.vip_port), f);
+  }
+  template <class F>
+  bool with_forward(const plan::Listener& listener, const Connection& c, bool rewritten, F&& f) noexcept {
+    return listener.narrow && !rewritten ? with_entry(narrow_forward(listener, c), f)
+                                         : with_entry(wide_forward(listener, c), f);
+  }
+
+  /// Seconds without a packet after which such a flow ends.
+  [[nodiscard]] std::uint16_t timeout_s(const plan::Listener& listener, flow::State state) const noexcept;
+  /// The backend behind a forward entry, while its plan has it.
+  [[nodiscard]] const plan::Backend* backend_of(std::uint32_t peer) const noexcept {
+    return plan_.backend(BackendSlot(peer));
+  }
+
+  /// Neither direction has been used for the flow's time-out. `entry`: the forward one.
+  template <class Key>
+  bool is_idle(const plan::Listener& listener, const Key& key, const flow::Entry<Key>& entry) noexcept {
+    const std::uint16_t limit = timeout_s(listener, entry.state());
+    if (entry.used().age(tick_) <= limit) {
+      return false;
+    }
+    bool back_idle = true;
+    if (const plan::Backend* backend = backend_of(entry.peer())) {
+      with_back(listener, *backend, connection_of(listener, key), entry.carried().translated_port,
+                [&](auto& back) { back_idle = back.used().age(tick_) > limit; });
+    }
+    return back_idle;
+  }
+
+  /// Counts the end of a flow; the forward entry itself is the caller's to erase.
+  void count_end(std::uint32_t backend_slot, std::uint8_t flags) noexcept;
+
+  /// Ends a flow: both entries.
+  template <class Key>
+  void end(const plan::Listener& listener, const Key& key, std::uint64_t hash, flow::Entry<Key>& entry) noexcept {
+    erase_back(listener, connection_of(listener, key), entry.peer(), entry.carried().translated_port);
+    count_end(entry.peer(), entry.flags());
+    state_.flows.erase(key, hash);
+  }
+  /// Erases the back entry of a connection to the backend, where there is one.
+  void erase_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
+                  std::uint16_t translated_port) noexcept;
+
+  [[nodiscard]] Tick16 tick() const noexcept { return tick_; }
+
+ private:
+  template <class Key, class F>
+  bool with_entry(const Key& key, F& f) noexcept {
+    auto* entry = state_.flows.find(key, state_.flows.hash(key));
+    if (entry == nullptr) {
+      return false;
+    }
+    f(*entry);
+    return true;
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+  Tick16 tick_;
+};
+
+}  // namespace limpet::path

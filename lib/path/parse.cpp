@@ -1,0 +1,38 @@
+#include "path/parse.hpp"
+
+#include "net/parse.hpp"
+
+namespace limpet::path {
+namespace {
+
+Counter drop_of(const Packet& packet, net::ParseError error) noexcept {
+  switch (error) {
+    case net::ParseError::truncated:
+      return packet.contiguous < packet.size ? Counter::drop_segmented : Counter::drop_truncated;
+    case net::ParseError::extension_headers:
+      return Counter::drop_extension_headers;
+    default:
+      return Counter::drop_malformed;
+  }
+}
+
+}  // namespace
+
+void parse(Burst& burst) noexcept {
+  if (burst.source.origin == Origin::control || burst.source.origin == Origin::kernel) {
+    return;  // leaves as it is
+  }
+  for (unsigned i = 0; i < burst.count; ++i) {
+    __builtin_prefetch(burst.packets[i].data);
+  }
+  for (unsigned i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    net::Parsed& parsed = burst.parsed[i];
+    net::parse(packet.data, packet.contiguous, packet.size, parsed);
+    if (parsed.error != net::ParseError::none) {
+      burst.items[i].drop(drop_of(packet, parsed.error));
+    }
+  }
+}
+
+}  // namespace limpet::path

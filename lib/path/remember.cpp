@@ -1,0 +1,123 @@
+#include "path/remember.hpp"
+
+namespace limpet::path {
+namespace {
+
+using counters::Counter;
+constexpr unsigned port_attempts = 64;
+
+template <class Key>
+auto* find(State& state, const Key& key) noexcept {
+  return state.flows.find(key, state.flows.hash(key));
+}
+
+/// Inserts or, where the key is there, overwrites.
+template <class Key>
+void put(State& state, const Key& key, const flow::Value& value, const flow::Carried& carried) noexcept {
+  const std::uint64_t hash = state.flows.hash(key);
+  if (state.flows.find(key, hash) != nullptr) {
+    state.flows.erase(key, hash);
+  }
+  state.flows.insert(key, hash, value, carried);
+}
+
+class Rememberer {
+ public:
+  Rememberer(State& state, const plan::Listener& listener, const plan::EndpointEntry& endpoint,
+             const Connection& c) noexcept
+      : state_(state), listener_(listener), endpoint_(endpoint), c_(c) {}
+
+  /// The port to use towards the backend: the client's own, or a free one when another service holds the return key.
+  [[nodiscard]] std::optional<std::uint16_t> free_port() const noexcept {
+    if (is_free(c_.client_port)) {
+      return c_.client_port;
+    }
+    std::uint16_t port = c_.client_port;
+    for (unsigned attempt = 0; attempt < port_attempts; ++attempt) {
+      port = static_cast<std::uint16_t>(1024 + (port * 31421u + 6927u) % 64512u);
+      if (is_free(port)) {
+        return port;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void insert_back(std::uint16_t port, flow::Value value) const noexcept {
+    value.peer = listener_.slot.value();
+    const bool rewritten = port != c_.client_port;
+    if (listener_.narrow && !rewritten) {
+      put(state_, narrow_back(endpoint_, c_.client, port), value, {});
+    } else {
+      put(state_, wide_back(endpoint_, c_.client, port, c_.vip_port), value,
+          {c_.vip, c_.vip_port, rewritten ? c_.client_port : std::uint16_t{0}});
+    }
+  }
+
+ private:
+  /// No other flow has this port towards the backend; this very connection's own old entry is no other.
+  [[nodiscard]] bool is_free(std::uint16_t port) const noexcept {
+    const bool own = port == c_.client_port;
+    if (c_.client.is_v4() && !endpoint_.any_port) {
+      const auto* narrow = find(state_, narrow_back(endpoint_, c_.client, port));
+      if (narrow != nullptr && !(own && narrow->peer() == listener_.slot.value())) {
+        return false;
+      }
+    }
+    const auto* wide = find(state_, wide_back(endpoint_, c_.client, port, c_.vip_port));
+    if (wide == nullptr) {
+      return true;
+    }
+    const flow::Carried carried = wide->carried();
+    return own && wide->peer() == listener_.slot.value() && carried.vip == c_.vip && carried.vip_port == c_.vip_port &&
+           carried.translated_port == 0;
+  }
+
+  State& state_;
+  const plan::Listener& listener_;
+  const plan::EndpointEntry& endpoint_;
+  const Connection& c_;
+};
+
+}  // namespace
+
+std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
+                                      const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept {
+  flow::Value value{backend.slot.value(), flow::State::embryonic, 0, tick};
+  const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
+  if (endpoint == nullptr) {
+    with_forward_key(listener, c, [&](const auto& key) { put(state, key, value, {}); });
+    return 0;
+  }
+  const Rememberer rememberer(state, listener, *endpoint, c);
+  const auto port = rememberer.free_port();
+  if (!port) {
+    return std::nullopt;
+  }
+  rememberer.insert_back(*port, value);
+  if (*port == c.client_port) {
+    with_forward_key(listener, c, [&](const auto& key) { put(state, key, value, {}); });
+    return 0;
+  }
+  state.counters.add(Counter::flow_port_rewritten);
+  value.flags |= flow::flag::rewritten;
+  put(state, wide_forward(listener, c), value, {c.vip, c.vip_port, *port});
+  return *port;
+}
+
+void promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
+                  const Connection& c, std::uint16_t translated_port) noexcept {
+  const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
+  if (endpoint == nullptr) {
+    return;
+  }
+  const auto promote = [&](const auto& key) { return state.flows.promote(key, state.flows.hash(key)) != nullptr; };
+  const bool promoted =
+      listener.narrow && translated_port == 0
+          ? promote(narrow_back(*endpoint, c.client, c.client_port))
+          : promote(wide_back(*endpoint, c.client, translated_port != 0 ? translated_port : c.client_port, c.vip_port));
+  if (!promoted) {
+    state.counters.add(Counter::flow_not_remembered);
+  }
+}
+
+}  // namespace limpet::path

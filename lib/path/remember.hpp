@@ -1,0 +1,21 @@
+// A new flow's entries. New flows are embryonic: in a share of their own until the client has shown its address.
+#pragma once
+
+#include <optional>
+
+#include "path/flow_keys.hpp"
+#include "path/state.hpp"
+
+namespace limpet::path {
+
+/// Inserts the flow, both directions where answers pass here. When another service of the same client holds the
+/// return key, the client's port is rewritten. Returns the rewritten port, 0 when it is kept, nothing when no port
+/// is free.
+std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
+                                      const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept;
+
+/// Makes the back entry of a flow lasting as its forward one has become.
+void promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
+                  const Connection& c, std::uint16_t translated_port) noexcept;
+
+}  // namespace limpet::path

@@ -1,0 +1,131 @@
+#include "path/translate.hpp"
+
+#include "l3/messages.hpp"
+#include "net/headers.hpp"
+#include "net/rewrite.hpp"
+
+namespace limpet::path {
+namespace {
+
+constexpr std::size_t ethernet_size = 14;
+constexpr std::size_t tag_size = 4;
+
+class Translator {
+ public:
+  Translator(State& state, const plan::Plan& plan) noexcept : state_(state), plan_(plan) {}
+
+  void operator()(Packet& packet, net::Parsed& parsed, Item& item) noexcept {
+    const plan::Interface& out = plan_.interfaces[item.hop.interface.value()];
+    if (parsed.ttl <= 1) {
+      return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
+    }
+    if (parsed.l3_size > out.mtu) {
+      return item.drop(Counter::drop_too_big);
+    }
+    if (!fits(packet, parsed, out)) {
+      return item.drop(Counter::drop_no_buffer);
+    }
+    net::decrement_ttl(packet.data, parsed);
+    if (!item.rewrite.address.is_none()) {
+      rewrite(packet, parsed, item);
+    }
+    trim(packet, parsed);
+    const l3::Adjacency next = state_.node.adjacencies.find(item.hop.interface, item.hop.next_hop);
+    if (next.state != l3::AdjacencyState::reachable || waits_for(item.hop)) {
+      item.verdict = Verdict::hold;
+      return;
+    }
+    write_link_header(packet, parsed.l3_offset, out, next.mac);
+    item.verdict = Verdict::forward;
+  }
+
+ private:
+  [[nodiscard]] bool waits_for(const plan::Hop& hop) const noexcept {
+    return state_.waiting.count != 0 && state_.waiting.holds(hop);
+  }
+
+  static bool fits(const Packet& packet, const net::Parsed& parsed, const plan::Interface& out) noexcept {
+    const std::size_t needed = ethernet_size + (out.vlan != 0 ? tag_size : 0);
+    return needed <= std::size_t{parsed.l3_offset} + packet.headroom;
+  }
+
+  static void rewrite(const Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
+    if (item.way == Way::in) {
+      net::rewrite_destination(packet.data, parsed, item.rewrite);
+      if (item.client_port != 0) {
+        net::rewrite_source(packet.data, parsed, {parsed.source, item.client_port});
+      }
+    } else {
+      net::rewrite_source(packet.data, parsed, item.rewrite);
+      if (item.client_port != 0) {
+        net::rewrite_destination(packet.data, parsed, {parsed.destination, item.client_port});
+      }
+    }
+  }
+
+  /// Ethernet padding behind the IP packet does not travel on.
+  static void trim(Packet& packet, const net::Parsed& parsed) noexcept {
+    const std::uint32_t size = std::uint32_t{parsed.l3_offset} + parsed.l3_size;
+    if (size < packet.size && packet.contiguous == packet.size) {
+      packet.size = size;
+      packet.contiguous = static_cast<std::uint16_t>(size);
+    }
+  }
+
+  /// The packet becomes the ICMP error about itself, back to the sender; or ends, where none is owed.
+  void report(Packet& packet, const net::Parsed& parsed, Item& item, l3::IcmpError error, Counter otherwise) noexcept {
+    const plan::Interface& in = plan_.interfaces[item.interface.value()];
+    const auto own = in.own_address(parsed.source.family());
+    const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+    const std::size_t size = own && packet.contiguous == packet.size && l3::may_send_error(buffer, parsed)
+                                 ? l3::error_in_place(buffer, parsed, error, in.mac, *own)
+                                 : 0;
+    if (size == 0) {
+      return item.drop(otherwise);
+    }
+    packet.size = static_cast<std::uint32_t>(size);
+    packet.contiguous = static_cast<std::uint16_t>(size);
+    item.verdict = Verdict::reply;
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+};
+
+}  // namespace
+
+bool write_link_header(Packet& packet, std::uint16_t l3_offset, const plan::Interface& interface,
+                       const net::Mac& to) noexcept {
+  const std::size_t size = ethernet_size + (interface.vlan != 0 ? tag_size : 0);
+  if (size > std::size_t{l3_offset} + packet.headroom) {
+    return false;
+  }
+  const bool v4 = (packet.data[l3_offset] >> 4) == 4;
+  const auto grow = static_cast<std::ptrdiff_t>(size) - l3_offset;
+  packet.data -= grow;
+  packet.size = static_cast<std::uint32_t>(packet.size + grow);
+  packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + grow);
+  packet.headroom = static_cast<std::uint16_t>(packet.headroom - grow);
+  packet.capacity = static_cast<std::uint16_t>(packet.capacity + grow);
+  std::memcpy(packet.data, to.bytes.data(), 6);
+  std::memcpy(packet.data + 6, interface.mac.bytes.data(), 6);
+  std::uint8_t* at = packet.data + 12;
+  if (interface.vlan != 0) {
+    store_be<std::uint16_t>(at, net::ether_type::vlan);
+    store_be<std::uint16_t>(at + 2, interface.vlan);
+    at += tag_size;
+  }
+  store_be<std::uint16_t>(at, v4 ? net::ether_type::ipv4 : net::ether_type::ipv6);
+  packet.port = interface.port;
+  return true;
+}
+
+void translate(State& state, const plan::Plan& plan, Burst& burst) noexcept {
+  for (unsigned i = 0; i < burst.count; ++i) {
+    if (burst.items[i].verdict == Verdict::undecided) {
+      Translator(state, plan)(burst.packets[i], burst.parsed[i], burst.items[i]);
+    }
+  }
+}
+
+}  // namespace limpet::path

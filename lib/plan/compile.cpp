@@ -1,0 +1,259 @@
+#include "plan/compile.hpp"
+
+#include <set>
+
+namespace limpet::plan {
+namespace {
+
+class Compiler {
+ public:
+  Compiler(const Input& input, Slots& slots) : input_(input), model_(input.model), slots_(slots) {}
+
+  Result<std::shared_ptr<const Plan>> run() {
+    plan_->version = input_.version;
+    add_interfaces();
+    add_routes();
+    if (auto ok = add_pools(); !ok) {
+      return tl::unexpected(ok.error());
+    }
+    if (auto ok = add_services(); !ok) {
+      return tl::unexpected(ok.error());
+    }
+    return std::shared_ptr<const Plan>(plan_);
+  }
+
+ private:
+  static Result<std::uint32_t> slot(SlotMap& map, const char* what, const std::string& name) {
+    if (const auto slot = map.acquire(name)) {
+      return *slot;
+    }
+    return fail("{} {}: all {} slots are taken or wait for their last sessions to end", what, name, map.capacity());
+  }
+
+  void add_interface(const std::string& name, const model::Interface& from, std::uint16_t vlan, const net::Mac& mac,
+                     std::uint16_t mtu, bool has_kernel) {
+    const auto port = static_cast<std::uint16_t>(plan_->interfaces_of_port.size() - 1);
+    plan_->interfaces_of_port.back().push_back(InterfaceIndex(static_cast<std::uint16_t>(plan_->interfaces.size())));
+    plan_->interfaces.push_back({name, PortIndex(port), vlan, mtu, mac, from.addresses, from.transit, has_kernel});
+    declared_.push_back(&from);
+  }
+
+  void add_interfaces() {
+    for (const auto& [name, port] : model_.ports) {
+      const auto device = input_.device_macs.find(name);
+      const net::Mac mac = port.mac.value_or(device == input_.device_macs.end() ? net::Mac{} : device->second);
+      plan_->interfaces_of_port.emplace_back();
+      add_interface(name, port, 0, mac, port.mtu, !port.kernel.empty());
+      for (const auto& [id, vlan] : port.vlans) {
+        add_interface(fmt::format("{}.{}", name, id), vlan, id, vlan.mac.value_or(mac), port.mtu, !port.kernel.empty());
+      }
+    }
+  }
+
+  void add_routes() {
+    for (std::size_t i = 0; i < declared_.size(); ++i) {
+      for (const net::Prefix& address : declared_[i]->addresses) {
+        plan_->routes.add(address, {InterfaceIndex(static_cast<std::uint16_t>(i)), {}});
+      }
+      for (const auto& [to, via] : declared_[i]->routes) {
+        plan_->routes.add(to, {InterfaceIndex(static_cast<std::uint16_t>(i)), via.empty() ? net::IpAddress{} : via[0]});
+      }
+    }
+  }
+
+  Result<Backend> backend(const std::string& pool, const std::string& name, const model::Backend& from,
+                          const hash::Key& seed) {
+    Backend to;
+    to.name = pool + "/" + name;
+    auto number = slot(slots_.backends, "backend", to.name);
+    if (!number) {
+      return tl::unexpected(number.error());
+    }
+    to.slot = BackendSlot(*number);
+    to.name_hash = hash::keyed(seed, name);
+    to.weight = from.weight;
+    for (const net::Endpoint& endpoint : from.addresses) {
+      const auto family = static_cast<std::size_t>(endpoint.address.family());
+      to.endpoints[family] = endpoint;
+      to.hops[family] = plan_->routes.find(endpoint.address);
+    }
+    return to;
+  }
+
+  Result<void> add_pools() {
+    for (const auto& [name, from] : model_.pools) {
+      Pool pool{name, hash::derive_key(input_.secret, "rendezvous " + name), {}};
+      for (const auto& [backend_name, declared] : from.backends) {
+        auto made = backend(name, backend_name, declared, pool.seed);
+        if (!made) {
+          return tl::unexpected(made.error());
+        }
+        const BackendPlace place{static_cast<std::uint32_t>(plan_->pools.size()),
+                                 static_cast<std::uint32_t>(pool.backends.size())};
+        place_at(plan_->backend_of_slot, made->slot.value(), place, BackendPlace{});
+        pool.backends.push_back(std::move(*made));
+      }
+      pool_index_[name] = static_cast<std::uint32_t>(plan_->pools.size());
+      plan_->pools.push_back(std::move(pool));
+    }
+    return {};
+  }
+
+  template <class T>
+  static void place_at(std::vector<T>& table, std::uint32_t at, const T& value, const T& empty) {
+    if (table.size() <= at) {
+      table.resize(at + 1, empty);
+    }
+    table[at] = value;
+  }
+
+  Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name) {
+    const model::Profile& from = model_.profiles.at(name);
+    const std::string scope = from.scope == model::Scope::service ? fmt::format("{} of service {}", name, service)
+                              : from.scope == model::Scope::pool  ? fmt::format("{} of pool {}", name, pool)
+                                                                  : fmt::format("{} of all", name);
+    auto number = slot(slots_.scopes, "profile", scope);
+    if (!number) {
+      return tl::unexpected(number.error());
+    }
+    const auto idle_timeout_s = static_cast<std::uint32_t>(seconds(from.idle_timeout_ms, 0x7fffffff));
+    place_at(plan_->idle_timeout_of_scope, *number, idle_timeout_s, 0u);
+    return Persist{name, *number, from.scope, from.prefix4, from.prefix6, idle_timeout_s, from.on_down, from.on_drain};
+  }
+
+  static std::uint64_t seconds(std::uint64_t ms, std::uint64_t max) {
+    return std::min<std::uint64_t>(std::max<std::uint64_t>((ms + 999) / 1000, 1), max);
+  }
+
+  Result<void> add_services() {
+    for (const auto& [name, from] : model_.services) {
+      Service service;
+      service.name = name;
+      service.forwarding = from.forwarding;
+      service.pool = pool_index_.at(from.pool);
+      for (const std::string& profile : from.persist) {
+        auto made = persist(name, from.pool, profile);
+        if (!made) {
+          return tl::unexpected(made.error());
+        }
+        service.persist.push_back(std::move(*made));
+      }
+      const auto limit = [](std::uint64_t ms) {
+        return static_cast<std::uint16_t>(seconds(ms, flow_timeout_max_ms / 1000));
+      };
+      service.timeouts = {limit(from.timeouts.embryonic_ms), limit(from.timeouts.established_ms),
+                          limit(from.timeouts.closing_ms), limit(from.timeouts.udp_ms)};
+      plan_->services.push_back(std::move(service));
+      for (const model::Listen& listen : from.listen) {
+        if (auto ok = add_listener(name, listen); !ok) {
+          return ok;
+        }
+      }
+    }
+    return {};
+  }
+
+  Result<void> add_listener(const std::string& service, const model::Listen& listen) {
+    auto number = slot(slots_.listeners, "service", fmt::format("{} {}", service, listen.text()));
+    if (!number) {
+      return tl::unexpected(number.error());
+    }
+    const auto index = static_cast<std::uint32_t>(plan_->listeners.size());
+    if (!plan_->fronts.add_listener(listen, index)) {
+      return fail("service {}: another service listens on {}", service, listen.text());
+    }
+    const bool exact = listen.prefix.is_host() && listen.l4_port != 0;
+    plan_->listeners.push_back({ListenerSlot(*number), static_cast<std::uint32_t>(plan_->services.size() - 1), listen,
+                                exact && listen.prefix.address.is_v4()});
+    place_at(plan_->listener_of_slot, *number, index, ~0u);
+    return add_endpoints(plan_->listeners.back(), index, exact);
+  }
+
+  /// The addresses that this listener's backends answer from, when their answers pass here (nat).
+  Result<void> add_endpoints(const Listener& listener, std::uint32_t index, bool exact) {
+    const Service& service = plan_->services[listener.service];
+    if (service.forwarding != model::Forwarding::nat) {
+      return {};
+    }
+    const auto family = listener.listen.prefix.address.family();
+    for (const Backend& backend : plan_->pools[service.pool].backends) {
+      const net::Endpoint endpoint = answering_endpoint(listener, backend.endpoint(family));
+      if (endpoint.address.is_none()) {
+        continue;
+      }
+      EndpointEntry& entry = plan_->fronts.endpoint(endpoint, listener.listen.protocol);
+      if (!entry.slot.valid()) {
+        auto number = slot(slots_.endpoints, "backend address",
+                           fmt::format("{}/{}", endpoint.text(), static_cast<unsigned>(listener.listen.protocol)));
+        if (!number) {
+          return tl::unexpected(number.error());
+        }
+        entry.slot = EndpointSlot(*number);
+        entry.only_listener = exact ? index : ~0u;
+      } else if (entry.only_listener != index) {
+        entry.only_listener = ~0u;
+      }
+    }
+    return {};
+  }
+
+  const Input& input_;
+  const model::Model& model_;
+  Slots& slots_;
+  std::shared_ptr<Plan> plan_ = std::make_shared<Plan>();
+  std::vector<const model::Interface*> declared_;  // by InterfaceIndex
+  std::map<std::string, std::uint32_t> pool_index_;
+};
+
+}  // namespace
+
+net::Endpoint answering_endpoint(const Listener& listener, const net::Endpoint& backend) noexcept {
+  return {backend.address, backend.l4_port != 0 ? backend.l4_port : listener.listen.l4_port};
+}
+
+std::optional<IpAddress> Interface::own_address(Family family) const noexcept {
+  for (const net::Prefix& prefix : addresses) {
+    if (prefix.address.family() == family) {
+      return prefix.address;
+    }
+  }
+  return std::nullopt;
+}
+
+bool Interface::owns(const IpAddress& address) const noexcept {
+  for (const net::Prefix& prefix : addresses) {
+    if (prefix.address == address) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const Plan>> compile(const Input& input, Slots& slots) {
+  return Compiler(input, slots).run();
+}
+
+void keep_only_used(const Plan& plan, Slots& slots) {
+  std::set<std::string> listeners, backends, endpoints, scopes;
+  for (const Listener& listener : plan.listeners) {
+    listeners.insert(slots.listeners.name(listener.slot.value()));
+  }
+  for (const Pool& pool : plan.pools) {
+    for (const Backend& backend : pool.backends) {
+      backends.insert(backend.name);
+    }
+  }
+  plan.fronts.each_endpoint(
+      [&](const EndpointEntry& entry) { endpoints.insert(slots.endpoints.name(entry.slot.value())); });
+  for (std::uint32_t scope = 0; scope < plan.idle_timeout_of_scope.size(); ++scope) {
+    if (plan.idle_timeout_of_scope[scope] != 0) {
+      scopes.insert(slots.scopes.name(scope));
+    }
+  }
+  slots.listeners.keep_only(listeners);
+  slots.backends.keep_only(backends);
+  slots.endpoints.keep_only(endpoints);
+  slots.scopes.keep_only(scopes);
+}
+
+}  // namespace limpet::plan

@@ -1,0 +1,92 @@
+// A hash map built once and read by workers: open addressing, load at most one half, one cache line a look-up in
+// the common case. Keys are plain values without padding, hashed with a fixed mix (the configuration's own keys
+// are not hostile; packets can only miss).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+namespace limpet::plan {
+
+template <class Key, class Value>
+class FlatMap {
+  static_assert(std::has_unique_object_representations_v<Key>);
+  static_assert(sizeof(Key) % 8 == 0);
+
+ public:
+  /// False when the key is there already; its value stays.
+  bool add(const Key& key, const Value& value) {
+    if ((count_ + 1) * 2 > slots_.size()) {
+      grow();
+    }
+    Slot& slot = slots_[place(key)];
+    if (slot.used) {
+      return false;
+    }
+    slot = {key, value, true};
+    ++count_;
+    return true;
+  }
+  [[nodiscard]] const Value* find(const Key& key) const noexcept {
+    if (count_ == 0) {
+      return nullptr;
+    }
+    const Slot& slot = slots_[place(key)];
+    return slot.used ? &slot.value : nullptr;
+  }
+  [[nodiscard]] Value* find(const Key& key) noexcept {
+    return const_cast<Value*>(static_cast<const FlatMap*>(this)->find(key));
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  template <class F>
+  void each(F&& f) const {
+    for (const Slot& slot : slots_) {
+      if (slot.used) {
+        f(slot.value);
+      }
+    }
+  }
+
+ private:
+  struct Slot {
+    Key key{};
+    Value value{};
+    bool used = false;
+  };
+
+  static std::uint64_t mix(const Key& key) noexcept {
+    std::uint64_t words[sizeof(Key) / 8];
+    std::memcpy(words, &key, sizeof key);
+    std::uint64_t hash = 0x243f6a8885a308d3ULL;
+    for (const std::uint64_t word : words) {
+      hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+      hash ^= hash >> 32;
+    }
+    return hash;
+  }
+  [[nodiscard]] std::size_t place(const Key& key) const noexcept {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(mix(key)) & mask;
+    while (slots_[at].used && std::memcmp(&slots_[at].key, &key, sizeof key) != 0) {
+      at = (at + 1) & mask;
+    }
+    return at;
+  }
+  void grow() {
+    std::vector<Slot> old(std::bit_ceil((count_ + 1) * 4));
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.used) {
+        slots_[place(slot.key)] = slot;
+      }
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace limpet::plan
