@@ -53,7 +53,8 @@ constexpr std::uint64_t keyed(const Key& key, std::uint64_t x, std::uint64_t y) 
 
 /// Hash of any bytes (names, strings). The length counts: "a" and "a\0" differ.
 inline std::uint64_t keyed(const Key& key, std::span<const std::byte> bytes) noexcept {
-  std::uint64_t state = bytes.size();
+  const std::uint64_t length = bytes.size();
+  std::uint64_t state = length;
   while (!bytes.empty()) {
     std::uint64_t words[2] = {};
     const std::size_t size = bytes.size() < sizeof words ? bytes.size() : sizeof words;
@@ -65,7 +66,7 @@ inline std::uint64_t keyed(const Key& key, std::span<const std::byte> bytes) noe
     state = keyed(key, words[0] ^ state, words[1] + std::rotl(state, 32));
     bytes = bytes.subspan(size);
   }
-  return keyed(key, state, detail::salt_b);
+  return keyed(key, state, length);
 }
 
 inline std::uint64_t keyed(const Key& key, std::string_view text) noexcept {
