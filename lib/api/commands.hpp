@@ -25,14 +25,14 @@ enum class Place : std::uint8_t { positional, option };
 enum class Completion : std::uint8_t { none, service, pool, backend, port, worker, file };
 
 struct Parameter {
-  std::string_view name;  // on the wire; as an option `--name` with '-' for '_'
+  std::string_view name{};  // on the wire; as an option `--name` with '-' for '_'
   Type type = Type::text;
   Place place = Place::option;
   bool required = false;
-  std::string_view default_text;  // empty: absent when not given
+  std::string_view default_text{};  // empty: absent when not given
   std::uint64_t min = 0;
   std::uint64_t max = 0;
-  std::string_view help;
+  std::string_view help{};
   Completion completion = Completion::none;
 };
 
@@ -47,18 +47,18 @@ enum class Shape : std::uint8_t {
 struct Column {
   std::string_view key;
   std::string_view title;
-  std::string_view help;
+  std::string_view help{};
 };
 
 struct Command {
-  std::string_view name;    // "show services"
-  std::string_view method;  // "show.services"
+  std::string_view name{};    // "show services"
+  std::string_view method{};  // "show.services"
   Access access = Access::read;
   bool local = false;  // limpetctl can answer without a daemon
-  std::span<const Parameter> parameters;
+  std::span<const Parameter> parameters{};
   Shape shape = Shape::object;
-  std::span<const Column> columns;
-  std::string_view help;
+  std::span<const Column> columns{};
+  std::string_view help{};
 };
 
 std::span<const Command> commands();
