@@ -84,7 +84,7 @@ class Neighbours {
   ~Neighbours();
 
   /// The interfaces of a plan, by InterfaceIndex. What was learned on an interface that is no longer there, or
-  /// whose index now stands for another port or VLAN, is forgotten.
+  /// whose index now stands for another port or VLAN, is forgotten. Called before anything else.
   void on_interfaces(std::span<const plan::Interface> interfaces);
   /// A frame that is_neighbour_message() picked, with its tags. Anything else is ignored.
   void on_frame(InterfaceIndex interface, std::span<const std::uint8_t> frame, Millis now_ms);
