@@ -26,6 +26,18 @@ struct Input {
 /// Compiles; on error nothing but `slots` has changed, and that only by names acquired (give a copy for a dry run).
 Result<std::shared_ptr<const Plan>> compile(const Input& input, Slots& slots);
 
+/// Calls `f(InterfaceIndex, const model::Interface&)` for every port and VLAN, in the order of Plan::interfaces.
+template <class F>
+void each_interface(const model::Model& model, F&& f) {
+  std::uint16_t index = 0;
+  for (const auto& [name, port] : model.ports) {
+    f(InterfaceIndex(index++), static_cast<const model::Interface&>(port));
+    for (const auto& [id, vlan] : port.vlans) {
+      f(InterfaceIndex(index++), vlan);
+    }
+  }
+}
+
 /// Lets the slots rest that `plan`, which has just been published, no longer uses.
 void keep_only_used(const Plan& plan, Slots& slots);
 

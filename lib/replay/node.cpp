@@ -1,0 +1,208 @@
+#include "replay/node.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "path/turn.hpp"
+
+namespace limpet::replay {
+namespace {
+
+constexpr Millis step_ms = 50;
+constexpr unsigned steps_max = 200;  // a longer gap is crossed in as many steps and one leap
+
+std::map<std::string, net::Mac> stand_in_macs(const model::Model& model) {
+  std::map<std::string, net::Mac> macs;
+  for (const auto& [name, port] : model.ports) {
+    macs.emplace(name, stand_in_mac(macs.size()));
+  }
+  return macs;
+}
+
+/// A backend's state as the model creates it.
+void set_state(plan::BackendState& state, const model::Backend& backend, bool is_new) {
+  state.weight.store(backend.weight, std::memory_order_relaxed);
+  if (is_new) {
+    state.admin.store(static_cast<plan::Admin>(backend.state), std::memory_order_relaxed);
+    state.health.store(plan::Health::up, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+net::Mac stand_in_mac(std::size_t port_index) noexcept {
+  return {{0x02, 0, 0, 0, 1, static_cast<std::uint8_t>(port_index)}};
+}
+
+Memory::Memory(std::size_t size_bytes) : bytes_(nullptr, Unmap{size_bytes}) {
+  void* bytes = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  LIMPET_ASSERT(bytes != MAP_FAILED);
+  bytes_.reset(static_cast<std::byte*>(bytes));
+}
+
+void Memory::Unmap::operator()(std::byte* bytes) const noexcept {
+  munmap(bytes, size_bytes);
+}
+
+Node::Node(const hash::Secret& secret, const Options& options)
+    : secret_(secret), options_(options), now_ms_(options.start_ms), owner_(options.workers), wires_(options.workers) {}
+
+Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash::Secret& secret,
+                                           const Options& options) {
+  std::unique_ptr<Node> node(new Node(secret, options));
+  const auto record_sizes = record::sizes_for(options.records_max);
+  node->record_memory_ = std::make_unique<Memory>(record::Table::bytes_needed(record_sizes));
+  auto records =
+      record::Table::create(node->record_memory_->bytes(), record_sizes, hash::derive_key(secret, "record table"));
+  if (!records) {
+    return tl::unexpected(records.error());
+  }
+  node->records_ = std::make_unique<record::Table>(std::move(*records));
+  const auto flow_sizes = flow::sizes_for(options.flows_max);
+  for (unsigned i = 0; i < options.workers; ++i) {
+    Memory memory(flow::Table::bytes_needed(flow_sizes));
+    auto flows = flow::Table::create(memory.bytes(), flow_sizes, hash::derive_key(secret, "flow table"));
+    if (!flows) {
+      return tl::unexpected(flows.error());
+    }
+    node->workers_.push_back(std::unique_ptr<Worker>(
+        new Worker{std::move(memory), std::move(*flows), nullptr, MemoryIo(node->wires_, i, options.workers)}));
+    Worker& worker = *node->workers_.back();
+    const path::Node shared{node->owner_, *node->records_, node->backends_, node->adjacencies_};
+    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default);
+  }
+  auto* const raw = node.get();
+  node->neighbours_ = std::make_unique<l3::Neighbours>(
+      node->adjacencies_,
+      [raw](InterfaceIndex interface, std::span<const std::uint8_t> frame) {
+        raw->wires_.from_control.push_back(make_frame(raw->plan_->interfaces[interface.value()].port, frame));
+      },
+      [raw](InterfaceIndex interface, const net::IpAddress& address) {
+        return raw->plan_->interfaces[interface.value()].owns(address) || raw->plan_->fronts.is_vip(address);
+      });
+  if (auto applied = node->apply(model); !applied) {
+    return tl::unexpected(applied.error());
+  }
+  return node;
+}
+
+Result<void> Node::apply(const model::Model& model) {
+  plan::Slots slots = slots_;
+  const std::uint64_t version = plan_ == nullptr ? 1 : plan_->version + 1;
+  auto plan = plan::compile({model, secret_, stand_in_macs(model), version}, slots);
+  if (!plan) {
+    return tl::unexpected(plan.error());
+  }
+  slots_ = std::move(slots);
+  adopt(model, std::move(*plan));
+  return {};
+}
+
+void Node::adopt(const model::Model& model, std::shared_ptr<const plan::Plan> plan) {
+  plan_ = std::move(plan);
+  plan::keep_only_used(*plan_, slots_);
+  for (const plan::Pool& pool : plan_->pools) {
+    for (const plan::Backend& backend : pool.backends) {
+      const auto& declared = model.pools.at(pool.name).backends.at(backend.name.substr(pool.name.size() + 1));
+      set_state(backends_[backend.slot], declared, known_backends_.emplace(backend.name, true).second);
+    }
+  }
+  neighbours_->on_interfaces(plan_->interfaces);
+  std::vector<l3::StaticNeighbour> fixed;
+  plan::each_interface(model, [&](InterfaceIndex index, const model::Interface& interface) {
+    for (const auto& [address, mac] : interface.neighbors) {
+      fixed.push_back({index, address, mac});
+    }
+  });
+  neighbours_->replace_static(fixed, now_ms_);
+}
+
+bool Node::serve_control() {
+  bool busy = false;
+  for (auto& worker : workers_) {
+    l3::Frame frame;
+    while (worker->state->to_control.frames.pop(frame)) {
+      neighbours_->on_frame(frame.interface, frame.view(), now_ms_);
+      busy = true;
+    }
+    l3::Want want;
+    while (worker->state->to_control.wants.pop(want)) {
+      neighbours_->want(want.interface, want.address, now_ms_);
+      busy = true;
+    }
+  }
+  return busy;
+}
+
+void Node::settle() {
+  bool busy = true;
+  while (busy) {
+    busy = false;
+    for (auto& worker : workers_) {
+      path::turn(*worker->state, *plan_, worker->io, now_ms_);
+    }
+    busy = serve_control();
+    for (const auto& worker : workers_) {
+      busy = busy || !worker->io.idle();
+    }
+  }
+}
+
+void Node::advance(Millis now_ms) {
+  const Millis gap = now_ms > now_ms_ ? now_ms - now_ms_ : 0;
+  for (unsigned step = 0; step < std::min<Millis>(gap / step_ms, steps_max); ++step) {
+    now_ms_ += step_ms;
+    neighbours_->tick(now_ms_);
+    settle();
+  }
+  now_ms_ = std::max(now_ms_, now_ms);
+  neighbours_->tick(now_ms_);
+  settle();
+}
+
+void Node::receive(PortIndex port, unsigned worker, std::span<const std::uint8_t> bytes) {
+  workers_[worker]->io.arrive(port, bytes);
+  settle();
+}
+
+std::vector<Sent> Node::take_sent() {
+  return std::exchange(wires_.sent, {});
+}
+
+std::uint64_t Node::counter(counters::Counter counter) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->state->counters.get(counter);
+  }
+  return sum;
+}
+
+std::array<std::uint64_t, path::reason_count> Node::moves() const noexcept {
+  std::array<std::uint64_t, path::reason_count> sums{};
+  for (const auto& worker : workers_) {
+    for (std::size_t reason = 0; reason < path::reason_count; ++reason) {
+      sums[reason] += worker->state->moves[reason].load(std::memory_order_relaxed);
+    }
+  }
+  return sums;
+}
+
+std::vector<path::Move> Node::take_moves() {
+  std::vector<path::Move> moves;
+  for (auto& worker : workers_) {
+    path::Move move;
+    while (worker->state->to_control.moves.pop(move)) {
+      moves.push_back(move);
+    }
+  }
+  return moves;
+}
+
+plan::BackendState& Node::backend(const std::string& name) {
+  const auto slot = slots_.backends.find(name);
+  LIMPET_ASSERT(slot.has_value());
+  return backends_[BackendSlot(*slot)];
+}
+
+}  // namespace limpet::replay

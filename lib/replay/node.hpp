@@ -1,0 +1,105 @@
+// A whole node in memory, in one thread, under a clock that the caller moves: N workers running the real path, the
+// neighbour resolver in control's place. limpet-replay feeds it captures, tests feed it packets.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.hpp"
+#include "hash/secret.hpp"
+#include "l3/neighbours.hpp"
+#include "path/state.hpp"
+#include "plan/compile.hpp"
+#include "replay/memory_io.hpp"
+
+namespace limpet::replay {
+
+/// Memory for tables, zeroed and aligned to pages; a page costs nothing until it is touched.
+class Memory {
+ public:
+  explicit Memory(std::size_t size_bytes);
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {bytes_.get(), bytes_.get_deleter().size_bytes}; }
+
+ private:
+  struct Unmap {
+    std::size_t size_bytes;
+    void operator()(std::byte* bytes) const noexcept;
+  };
+  std::unique_ptr<std::byte, Unmap> bytes_;
+};
+
+class Node {
+ public:
+  struct Options {
+    unsigned workers = 1;
+    std::uint64_t flows_max = 65536;
+    std::uint64_t records_max = 65536;
+    Millis start_ms = 1'000'000;
+  };
+
+  static Result<std::unique_ptr<Node>> create(const model::Model& model, const hash::Secret& secret,
+                                              const Options& options);
+
+  /// Uses another model from now on; refused with a reason, it changes nothing.
+  Result<void> apply(const model::Model& model);
+
+  /// Moves the clock, in steps that let neighbours, waiting packets and sweeps see the time between. Never back.
+  void advance(Millis now_ms);
+  /// One frame arrives at one worker's queue and goes its whole way, hand-offs included.
+  void receive(PortIndex port, unsigned worker, std::span<const std::uint8_t> bytes);
+  /// What left since the last call, in order.
+  std::vector<Sent> take_sent();
+
+  [[nodiscard]] std::uint64_t counter(counters::Counter counter) const noexcept;
+  [[nodiscard]] std::array<std::uint64_t, path::reason_count> moves() const noexcept;
+  [[nodiscard]] std::uint64_t violations() const noexcept {
+    return moves()[static_cast<std::size_t>(path::Reason::violation)];
+  }
+  /// The moves themselves, since the last call.
+  std::vector<path::Move> take_moves();
+
+  [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
+  [[nodiscard]] plan::BackendStates& backends() noexcept { return backends_; }
+  /// State of the backend named "pool/name"; the plan has it.
+  [[nodiscard]] plan::BackendState& backend(const std::string& name);
+  [[nodiscard]] record::Table& records() noexcept { return *records_; }
+  [[nodiscard]] path::State& state(unsigned worker) noexcept { return *workers_[worker]->state; }
+  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+  [[nodiscard]] Millis now_ms() const noexcept { return now_ms_; }
+
+ private:
+  struct Worker {
+    Memory memory;
+    flow::Table flows;
+    std::unique_ptr<path::State> state;
+    MemoryIo io;
+  };
+
+  Node(const hash::Secret& secret, const Options& options);
+  void settle();
+  bool serve_control();
+  void adopt(const model::Model& model, std::shared_ptr<const plan::Plan> plan);
+
+  hash::Secret secret_;
+  Options options_;
+  Millis now_ms_;
+  plan::Slots slots_{plan::backend_slots_default};
+  std::shared_ptr<const plan::Plan> plan_;
+  plan::BackendStates backends_{plan::backend_slots_default};
+  std::map<std::string, bool> known_backends_;
+  hash::Owner owner_;
+  l3::AdjacencyTable adjacencies_{4096};
+  std::unique_ptr<l3::Neighbours> neighbours_;
+  std::unique_ptr<Memory> record_memory_;
+  std::unique_ptr<record::Table> records_;
+  Wires wires_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+/// The MAC of a port whose model names none, there being no device to ask: 02:00:00:00:01:INDEX.
+net::Mac stand_in_mac(std::size_t port_index) noexcept;
+
+}  // namespace limpet::replay
