@@ -35,8 +35,8 @@ struct NarrowKey {
 
 /// All other flows.
 struct WideKey {
-  net::IpAddress client;
-  net::IpAddress vip;  // forward: part of the key. back: not looked at, see Carried
+  net::IpAddress client{};
+  net::IpAddress vip{};  // forward: part of the key. back: not looked at, see Carried
   std::uint16_t client_port = 0;
   std::uint16_t server_port = 0;  // of any-port listeners and endpoints; 0 elsewhere
   std::uint32_t slot = 0;         // forward: listener (16 bits); back: endpoint (20 bits)
@@ -52,14 +52,14 @@ struct Value {
   std::uint32_t peer = 0;  // forward: backend slot (20 bits); back: listener slot (16 bits)
   State state = State::embryonic;
   std::uint8_t flags = 0;
-  Tick16 used;
+  Tick16 used{};
   friend constexpr bool operator==(const Value&, const Value&) noexcept = default;
 };
 
 /// What only wide entries have room for. `back`: the VIP to write as source and the client's own port where it was
 /// rewritten. `forward`: the rewritten client port (0: none); its vip is the key's.
 struct Carried {
-  net::IpAddress vip;
+  net::IpAddress vip{};
   std::uint16_t vip_port = 0;
   std::uint16_t translated_port = 0;
   friend constexpr bool operator==(const Carried&, const Carried&) noexcept = default;

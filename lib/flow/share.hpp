@@ -1,4 +1,4 @@
-// One array of buckets of one width: two choices, four entries a bucket, and at most one displacement when both are
+// One array of buckets of one width: two choices, four entries a bucket, and at most two entries moved when both are
 // full. Bounded work, no rehash. The live and the embryonic share of a table are two of these.
 // Private to the worker that owns the table.
 #pragma once
@@ -50,11 +50,11 @@ class Share {
     return nullptr;
   }
 
-  /// Nothing when both buckets are full and none of their entries can step aside.
+  /// Nothing when both buckets are full and no entry can step aside.
   Entry<Key>* insert(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
     Entry<Key>* entry = free_in(emptier(hash));
     if (entry == nullptr) {
-      entry = displace(hash);
+      entry = make_room(hash);
     }
     if (entry != nullptr) {
       entry->write(key, value, carried);
@@ -110,16 +110,28 @@ class Share {
     return nullptr;
   }
 
-  /// Moves one entry of the two full buckets to its other bucket. For a moment it is in both, never in none.
-  Entry<Key>* displace(std::uint64_t hash) noexcept {
-    for (Bucket* bucket : {&first(hash), &second(hash)}) {
-      for (auto& entry : bucket->entries) {
-        const std::uint64_t other = hash_of(seed_, entry.key());
-        if (Entry<Key>* to = free_in(&first(other) == bucket ? second(other) : first(other)); to != nullptr) {
-          to->write(entry.key(), entry.value(), entry.carried());
-          entry.clear();
-          return &entry;
+  /// A slot freed in one of the two full buckets, by moving one entry to its other bucket, or two in a row.
+  Entry<Key>* make_room(std::uint64_t hash) noexcept {
+    for (const unsigned moves : {1u, 2u}) {
+      for (Bucket* bucket : {&first(hash), &second(hash)}) {
+        if (Entry<Key>* entry = make_room(*bucket, moves); entry != nullptr) {
+          return entry;
         }
+      }
+    }
+    return nullptr;
+  }
+
+  /// For a moment the entry moved is in both buckets, never in none.
+  Entry<Key>* make_room(Bucket& bucket, unsigned moves) noexcept {
+    for (auto& entry : bucket.entries) {
+      const std::uint64_t hash = hash_of(seed_, entry.key());
+      Bucket& other = &first(hash) == &bucket ? second(hash) : first(hash);
+      Entry<Key>* to = moves == 1 ? free_in(other) : &other == &bucket ? nullptr : make_room(other, moves - 1);
+      if (to != nullptr) {
+        to->write(entry.key(), entry.value(), entry.carried());
+        entry.clear();
+        return &entry;
       }
     }
     return nullptr;

@@ -24,7 +24,7 @@ struct Key {
 };
 
 struct Record {
-  BackendSlot backend;
+  BackendSlot backend{};
   std::uint32_t created_s = 0;  // since boot, as used_s; when the record got this backend
   std::uint32_t used_s = 0;
   bool provisional = false;  // the client has not shown its address yet

@@ -37,7 +37,7 @@ enum class Sweep : std::uint8_t { keep, erase };
 
 /// claimed: the record is the caller's. taken: it is somebody else's, and holds. full: nothing was stored.
 struct Claim {
-  Record record;
+  Record record{};
   Outcome outcome = Outcome::full;
   bool evicted = false;  // it took the place of an older provisional one
 };
