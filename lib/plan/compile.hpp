@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "hash/secret.hpp"
 #include "model/model.hpp"
 #include "plan/plan.hpp"
