@@ -56,12 +56,9 @@ struct Item {
 };
 
 struct Burst {
-  Burst(Source from, Millis now) noexcept : source(from), now_ms(now), tick(now) {}
-
   Source source;
-  Millis now_ms;
-  Tick16 tick;
-  unsigned count = 0;
+  Millis now_ms = 0;
+  unsigned count = 0;  // only this many of each array mean anything; receive and parse write them anew
   std::array<Packet, burst_max> packets;
   std::array<net::Parsed, burst_max> parsed;
   std::array<Item, burst_max> items;

@@ -1,6 +1,8 @@
 // Stage 1: a burst from one source into the hand.
 #pragma once
 
+#include <algorithm>
+
 #include "path/burst.hpp"
 #include "path/state.hpp"
 
@@ -8,11 +10,14 @@ namespace limpet::path {
 
 /// False when there was nothing.
 template <class Io>
-bool receive(State& state, Io& io, Burst& burst) noexcept {
-  burst.count = io.receive(burst.source, burst.packets.data(), burst_max);
+bool receive(State& state, Io& io, Source source, Millis now_ms, Burst& burst) noexcept {
+  burst.count = io.receive(source, burst.packets.data(), burst_max);
   if (burst.count == 0) {
     return false;
   }
+  burst.source = source;
+  burst.now_ms = now_ms;
+  std::fill_n(burst.items.begin(), burst.count, Item{});
   switch (burst.source.origin) {
     case Origin::port: {
       std::uint64_t bytes = 0;

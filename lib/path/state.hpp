@@ -14,6 +14,7 @@
 #include "hash/owner.hpp"
 #include "l3/adjacency.hpp"
 #include "l3/frame.hpp"
+#include "path/burst.hpp"
 #include "path/packet.hpp"
 #include "path/reason.hpp"
 #include "path/waiting.hpp"
@@ -63,6 +64,7 @@ struct State {
   counters::Block counters;                                      // readers: control
   std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control
   ToControl to_control;
+  Burst burst;  // the packets in hand
   Waiting waiting;
   Millis last_sweep_ms = 0;
 };

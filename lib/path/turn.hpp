@@ -20,10 +20,10 @@ namespace limpet::path {
 template <class Io>
 unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
   unsigned packets = 0;
+  Burst& burst = state.burst;
   release_waiting(state, plan, io, now_ms);
   for (const Source source : io.sources()) {
-    Burst burst(source, now_ms);
-    if (!receive(state, io, burst)) {
+    if (!receive(state, io, source, now_ms, burst)) {
       continue;
     }
     packets += burst.count;
