@@ -1,0 +1,15 @@
+// Replies for people: tables, lines, problems.
+#pragma once
+
+#include <string>
+
+#include "api/wire.hpp"
+
+namespace limpet::ctl {
+
+/// Ends with a newline.
+std::string show_result(const api::Command& command, const api::Json& result);
+/// The message, then the problems or changes it carries, one a line.
+std::string show_error(const api::RpcError& error);
+
+}  // namespace limpet::ctl
