@@ -73,10 +73,10 @@ Loaded load_text(std::string_view toml, std::string_view file_name) {
 }
 
 Loaded load_file(const std::string& path) {
+  errno = 0;
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
   std::string text;
   char chunk[65536];
-  errno = 0;
   while (file != nullptr && text.size() <= file_size_max_bytes) {
     const std::size_t size = std::fread(chunk, 1, sizeof chunk, file.get());
     text.append(chunk, size);

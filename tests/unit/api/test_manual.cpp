@@ -1,0 +1,32 @@
+// docs/limpetctl.md says what the command table says.
+#include "api/manual.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace limpet::api {
+namespace {
+
+TEST(Manual, is_current) {
+  const auto path = std::string(LIMPET_SOURCE) + "/docs/limpetctl.md";
+  if (std::getenv("LIMPET_UPDATE_DOCS") != nullptr) {
+    std::ofstream(path) << manual_markdown();
+  }
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text.str(), manual_markdown()) << "run unit_api with LIMPET_UPDATE_DOCS=1";
+}
+
+TEST(Manual, shows_how_commands_are_called) {
+  EXPECT_EQ(usage_line(*find_name("apply")), "limpetctl apply FILE [--dry-run]");
+  EXPECT_EQ(usage_line(*find_name("backend drain")), "limpetctl backend drain POOL/NAME");
+  EXPECT_EQ(usage_line(*find_name("why")), "limpetctl why --service SERVICE --client ADDR[:PORT] [--listen LISTEN]");
+  EXPECT_EQ(usage_line(*find_name("show services")),
+            "limpetctl show services [--filter FILTER] [--limit N] [--cursor CURSOR]");
+}
+
+}  // namespace
+}  // namespace limpet::api
