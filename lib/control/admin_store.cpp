@@ -135,6 +135,21 @@ Result<void> AdminStore::set(const std::string& backend, AdminState state) {
   return {};
 }
 
+Result<void> AdminStore::forget(const std::vector<std::string>& backends) {
+  auto states = states_;
+  for (const auto& name : backends) {
+    states.erase(name);
+  }
+  if (states.size() == states_.size()) {
+    return {};
+  }
+  if (auto written = write(states); !written) {
+    return written;
+  }
+  states_ = std::move(states);
+  return {};
+}
+
 Result<void> AdminStore::write(const std::map<std::string, AdminState>& states) const {
   json backends = json::object();
   for (const auto& [name, state] : states) {

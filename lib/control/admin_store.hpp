@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "model/model.hpp"
@@ -25,6 +27,8 @@ class AdminStore {
   [[nodiscard]] std::optional<model::AdminState> find(const std::string& backend) const;
   /// Remembers and writes. On error the file and what is remembered are as before.
   Result<void> set(const std::string& backend, model::AdminState state);
+  /// These backends are gone: should they come back, the file's state counts again. On error all stays as before.
+  Result<void> forget(const std::vector<std::string>& backends);
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:

@@ -1,0 +1,210 @@
+#include "control/accounts.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace limpet::control {
+namespace {
+
+constexpr Millis ask_every_ms = 1000;
+
+template <class T>
+T& at_grown(std::vector<T>& values, std::uint32_t slot) {
+  if (values.size() <= slot) {
+    values.resize(slot + 1);
+  }
+  return values[slot];
+}
+
+template <class T>
+T at_or_zero(const std::vector<T>& values, std::uint32_t slot) {
+  return slot < values.size() ? values[slot] : T{};
+}
+
+}  // namespace
+
+/// How often a worker has swept its flows: only the worker may look.
+class Accounts::SweepQuestion : public path::Task {
+ public:
+  void run(path::State& state, const plan::Plan&) noexcept override { sweeps = state.flows.sweeps_done(); }
+  std::uint64_t sweeps = 0;
+  bool asked = false;
+};
+
+Accounts::Accounts(Runtime& runtime, Configuration& configuration) : runtime_(runtime), configuration_(configuration) {}
+
+Accounts::~Accounts() {
+  for (auto& question : questions_) {
+    for (int i = 0; i < 1000 && question->asked && !question->done.load(std::memory_order_acquire); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (question->asked && !question->done.load(std::memory_order_acquire)) {
+      static_cast<void>(question.release());  // a worker that hangs may still write to it
+    }
+  }
+}
+
+void Accounts::tick(Millis now_ms) {
+  learn_telling();
+  sweep_records(now_ms);
+  sum_sessions();
+  let_slots_rest(now_ms);
+}
+
+void Accounts::on_replaced(const plan::Plan& before, const plan::Plan& after) {
+  for (const auto& pool : before.pools) {
+    for (const auto& backend : pool.backends) {
+      if (after.backend(backend.slot) == nullptr) {
+        removed_in_pass_[backend.slot.value()] = runtime_.records().sweeps_done();
+      }
+    }
+  }
+}
+
+void Accounts::learn_telling() {
+  const auto& plan = configuration_.plan();
+  if (plan_version_ == plan.version) {
+    return;
+  }
+  plan_version_ = plan.version;
+  telling_.assign(plan.pools.size(), {});
+  for (const auto& service : plan.services) {
+    (service.persist.empty() ? telling_[service.pool].by_flows : telling_[service.pool].by_records) = true;
+  }
+}
+
+void Accounts::sweep_records(Millis now_ms) {
+  auto& records = runtime_.records();
+  const auto& plan = configuration_.plan();
+  const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
+  const auto pass_left = records.bucket_count() - sweep_position_;
+  const auto buckets = static_cast<unsigned>(std::min<std::uint64_t>(record_sweep_buckets, pass_left));
+  records_ended_ += records.sweep(buckets, [&](const record::Key& key, const record::Record& record) {
+    if (is_over(plan, key, record, now_s)) {
+      return record::Sweep::erase;
+    }
+    if (!record.provisional) {
+      ++at_grown(counting_, record.backend.value());
+    }
+    return record::Sweep::keep;
+  });
+  sweep_position_ += buckets;
+  if (sweep_position_ >= records.bucket_count()) {
+    sweep_position_ = 0;
+    end_of_pass();
+  }
+}
+
+bool Accounts::is_over(const plan::Plan& plan, const record::Key& key, const record::Record& record,
+                       std::uint32_t now_s) const {
+  if (record.backend.value() >= runtime_.backends().count()) {
+    return true;  // no slot of this node
+  }
+  if (plan.backend(record.backend) == nullptr) {
+    const auto removed = removed_in_pass_.find(record.backend.value());
+    if (removed == removed_in_pass_.end() || runtime_.records().sweeps_done() > removed->second) {
+      return true;
+    }
+  }
+  const std::uint32_t scope = key.scope & (record::scopes_max - 1);
+  const std::uint32_t idle_s = at_or_zero(plan.idle_timeout_of_scope, scope);
+  // Workers' clocks may be a little ahead of the one read here: an age below zero is none.
+  const auto age = [now_s](std::uint32_t since) {
+    const auto signed_age = static_cast<std::int32_t>(now_s - since);
+    return signed_age < 0 ? 0u : static_cast<std::uint32_t>(signed_age);
+  };
+  if (record.provisional && age(record.created_s) > record::provisional_life_s) {
+    return true;
+  }
+  return idle_s == 0 || age(record.used_s) > idle_s;
+}
+
+void Accounts::end_of_pass() {
+  counted_ = std::move(counting_);
+  counting_.clear();
+  for (std::uint32_t slot = 0; slot < configuration_.slots().backends.extent(); ++slot) {
+    at_grown(made_before_, slot) = records_made(slot);
+  }
+  std::erase_if(removed_in_pass_, [&](const auto& entry) {
+    return runtime_.records().sweeps_done() > entry.second + 2 ||
+           configuration_.plan().backend(BackendSlot(entry.first)) != nullptr;
+  });
+}
+
+std::int64_t Accounts::records_made(std::uint32_t slot) const {
+  std::int64_t made = 0;
+  for (const auto* state : runtime_.states()) {
+    made += state->uses[slot].records.load(std::memory_order_relaxed);
+  }
+  return made;
+}
+
+BackendCounts Accounts::counts(BackendSlot slot) const {
+  BackendCounts result;
+  std::int64_t flows = 0;
+  for (const auto* state : runtime_.states()) {
+    const auto& use = state->uses[slot.value()];
+    flows += use.flows.load(std::memory_order_relaxed);
+    result.flows_total += use.flows_total.load(std::memory_order_relaxed);
+    result.packets += use.packets.load(std::memory_order_relaxed);
+    result.bytes += use.bytes.load(std::memory_order_relaxed);
+  }
+  const auto records = static_cast<std::int64_t>(at_or_zero(counted_, slot.value())) + records_made(slot.value()) -
+                       at_or_zero(made_before_, slot.value());
+  result.flows = static_cast<std::uint64_t>(std::max<std::int64_t>(flows, 0));
+  result.records = static_cast<std::uint64_t>(std::max<std::int64_t>(records, 0));
+  const auto& plan = configuration_.plan();
+  const auto pool = plan.backend(slot) == nullptr ? ~0u : plan.backend_of_slot[slot.value()].pool;
+  const Telling telling = pool < telling_.size() ? telling_[pool] : Telling{true, false};
+  result.sessions = (telling.by_records ? result.records : 0) + (telling.by_flows ? result.flows : 0);
+  return result;
+}
+
+void Accounts::sum_sessions() {
+  const std::uint32_t extent = configuration_.slots().backends.extent();
+  const std::uint32_t count = std::min(extent, backends_summed);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    next_summed_ = next_summed_ + 1 < extent ? next_summed_ + 1 : 0;
+    const BackendSlot slot(next_summed_);
+    runtime_.backends()[slot].sessions.store(counts(slot).sessions, std::memory_order_relaxed);
+  }
+}
+
+// A slot may be used again once nothing in any table knows its old holder. Two counted passes hold at least one
+// that began after the last time.
+void Accounts::let_slots_rest(Millis now_ms) {
+  const auto workers = static_cast<unsigned>(runtime_.states().size());
+  while (questions_.size() < workers) {
+    questions_.push_back(std::make_unique<SweepQuestion>());
+  }
+  worker_sweeps_.resize(workers);
+  bool all = runtime_.records().sweeps_done() >= record_sweeps_ + 2;
+  for (unsigned worker = 0; worker < workers; ++worker) {
+    auto& question = *questions_[worker];
+    if (question.asked && question.done.load(std::memory_order_acquire)) {
+      question.asked = false;
+    }
+    all = all && !question.asked && question.sweeps >= worker_sweeps_[worker] + 2;
+  }
+  if (all) {
+    configuration_.swept();
+    record_sweeps_ = runtime_.records().sweeps_done();
+    for (unsigned worker = 0; worker < workers; ++worker) {
+      worker_sweeps_[worker] = questions_[worker]->sweeps;
+    }
+  }
+  if (now_ms < asked_ms_ + ask_every_ms) {
+    return;
+  }
+  asked_ms_ = now_ms;
+  for (unsigned worker = 0; worker < workers; ++worker) {
+    auto& question = *questions_[worker];
+    if (!question.asked) {
+      question.done.store(false, std::memory_order_relaxed);
+      question.asked = runtime_.post(worker, question);
+    }
+  }
+}
+
+}  // namespace limpet::control

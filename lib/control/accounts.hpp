@@ -1,0 +1,74 @@
+// Keeps the node's books: sweeps the record table, sums what workers count into backend_state.sessions, and lets
+// freed slots rest until every table has been swept. Control thread; each call does a bounded amount of work.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "control/configuration.hpp"
+#include "control/runtime.hpp"
+
+namespace limpet::control {
+
+/// Buckets of the record table looked at in one tick.
+inline constexpr unsigned record_sweep_buckets = 4096;
+/// Backends summed in one tick; of more, each tick does the next ones.
+inline constexpr std::uint32_t backends_summed = 4096;
+
+/// What `show backends` tells of one.
+struct BackendCounts {
+  std::uint64_t sessions = 0, flows = 0, records = 0, flows_total = 0, packets = 0, bytes = 0;
+};
+
+class Accounts {
+ public:
+  Accounts(Runtime& runtime, Configuration& configuration);
+  Accounts(const Accounts&) = delete;
+  Accounts& operator=(const Accounts&) = delete;
+  /// Waits for what workers still hold; they must be running, or never have been asked.
+  ~Accounts();
+
+  void tick(Millis now_ms);
+  /// A plan has been replaced: records of backends that left stay for a while, so that their moves get a reason.
+  void on_replaced(const plan::Plan& before, const plan::Plan& after);
+
+  [[nodiscard]] BackendCounts counts(BackendSlot slot) const;
+  [[nodiscard]] std::uint64_t records_ended() const noexcept { return records_ended_; }
+
+ private:
+  class SweepQuestion;
+  /// How a backend's sessions are told: by records, by flows (its services persist nothing), or both.
+  struct Telling {
+    bool by_records = false;
+    bool by_flows = false;
+  };
+
+  void sweep_records(Millis now_ms);
+  [[nodiscard]] bool is_over(const plan::Plan& plan, const record::Key& key, const record::Record& record,
+                             std::uint32_t now_s) const;
+  void end_of_pass();
+  void sum_sessions();
+  void let_slots_rest(Millis now_ms);
+  [[nodiscard]] std::int64_t records_made(std::uint32_t slot) const;
+  void learn_telling();
+
+  Runtime& runtime_;
+  Configuration& configuration_;
+  std::uint64_t plan_version_ = 0;                                    // that `telling_` is of
+  std::vector<Telling> telling_;                                      // by pool
+  std::vector<std::uint64_t> counting_;                               // by backend slot: records seen in this pass
+  std::vector<std::uint64_t> counted_;                                // ... in the last whole pass
+  std::vector<std::int64_t> made_before_;                             // ... what workers had made when that pass ended
+  std::unordered_map<std::uint32_t, std::uint64_t> removed_in_pass_;  // by backend slot
+  std::uint64_t sweep_position_ = 0;                                  // buckets of this pass that are done
+  std::uint64_t records_ended_ = 0;
+  std::uint32_t next_summed_ = 0;
+  std::vector<std::unique_ptr<SweepQuestion>> questions_;  // by worker
+  std::vector<std::uint64_t> worker_sweeps_;               // by worker: when slots last rested
+  std::uint64_t record_sweeps_ = 0;                        // likewise
+  Millis asked_ms_ = 0;
+};
+
+}  // namespace limpet::control

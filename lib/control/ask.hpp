@@ -1,0 +1,49 @@
+// Asking workers, one task at a time, from a job. Control thread.
+#pragma once
+
+#include <memory>
+
+#include "control/jobs.hpp"
+#include "control/runtime.hpp"
+
+namespace limpet::control {
+
+/// A job that asks one worker after another. T is a path::Task. If the job goes while a worker has its task, the
+/// task stays behind.
+template <class T>
+class Asking : public Job {
+ public:
+  explicit Asking(Runtime& runtime) : runtime_(runtime), task_(std::make_unique<T>()) {}
+  ~Asking() override {
+    if (posted_ && !task_->done.load(std::memory_order_acquire)) {
+      static_cast<void>(task_.release());
+    }
+  }
+
+ protected:
+  enum class State : std::uint8_t { idle, waiting, answered };
+  /// `answered` once for each ask().
+  State state() {
+    if (!posted_) {
+      return State::idle;
+    }
+    if (!task_->done.load(std::memory_order_acquire)) {
+      return State::waiting;
+    }
+    posted_ = false;
+    return State::answered;
+  }
+  /// No room now: state() stays idle, ask again.
+  void ask(unsigned worker) {
+    task_->done.store(false, std::memory_order_relaxed);
+    posted_ = runtime_.post(worker, *task_);
+  }
+  T& task() { return *task_; }
+  Runtime& runtime_;
+
+ private:
+  std::unique_ptr<T> task_;
+  bool posted_ = false;
+};
+
+}  // namespace limpet::control

@@ -1,0 +1,53 @@
+// What the commands of the socket may touch: the parts of control, by reference. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "api/dispatcher.hpp"
+#include "control/accounts.hpp"
+#include "control/admin_store.hpp"
+#include "control/configuration.hpp"
+#include "control/event_log.hpp"
+#include "control/jobs.hpp"
+#include "control/monitor.hpp"
+#include "control/move_log.hpp"
+#include "control/runtime.hpp"
+#include "l3/neighbours.hpp"
+
+namespace limpet::control {
+
+struct Context {
+  Runtime& runtime;
+  Configuration& configuration;
+  EventLog& events;
+  Monitors& monitors;
+  AdminStore& admin;
+  Accounts& accounts;
+  MoveLog& moves;
+  l3::Neighbours& neighbours;
+  Jobs& jobs;
+  std::map<std::string, std::int64_t> health_since;  // by "pool/backend"; ms since 1970
+  std::int64_t started_ms = 0;                       // since 1970
+};
+
+/// Brings backend states, monitors and neighbours in line with a candidate, publishes and commits it.
+void switch_to(Context& context, Candidate candidate);
+/// What every start and switch does about backends: state of creation for new ones, weights, health.
+void set_backend_states(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
+/// Static neighbours, interfaces, and announcements of addresses that are new.
+void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
+
+/// Applies the file, as the command apply does; what is wrong is told by events alone.
+void reload(Context& context, const std::string& path);
+
+/// Handlers, by the file they are in.
+void add_model_commands(api::Dispatcher& dispatcher, Context& context);   // show services, pools, backends; config
+void add_node_commands(api::Dispatcher& dispatcher, Context& context);    // counters, ports, workers, events, ...
+void add_table_commands(api::Dispatcher& dispatcher, Context& context);   // flows, records, memory
+void add_change_commands(api::Dispatcher& dispatcher, Context& context);  // apply, backend *
+void add_why_command(api::Dispatcher& dispatcher, Context& context);
+
+}  // namespace limpet::control
