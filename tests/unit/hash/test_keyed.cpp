@@ -25,7 +25,7 @@ TEST(Keyed, avalanche) {
         const std::uint64_t changed =
             keyed(key, x, y) ^ (in < 64 ? keyed(key, x ^ (1ULL << in), y) : keyed(key, x, y ^ (1ULL << (in - 64))));
         for (unsigned out = 0; out < 64; ++out) {
-          flips[out] += (changed >> out) & 1;
+          flips[out] += static_cast<unsigned>((changed >> out) & 1);
         }
       }
       for (unsigned out = 0; out < 64; ++out) {

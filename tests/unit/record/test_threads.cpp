@@ -138,6 +138,40 @@ TEST_P(Threads, readers_never_see_a_torn_record) {
   EXPECT_GT(hits, 0u);
 }
 
+// One slot given from key to key as fast as can be, by erasure or by eviction, under the eyes of a reader.
+TEST_P(Threads, a_slot_that_changes_hands_is_read_whole) {
+  for (const bool evict : {false, true}) {
+    Owned owned({1, 1});
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+      for (std::uint32_t i = 1; i < 200000; ++i) {
+        const std::uint64_t n = i % 8;
+        const std::uint32_t now_s = i * provisional_grace_s;
+        const Key key = key_of(wide, n);
+        const auto hash = owned.table.hash(key);
+        const auto share = evict ? Share::provisional : Share::live;
+        EXPECT_EQ(owned.table.claim(key, hash, backend_for(n, now_s), now_s, share).outcome, Outcome::claimed);
+        EXPECT_TRUE(evict || owned.table.erase(key, hash));
+      }
+      stop = true;
+    });
+    const auto check = [](std::uint64_t n, const Record& record) {
+      ASSERT_EQ(record.backend, backend_for(n, record.created_s));
+      ASSERT_EQ(record.used_s, record.created_s);
+    };
+    while (!stop && !HasFatalFailure()) {
+      static_cast<void>(owned.table.walk({}, 8, [&](const Key& seen, const Record& record) {
+        check(wide ? seen.low : seen.high - 0x0a000000, record);
+      }));
+      const Key key = key_of(wide, 5);
+      if (const auto record = owned.table.find(key, owned.table.hash(key))) {
+        check(5, *record);
+      }
+    }
+    writer.join();
+  }
+}
+
 // Claims, confirmations, moves, touches, erasures and a sweeper together: counts and content fit in the end.
 TEST_P(Threads, everything_at_once_leaves_a_sound_table) {
   constexpr std::uint64_t keys = 300;
