@@ -83,13 +83,16 @@ tl::expected<Json, api::RpcError> check_here(const Json& params) {
   return Json{{"valid", true}};
 }
 
-ExitCode report(const Invocation& invocation, const tl::expected<Json, api::RpcError>& result) {
+ExitCode report(const Invocation& invocation, const tl::expected<Json, api::RpcError>& result) try {
   if (!result) {
     return refuse(result.error(), invocation.json, ExitCode::refused);
   }
   print(stdout, invocation.json ? result->dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
                                 : show_result(*invocation.command, *result));
   return ExitCode::ok;
+} catch (const Json::exception& error) {
+  const auto message = fmt::format("the answer is not of its kind: {}", error.what());
+  return refuse({api::Code::parse_error, message, nullptr}, invocation.json, ExitCode::refused);
 }
 
 ExitCode run_here(const Invocation& invocation, const Json& params) {
@@ -101,6 +104,20 @@ ExitCode run_here(const Invocation& invocation, const Json& params) {
   }
   print(stdout, model::schema_text());
   return ExitCode::ok;
+}
+
+std::vector<std::string> names_in(const Json& listing, std::string_view column) {
+  std::vector<std::string> names;
+  const auto items = listing.is_object() ? listing.find("items") : listing.end();
+  if (items == listing.end() || !items->is_array()) {
+    return names;
+  }
+  for (const auto& item : *items) {
+    if (const auto value = item.is_object() ? item.find(column) : item.end(); value != item.end()) {
+      names.push_back(value->is_string() ? value->get<std::string>() : value->dump());
+    }
+  }
+  return names;
 }
 
 }  // namespace
@@ -151,16 +168,7 @@ std::vector<std::string> live_names(Client& client, api::Completion kind) {
       return {};
   }
   const auto reply = client.call(method, {{"limit", api::listing_limit_default}});
-  std::vector<std::string> names;
-  if (!reply || !*reply || !(*reply)->is_object()) {
-    return names;
-  }
-  for (const auto& item : (*reply)->value("items", Json::array())) {
-    if (const auto value = item.find(column); value != item.end()) {
-      names.push_back(value->is_string() ? value->get<std::string>() : value->dump());
-    }
-  }
-  return names;
+  return reply && *reply ? names_in(**reply, column) : std::vector<std::string>();
 }
 
 }  // namespace limpet::ctl

@@ -101,7 +101,7 @@ std::string show_change(const Json& change) {
 std::string show_object(const api::Command& command, const Json& result) {
   std::size_t wide = 0;
   for (const auto& column : command.columns) {
-    wide = std::max(wide, width(column.key) + 1);
+    wide = result.contains(column.key) && column.key != "changes" ? std::max(wide, width(column.key) + 1) : wide;
   }
   std::string text;
   for (const auto& column : command.columns) {
