@@ -1,7 +1,11 @@
 #include "l3/adjacency.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <map>
 #include <random>
 #include <thread>
@@ -87,31 +91,86 @@ TEST(AdjacencyTable, SameAsMapOverRandomChanges) {
   }
 }
 
-/// Readers must never see one neighbour's address with another's MAC, however slots are reused.
+/// Readers must never see one neighbour's address with another's MAC, however slots are reused. A signal interrupts
+/// the reader anywhere in its look-up and gives the only entry to someone else; only the handler writes.
+class Interrupted {
+ public:
+  static constexpr std::uint32_t numbers = 8;
+  AdjacencyTable table{1};
+  std::atomic<std::uint32_t> current{0};
+  std::atomic<std::uint64_t> changes{0};
+
+  Interrupted() {
+    table.set(port0, host(0), AdjacencyState::reachable, mac_of(0));
+    active = this;
+    previous_ = std::signal(SIGUSR1, [](int) { active->change(); });
+  }
+  ~Interrupted() { std::signal(SIGUSR1, previous_); }
+
+ private:
+  void change() {
+    const std::uint32_t next = (current + 1 + random_.below(numbers - 1)) % numbers;
+    table.remove(port0, host(current));
+    table.set(port0, host(next), AdjacencyState::reachable, mac_of(next));
+    current = next;
+    ++changes;
+  }
+  static inline Interrupted* active = nullptr;
+  void (*previous_)(int);
+  Random random_{std::mt19937(9)};
+};
+
 TEST(AdjacencyTable, NeverMixesNeighbours) {
+  Interrupted test;
+  std::atomic<bool> stop{false};
+  std::uint64_t found = 0, wrong = 0;
+  std::thread reader([&] {
+    while (!stop.load(std::memory_order_relaxed)) {
+      const std::uint32_t number = test.current.load(std::memory_order_relaxed);
+      const Adjacency adjacency = test.table.find(port0, host(number));
+      found += adjacency.state == AdjacencyState::reachable ? 1 : 0;
+      wrong += adjacency.state == AdjacencyState::reachable && adjacency.mac != mac_of(number) ? 1 : 0;
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < end) {
+    const std::uint64_t before = test.changes;
+    pthread_kill(reader.native_handle(), SIGUSR1);
+    for (int i = 0; i < 100 && test.changes == before; ++i) {
+      std::this_thread::yield();
+    }
+  }
+  stop = true;
+  reader.join();
+  EXPECT_GT(found, 0u);
+  EXPECT_GT(test.changes, 0u);
+  EXPECT_EQ(wrong, 0u);
+}
+
+/// One writer, several readers: nothing but this shows a race detector how the table is shared.
+TEST(AdjacencyTable, ReadersAndWriterAtOnce) {
+  constexpr std::uint32_t numbers = 6;
   AdjacencyTable table(4);
   std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> found{0}, wrong{0};
-  const auto read = [&] {
-    Random random{std::mt19937(5)};
+  std::atomic<std::uint64_t> wrong{0};
+  const auto read = [&](unsigned seed) {
+    Random random{std::mt19937(seed)};
     while (!stop.load(std::memory_order_relaxed)) {
-      const std::uint32_t number = random.below(64);
+      const std::uint32_t number = random.below(numbers);
       const Adjacency adjacency = table.find(port0, host(number));
-      if (adjacency.state != AdjacencyState::none) {
-        found.fetch_add(1, std::memory_order_relaxed);
-        if (adjacency.mac != mac_of(number)) {
-          wrong.fetch_add(1, std::memory_order_relaxed);
-        }
+      if (adjacency.state != AdjacencyState::none && adjacency.mac != mac_of(number)) {
+        wrong.fetch_add(1, std::memory_order_relaxed);
       }
     }
   };
-  std::thread first(read), second(read);
-  Random random{std::mt19937(6)};
-  for (int round = 0; round < 300000 || found.load() == 0; ++round) {
-    const std::uint32_t number = random.below(64);
+  std::thread first(read, 1), second(read, 2);
+  Random random{std::mt19937(3)};
+  for (int round = 0; round < 300000; ++round) {
+    const std::uint32_t number = random.below(numbers);
     if (random.below(2) == 0 || !table.set(port0, host(number), AdjacencyState::reachable, mac_of(number))) {
-      table.remove(port0, host(random.below(64)));
+      table.remove(port0, host(random.below(numbers)));
     }
+    (void)table.take_used(port0, host(number));
   }
   stop = true;
   first.join();

@@ -89,7 +89,7 @@ TEST(Rewrite, DamageStaysDamage) {
 TEST(DecrementTtl, BothFamiliesAllValues) {
   for (unsigned ttl = 1; ttl < 256; ++ttl) {
     for (const auto& [from, to] : {std::pair{"192.0.2.1", "192.0.2.2"}, std::pair{"2001:db8::1", "2001:db8::2"}}) {
-      const auto build = [&](unsigned value) {
+      const auto build = [from = from, to = to](unsigned value) {
         return PacketBuilder().ip(from, to).ttl(static_cast<std::uint8_t>(value)).tcp(1, 2).build();
       };
       Bytes frame = build(ttl);
