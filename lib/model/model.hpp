@@ -23,7 +23,6 @@ enum class Transit : std::uint8_t { kernel, route, drop };
 enum class ProfileType : std::uint8_t { source_ip };
 enum class OnDown : std::uint8_t { reselect, reset, hold };
 enum class OnDrain : std::uint8_t { keep, expire };
-enum class OnReturn : std::uint8_t { stay, ret };  // "stay" | "return"
 enum class Scope : std::uint8_t { service, pool, global };
 enum class Algorithm : std::uint8_t { rendezvous };
 enum class MonitorType : std::uint8_t { tcp, http };
@@ -80,15 +79,14 @@ struct Profile {
   std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;
   OnDown on_down = OnDown::reselect;
   OnDrain on_drain = OnDrain::keep;
-  OnReturn on_return = OnReturn::stay;
   Scope scope = Scope::service;
   bool operator==(const Profile&) const = default;
 };
 
 struct Monitor {
   MonitorType type = MonitorType::tcp;
-  std::string path = "/";  // http only
-  std::string host;        // http only: the Host header; empty: the backend's address
+  std::string path = "/";     // http only
+  std::string host;           // http only: the Host header; empty: the backend's address
   std::uint16_t l4_port = 0;  // 0: the backend's
   std::uint64_t interval_ms = 1000;
   std::uint64_t timeout_ms = 500;
@@ -98,8 +96,8 @@ struct Monitor {
 };
 
 struct Backend {
-  std::vector<Endpoint> addresses;  // at most one per family; l4_port 0: the client's destination port is kept
-  std::uint32_t weight = 1;         // 0: no new sessions by the algorithm
+  std::vector<Endpoint> addresses;         // at most one per family; l4_port 0: the client's destination port is kept
+  std::uint32_t weight = 1;                // 0: no new sessions by the algorithm
   AdminState state = AdminState::enabled;  // at creation; later the CLI's word counts
   bool operator==(const Backend&) const = default;
 };

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "model/nesting.hpp"
 #include "model/node.hpp"
+#include "model/precheck.hpp"
 
 namespace limpet::model {
 namespace {
@@ -105,8 +105,8 @@ std::string Node::shown() const {
 }
 
 tl::expected<Node, SyntaxError> parse_toml(std::string_view text) {
-  if (const auto deep = find_deep_nesting(text)) {
-    return tl::unexpected<SyntaxError>({*deep, fmt::format("nested more than {} deep", nesting_max)});
+  if (auto refused = precheck(text)) {
+    return tl::unexpected<SyntaxError>(std::move(*refused));
   }
   try {
     return convert(toml::parse(text));

@@ -5,7 +5,7 @@
 
 #include "model/load.hpp"
 #include "model/nearest.hpp"
-#include "model/nesting.hpp"
+#include "model/precheck.hpp"
 
 namespace limpet::model {
 namespace {
@@ -149,7 +149,7 @@ TEST(Nearest, finds_what_was_meant) {
   EXPECT_EQ(nearest_hint("zzz", names), "one of: algorithm, monitor, backends, rise, fall");
 }
 
-TEST(Nesting, is_measured_as_toml_reads_it) {
+TEST(Precheck, measures_nesting_as_toml_does) {
   const auto repeat = [](std::string_view part, unsigned times) {
     std::string text;
     while (times-- > 0) {
@@ -157,21 +157,31 @@ TEST(Nesting, is_measured_as_toml_reads_it) {
     }
     return text;
   };
-  EXPECT_FALSE(find_deep_nesting(repeat("a.", nesting_max) + "a = 1"));
-  EXPECT_TRUE(find_deep_nesting(repeat("a.", nesting_max + 1) + "a = 1"));
-  EXPECT_TRUE(find_deep_nesting("[" + repeat("\"a\".", nesting_max + 1) + "a]"));
-  EXPECT_TRUE(find_deep_nesting("x = 1\n" + repeat("'a' . ", nesting_max + 1) + "a = 1"));
-  EXPECT_TRUE(find_deep_nesting("x = " + repeat("[", nesting_max + 1)));
-  EXPECT_TRUE(find_deep_nesting("x = " + repeat("{a=", nesting_max + 1)));
-  EXPECT_FALSE(find_deep_nesting("x = \"" + repeat("[.", 100) + "\""));
-  EXPECT_FALSE(find_deep_nesting("x = \"\\\"" + repeat("[.", 100) + "\""));
-  EXPECT_FALSE(find_deep_nesting("x = '" + repeat("[.\\", 100) + "'"));
-  EXPECT_FALSE(find_deep_nesting("x = \"\"\"" + repeat("[.\n\"", 100) + "\"\"\""));
-  EXPECT_FALSE(find_deep_nesting("# " + repeat("[.", 100)));
-  EXPECT_FALSE(find_deep_nesting(repeat("a.b.c = 1\n", 100)));
-  const auto place = find_deep_nesting("x = \"\"\"a\"\"\"\"\"\n" + repeat("a.", nesting_max + 1) + "a = 1");
+  EXPECT_FALSE(precheck(repeat("a.", nesting_max) + "a = 1"));
+  EXPECT_TRUE(precheck(repeat("a.", nesting_max + 1) + "a = 1"));
+  EXPECT_TRUE(precheck("[" + repeat("\"a\".", nesting_max + 1) + "a]"));
+  EXPECT_TRUE(precheck("x = 1\n" + repeat("'a' . ", nesting_max + 1) + "a = 1"));
+  EXPECT_TRUE(precheck("x = " + repeat("[", nesting_max + 1)));
+  EXPECT_TRUE(precheck("x = " + repeat("{a=", nesting_max + 1)));
+  EXPECT_FALSE(precheck("x = \"" + repeat("[.", 100) + "\""));
+  EXPECT_FALSE(precheck("x = \"\\\"" + repeat("[.", 100) + "\""));
+  EXPECT_FALSE(precheck("x = '" + repeat("[.\\", 100) + "'"));
+  EXPECT_FALSE(precheck("x = \"\"\"" + repeat("[.\n\"", 100) + "\"\"\""));
+  EXPECT_FALSE(precheck("# " + repeat("[.", 100)));
+  EXPECT_FALSE(precheck(repeat("a.b.c = 1\n", 100)));
+  const auto place = precheck("x = \"\"\"a\"\"\"\"\"\n" + repeat("a.", nesting_max + 1) + "a = 1");
   ASSERT_TRUE(place);
-  EXPECT_EQ(place->line, 2u);
+  EXPECT_EQ(place->at.line, 2u);
+}
+
+TEST(Precheck, wants_a_key_in_a_header) {
+  for (const std::string_view text : {"[.a]", "[[.a]]", " [ .a]", "a = 1\n[=]", "[\xc3\xa4]", "[\n", "[#"}) {
+    EXPECT_TRUE(precheck(text)) << text;
+  }
+  for (const std::string_view text : {"[a]", "[[ a ]]", "[ 'a' ]", "[\"a\"]", "[]", "[", "a = [.5]", "a = [\n[.5]]",
+                                      "#[.a]", "a = \"\"\"\n[.a]\"\"\""}) {
+    EXPECT_FALSE(precheck(text)) << text;
+  }
 }
 
 }  // namespace

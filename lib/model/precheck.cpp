@@ -1,4 +1,6 @@
-#include "model/nesting.hpp"
+#include "model/precheck.hpp"
+
+#include <fmt/format.h>
 
 namespace limpet::model {
 namespace {
@@ -9,10 +11,11 @@ class Scanner {
  public:
   explicit Scanner(std::string_view text) noexcept : text_(text) {}
 
-  std::optional<Position> run() noexcept {
+  std::optional<SyntaxError> run() {
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '"' || c == '\'') {
+        line_is_blank_ = false;
         skip_string(c);
         continue;
       }
@@ -23,14 +26,33 @@ class Scanner {
       }
       count(c);
       if (dots_ > nesting_max || depth_ > nesting_max) {
-        return Position{line_, static_cast<unsigned>(at_ - line_start_ + 1)};
+        return SyntaxError{here(), fmt::format("nested more than {} deep", nesting_max)};
       }
+      if (c == '[' && depth_ == 1 && line_is_blank_ && !header_begins_well()) {
+        return SyntaxError{here(), "a table's header begins with a key"};
+      }
+      line_is_blank_ = c == '\n' || (line_is_blank_ && (c == ' ' || c == '\t'));
       step();
     }
     return std::nullopt;
   }
 
  private:
+  [[nodiscard]] Position here() const noexcept { return {line_, static_cast<unsigned>(at_ - line_start_ + 1)}; }
+
+  /// At a header's first bracket. What follows the end of the text is the parser's to tell.
+  [[nodiscard]] bool header_begins_well() const noexcept {
+    auto rest = text_.substr(at_ + 1);
+    rest.remove_prefix(rest.starts_with('[') ? 1 : 0);
+    const auto first = rest.find_first_not_of(" \t");
+    if (first == std::string_view::npos) {
+      return true;
+    }
+    const char c = rest[first];
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '"' || c == '\'' || c == ']' || c == '[';
+  }
+
   void count(char c) noexcept {
     switch (c) {
       case '.':
@@ -95,11 +117,12 @@ class Scanner {
   unsigned line_ = 1;
   unsigned dots_ = 0;
   unsigned depth_ = 0;
+  bool line_is_blank_ = true;  // nothing but white space in this line so far
 };
 
 }  // namespace
 
-std::optional<Position> find_deep_nesting(std::string_view text) noexcept {
+std::optional<SyntaxError> precheck(std::string_view text) {
   return Scanner(text).run();
 }
 
