@@ -57,6 +57,10 @@ struct alignas(64) Bucket {
   // No key has this scope. A slot whose record is being erased holds it, so that no touch can succeed any more.
   static constexpr std::uint64_t erased_word = ~std::uint64_t{0};
 
+  static constexpr std::uint64_t used_word(const Key& key, std::uint32_t used_s) noexcept {
+    return std::uint64_t{key.scope} << 32 | used_s;
+  }
+
   std::uint64_t header;
   std::uint64_t slots[bucket_slots][key_words + 2];
 
@@ -85,7 +89,7 @@ struct alignas(64) Bucket {
     if constexpr (wide) {
       store(slot, 1, key.low);
     }
-    store(slot, key_words, std::uint64_t{key.scope} << 32 | record.used_s);
+    store(slot, key_words, used_word(key, record.used_s));
     set_made(slot, record.backend, record.created_s);
   }
   [[nodiscard]] std::uint64_t made(unsigned slot) noexcept { return load(slot, key_words + 1); }

@@ -58,10 +58,14 @@ bool replace_in(Array& array, const Key& key, std::uint64_t hash, BackendSlot fr
   }
   auto& bucket = *found->bucket;
   return Array::with_hold(bucket, home, home_hold, [&](Hold& hold) {
-    if (header::tag(hold.word(), found->slot) == 0 || !bucket.holds(found->slot, key) ||
-        bucket.read(found->slot).record.backend != from) {
+    if (header::tag(hold.word(), found->slot) == 0 || !bucket.holds(found->slot, key)) {
       return false;
     }
+    const Seen now = bucket.read(found->slot);
+    if (now.record.backend != from) {
+      return false;
+    }
+    bucket.exchange_used(found->slot, now.used_word, Array::Bucket::used_word(key, now_s));
     bucket.set_made(found->slot, to, now_s);
     return true;
   });
@@ -89,7 +93,8 @@ void touch_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t 
   for (auto* array : {&shares.live, &shares.provisional}) {
     if (const auto found = array->find(key, hash)) {
       if (found->seen.record.used_s != now_s) {
-        found->bucket->exchange_used(found->slot, found->seen.used_word, std::uint64_t{key.scope} << 32 | now_s);
+        auto& bucket = *found->bucket;
+        bucket.exchange_used(found->slot, found->seen.used_word, bucket.used_word(key, now_s));
       }
       return;
     }

@@ -68,7 +68,7 @@ class Table {
 
   Claim claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share) noexcept;
 
-  /// A move: only while the record names `from`. Renews created_s.
+  /// A move: only while the record names `from`. Renews created_s and used_s.
   bool replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s) noexcept;
 
   /// From the provisional to the live share. True when the record is live afterwards; false when there is none, or

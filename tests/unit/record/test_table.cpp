@@ -76,6 +76,7 @@ class Differential {
         if (expected) {
           known->second.backend = to;
           known->second.created_s = now_s_;
+          known->second.used_s = now_s_;
         }
         break;
       }
