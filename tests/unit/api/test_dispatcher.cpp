@@ -87,8 +87,9 @@ TEST(Convert, carries_problems_changes_and_schema) {
   EXPECT_GT(schema["items"].size(), 40u);
   const auto* command = find_method("config.schema");
   for (const auto& item : schema["items"]) {
-    for (const auto& [key, value] : item.items()) {
+    for (const auto& member : item.items()) {
       const auto& columns = command->columns;
+      const std::string& key = member.key();
       EXPECT_TRUE(std::any_of(columns.begin(), columns.end(), [&](const Column& c) { return c.key == key; })) << key;
     }
   }
