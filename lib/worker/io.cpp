@@ -1,0 +1,170 @@
+#include "worker/io.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "nic/mbuf.hpp"
+
+namespace limpet::worker {
+
+using path::burst_max;
+using path::Destination;
+using path::Origin;
+using path::Outlet;
+using path::Packet;
+using path::Source;
+
+namespace {
+
+unsigned fill(Packet* packets, rte_mbuf** mbufs, unsigned count, PortIndex port) noexcept {
+  for (unsigned i = 0; i < count; ++i) {
+    packets[i] = nic::to_packet(mbufs[i], port);
+  }
+  return count;
+}
+
+unsigned pop(MbufRing& ring, Packet* packets, unsigned max) noexcept {
+  unsigned count = 0;
+  for (rte_mbuf* mbuf = nullptr; count < max && ring.pop(mbuf); ++count) {
+    packets[count] = nic::to_packet(mbuf, PortIndex(mbuf->port));
+  }
+  return count;
+}
+
+unsigned push(MbufRing& ring, const Packet* packets, unsigned n) noexcept {
+  unsigned count = 0;
+  while (count < n && ring.push(nic::to_mbuf(packets[count]))) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+Io::Io(unsigned worker, Fabric& fabric, rte_mempool* pool) : worker_(worker), fabric_(fabric), pool_(pool) {
+  for (std::size_t i = 0; i < fabric.port_count(); ++i) {
+    add_device(fabric.kernel(i), Origin::kernel);
+    add_device(fabric.port(i), Origin::port);
+  }
+  for (unsigned from = 0; from < fabric.workers(); ++from) {
+    if (from != worker) {
+      sources_.push_back({Origin::worker, static_cast<std::uint16_t>(from)});
+    }
+  }
+  if (worker == 0) {
+    sources_.push_back({Origin::control, 0});
+  }
+}
+
+void Io::add_device(nic::Port* port, Origin origin) {
+  if (port == nullptr) {
+    return;
+  }
+  if (port->queues().receives(worker_)) {
+    sources_.push_back({origin, port->index().value()});
+  }
+  for (unsigned from = 0; from < fabric_.workers(); ++from) {
+    if (MbufRing* ring = fabric_.relay(*port, from); ring != nullptr && port->queues().sender(from) == worker_) {
+      relays_.push_back({port, ring});
+    }
+  }
+}
+
+Io::~Io() {
+  for (auto& relay : relays_) {
+    rte_pktmbuf_free_bulk(relay.staged.data(), relay.staged_count);
+  }
+}
+
+unsigned Io::receive(Source source, Packet* packets, unsigned max) noexcept {
+  std::array<rte_mbuf*, burst_max> mbufs;
+  max = std::min(max, burst_max);
+  switch (source.origin) {
+    case Origin::port:
+      return fill(packets, mbufs.data(), fabric_.port(source.index)->receive(worker_, mbufs.data(), max),
+                  PortIndex(source.index));
+    case Origin::kernel:
+      return fill(packets, mbufs.data(), fabric_.kernel(source.index)->receive(worker_, mbufs.data(), max),
+                  PortIndex(source.index));
+    case Origin::worker:
+      return pop(fabric_.handoff(source.index, worker_), packets, max);
+    case Origin::control:
+      return receive_control(packets, max);
+  }
+  return 0;
+}
+
+unsigned Io::receive_control(Packet* packets, unsigned max) noexcept {
+  unsigned count = 0;
+  while (count < max && !fabric_.control.empty()) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    ControlFrame item;
+    if (mbuf == nullptr || !fabric_.control.pop(item)) {
+      rte_pktmbuf_free(mbuf);
+      break;
+    }
+    const auto bytes = item.frame.view();
+    std::memcpy(rte_pktmbuf_append(mbuf, item.frame.size), bytes.data(), bytes.size());
+    packets[count++] = nic::to_packet(mbuf, item.port);
+  }
+  return count;
+}
+
+unsigned Io::transmit(Destination destination, const Packet* packets, unsigned n) noexcept {
+  switch (destination.outlet) {
+    case Outlet::port:
+      return send(fabric_.port(destination.index), packets, n);
+    case Outlet::kernel:
+      return send(fabric_.kernel(destination.index), packets, n);
+    case Outlet::worker:
+      return push(fabric_.handoff(worker_, destination.index), packets, n);
+    case Outlet::release:
+      for (unsigned i = 0; i < n; ++i) {
+        rte_pktmbuf_free(static_cast<rte_mbuf*>(packets[i].buffer));
+      }
+      return n;
+  }
+  return 0;
+}
+
+unsigned Io::send(nic::Port* port, const Packet* packets, unsigned n) noexcept {
+  if (port == nullptr) {
+    return 0;
+  }
+  if (MbufRing* ring = fabric_.relay(*port, worker_); ring != nullptr) {
+    return push(*ring, packets, n);
+  }
+  std::array<rte_mbuf*, burst_max> mbufs;
+  unsigned sent = 0;
+  while (sent < n) {
+    const unsigned chunk = std::min(n - sent, burst_max);
+    for (unsigned i = 0; i < chunk; ++i) {
+      mbufs[i] = nic::to_mbuf(packets[sent + i]);
+    }
+    const unsigned taken = port->send(worker_, mbufs.data(), chunk);
+    sent += taken;
+    if (taken < chunk) {
+      break;
+    }
+  }
+  return sent;
+}
+
+unsigned Io::relay() noexcept {
+  unsigned sent = 0;
+  for (auto& relay : relays_) {
+    while (relay.staged_count < burst_max && relay.ring->pop(relay.staged[relay.staged_count])) {
+      ++relay.staged_count;
+    }
+    if (relay.staged_count == 0) {
+      continue;
+    }
+    const unsigned taken = relay.port->send(worker_, relay.staged.data(), relay.staged_count);
+    std::copy(relay.staged.begin() + taken, relay.staged.begin() + relay.staged_count, relay.staged.begin());
+    relay.staged_count -= taken;
+    sent += taken;
+  }
+  return sent;
+}
+
+}  // namespace limpet::worker

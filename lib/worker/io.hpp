@@ -1,0 +1,50 @@
+// The Io of one worker (see path/packet.hpp): its queues of the ports and kernel devices, the rings from other workers
+// and control's frames. Worker's thread only, once made. Never allocates: a frame of control's takes an mbuf of the
+// pool, or waits when there is none.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "path/packet.hpp"
+#include "worker/fabric.hpp"
+
+namespace limpet::worker {
+
+class Io {
+ public:
+  /// `pool`: where frames of control's come from.
+  Io(unsigned worker, Fabric& fabric, rte_mempool* pool);
+  Io(const Io&) = delete;
+  Io& operator=(const Io&) = delete;
+  ~Io();
+
+  [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
+  unsigned receive(path::Source source, path::Packet* packets, unsigned max) noexcept;
+  unsigned transmit(path::Destination destination, const path::Packet* packets, unsigned n) noexcept;
+
+  /// Sends on what workers without a transmit queue of a port gave to this one. How many packets left.
+  unsigned relay() noexcept;
+
+ private:
+  /// A ring of another worker whose packets leave by this one's queue. What the device does not take stays `staged`.
+  struct Relay {
+    nic::Port* port;
+    MbufRing* ring;
+    unsigned staged_count = 0;
+    std::array<rte_mbuf*, path::burst_max> staged{};
+  };
+
+  void add_device(nic::Port* port, path::Origin origin);
+  unsigned receive_control(path::Packet* packets, unsigned max) noexcept;
+  unsigned send(nic::Port* port, const path::Packet* packets, unsigned n) noexcept;
+
+  const unsigned worker_;
+  Fabric& fabric_;
+  rte_mempool* const pool_;
+  std::vector<path::Source> sources_;
+  std::vector<Relay> relays_;
+};
+
+}  // namespace limpet::worker

@@ -1,0 +1,45 @@
+// A worker's life, on one screen: read the plan, take one turn of the path, run at most one task for control, say that
+// nothing of the old plan is held, count, rest when told to. Runs on the worker's own lcore; sleeping is the only
+// system call.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/spsc_ring.hpp"
+#include "model/model.hpp"
+#include "path/state.hpp"
+#include "path/task.hpp"
+#include "worker/io.hpp"
+#include "worker/plan_cell.hpp"
+
+namespace limpet::worker {
+
+/// writer: the worker; readers: control
+struct alignas(64) Work {
+  std::atomic<std::uint64_t> turns{0}, empty_turns{0}, packets{0};
+  std::atomic<std::uint64_t> busy_cycles{0}, total_cycles{0};  // TSC
+};
+
+inline constexpr unsigned empty_turns_before_sleep = 1000;
+inline constexpr unsigned sleep_us = 100;
+
+struct Worker {
+  Worker(unsigned worker, const path::Node& node, flow::Table& flows, std::uint32_t backend_slots, Fabric& fabric,
+         rte_mempool* pool, PlanCell& cell, model::Idle idling)
+      : state(worker, node, flows, backend_slots), io(worker, fabric, pool), plans(cell), idle(idling) {}
+  ~Worker();
+
+  path::State state;
+  Io io;
+  PlanCell& plans;
+  const model::Idle idle;
+  Work work;
+  SpscRing<path::Task*> mailbox{64};  // producer: control; consumer: the worker
+  std::atomic<bool> stop{false};      // writer: control; reader: the worker
+};
+
+/// Until `stop`; finishes its turn.
+void run(Worker& worker) noexcept;
+
+}  // namespace limpet::worker

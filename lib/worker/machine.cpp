@@ -1,0 +1,266 @@
+#include "worker/machine.hpp"
+
+#include <numa.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include <algorithm>
+
+#include "hash/secret.hpp"
+#include "path/packet.hpp"
+#include "plan/compile.hpp"
+
+namespace limpet::worker {
+
+namespace {
+
+constexpr std::uint32_t adjacencies_max = 1u << 16;
+constexpr std::uint32_t frame_overhead_bytes = 14 + 2 * 4 + 4;  // Ethernet, two tags, checksum
+
+// The lcore of a worker: lcore 0 is control's.
+unsigned lcore_of(unsigned worker) {
+  return worker + 1;
+}
+
+int run_worker(void* worker) {
+  run(*static_cast<Worker*>(worker));
+  return 0;
+}
+
+int node_of_cpu(unsigned cpu) {
+  return numa_available() < 0 ? 0 : std::max(numa_node_of_cpu(static_cast<int>(cpu)), 0);
+}
+
+nic::PortSettings settings_of(const std::string& name, const model::Port& port, std::size_t index, bool kernel,
+                              std::size_t workers) {
+  nic::PortSettings settings;
+  settings.place = "ports." + name + (kernel ? ".kernel" : "");
+  settings.device = kernel ? port.kernel : port.device;
+  settings.index = PortIndex(static_cast<std::uint16_t>(index));
+  settings.workers = static_cast<unsigned>(workers);
+  settings.mtu = port.mtu;
+  settings.mac = port.mac;
+  settings.side = port.side;
+  settings.kernel = kernel;
+  return settings;
+}
+
+}  // namespace
+
+Machine::Machine(const model::Model& model, const hash::Secret& secret)
+    : model_(model),
+      owner_(static_cast<unsigned>(model.limpetd.workers.size())),
+      backends_(plan::backend_slots_default),
+      adjacencies_(adjacencies_max, hash::derive_key(secret, "adjacencies").a),
+      plans_(static_cast<unsigned>(model.limpetd.workers.size())) {}
+
+Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const hash::Secret& secret) {
+  if (model.ports.empty()) {
+    return fail("the configuration has no port: add a section [ports.NAME] with a device");
+  }
+  if (model.limpetd.workers.empty()) {
+    return fail("[limpetd] workers: name at least one CPU");
+  }
+  auto tables = Tables::open(model.limpetd.tables);
+  if (!tables) {
+    return tl::unexpected(tables.error());
+  }
+  auto eal = nic::Eal::start(model);
+  if (!eal) {
+    return tl::unexpected(eal.error());
+  }
+  std::unique_ptr<Machine> machine(new Machine(model, secret));
+  machine->tables_ = std::move(*tables);
+  machine->eal_ = std::move(*eal);
+  if (auto done = machine->attach_devices()
+                      .and_then([&] { return machine->take_memory(secret); })
+                      .and_then([&] { return machine->make_buffers(); })
+                      .and_then([&] { return machine->open_ports(); })
+                      .and_then([&] { return machine->launch_workers(); });
+      !done) {
+    return tl::unexpected(done.error());
+  }
+  return machine;
+}
+
+Machine::~Machine() {
+  stop_workers();
+}
+
+Result<void> Machine::attach_devices() {
+  std::size_t index = 0;
+  for (const auto& [name, port] : model_.ports) {
+    for (const bool kernel : {false, true}) {
+      if (kernel && port.kernel.empty()) {
+        continue;
+      }
+      auto settings = settings_of(name, port, index, kernel, model_.limpetd.workers.size());
+      const auto id = eal_->attach(settings.place, settings.device);
+      if (!id) {
+        return tl::unexpected(id.error());
+      }
+      settings.id = *id;
+      settings_.push_back(std::move(settings));
+    }
+    ++index;
+  }
+  return {};
+}
+
+Result<void> Machine::take_memory(const hash::Secret& secret) {
+  const auto record_sizes = record::sizes_for(model_.limits.records_max);
+  const auto record_memory = tables_->map("records", record::Table::bytes_needed(record_sizes), -1);
+  if (!record_memory) {
+    return tl::unexpected(record_memory.error());
+  }
+  auto records = record::Table::create(*record_memory, record_sizes, hash::derive_key(secret, "records"));
+  if (!records) {
+    return tl::unexpected(records.error());
+  }
+  records_.emplace(std::move(*records));
+
+  const auto flow_sizes = flow::sizes_for(model_.limits.flows_max);
+  for (std::size_t i = 0; i < model_.limpetd.workers.size(); ++i) {
+    const auto memory = tables_->map(fmt::format("flows{}", i), flow::Table::bytes_needed(flow_sizes),
+                                     node_of_cpu(model_.limpetd.workers[i]));
+    if (!memory) {
+      return tl::unexpected(memory.error());
+    }
+    auto flows = flow::Table::create(*memory, flow_sizes, hash::derive_key(secret, "flows"));
+    if (!flows) {
+      return tl::unexpected(flows.error());
+    }
+    flows_.push_back(std::move(*flows));
+  }
+  return {};
+}
+
+Result<void> Machine::make_buffers() {
+  const auto workers = static_cast<unsigned>(model_.limpetd.workers.size());
+  // In hand, waiting for a MAC address, and in the pool's own per-worker caches (which it fills to one and a half).
+  unsigned count =
+      workers * (path::burst_max + path::Waiting::capacity + 512) + buffers_in_rings(workers, settings_.size()) + 512;
+  std::uint32_t frame = 0;
+  for (const auto& settings : settings_) {
+    const auto queues = nic::queues_of(settings);
+    if (!queues) {
+      return tl::unexpected(queues.error());
+    }
+    count += nic::buffers_held(settings.id, *queues);
+    frame = std::max<std::uint32_t>(frame, settings.mtu + frame_overhead_bytes);
+  }
+  auto buffers = nic::Buffers::create(count, frame);
+  if (!buffers) {
+    return tl::unexpected(buffers.error());
+  }
+  buffers_.emplace(std::move(*buffers));
+  return {};
+}
+
+Result<void> Machine::open_ports() {
+  ports_.resize(model_.ports.size());
+  kernels_.resize(model_.ports.size());
+  for (const auto& settings : settings_) {
+    auto port = nic::Port::open(settings, owner_, *buffers_, warnings_);
+    if (!port) {
+      return tl::unexpected(port.error());
+    }
+    (settings.kernel ? kernels_ : ports_)[settings.index.value()] = port->get();
+    devices_.push_back(std::move(*port));
+  }
+  return {};
+}
+
+Result<void> Machine::launch_workers() {
+  const auto& cpus = model_.limpetd.workers;
+  fabric_ = std::make_unique<Fabric>(static_cast<unsigned>(cpus.size()), ports_, kernels_);
+  const path::Node node{owner_, *records_, backends_, adjacencies_};
+  for (unsigned i = 0; i < cpus.size(); ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, node, flows_[i], backends_.count(), *fabric_,
+                                                buffers_->on_node(node_of_cpu(cpus[i])), plans_, model_.limpetd.idle));
+  }
+  for (; launched_ < workers_.size(); ++launched_) {
+    if (const int code = rte_eal_remote_launch(run_worker, workers_[launched_].get(), lcore_of(launched_)); code != 0) {
+      return fail("worker {} does not start (code {})", launched_, code);
+    }
+  }
+  return {};
+}
+
+void Machine::stop_workers() noexcept {
+  for (auto& worker : workers_) {
+    worker->stop.store(true, std::memory_order_relaxed);
+  }
+  for (unsigned i = 0; i < launched_; ++i) {
+    rte_eal_wait_lcore(lcore_of(i));
+  }
+  launched_ = 0;
+}
+
+void Machine::publish(std::shared_ptr<const plan::Plan> plan) {
+  plans_.publish(std::move(plan));
+}
+
+std::vector<path::State*> Machine::states() {
+  plans_.collect();
+  std::vector<path::State*> states;
+  for (const auto& worker : workers_) {
+    states.push_back(&worker->state);
+  }
+  return states;
+}
+
+bool Machine::send(const l3::Frame& frame) {
+  const auto& plan = plans_.current();
+  if (plan == nullptr || frame.interface.value() >= plan->interfaces.size() || frame.size > frame.bytes.size()) {
+    return false;
+  }
+  return fabric_->control.push({plan->interfaces[frame.interface.value()].port, frame});
+}
+
+bool Machine::post(unsigned worker, path::Task& task) {
+  return worker < workers_.size() && workers_[worker]->mailbox.push(&task);
+}
+
+std::map<std::string, net::Mac> Machine::device_macs() const {
+  std::map<std::string, net::Mac> macs;
+  std::size_t index = 0;
+  for (const auto& [name, port] : model_.ports) {
+    macs.emplace(name, ports_[index++]->mac());
+  }
+  return macs;
+}
+
+std::vector<control::PortInfo> Machine::ports() const {
+  std::vector<control::PortInfo> infos;
+  for (const auto& port : devices_) {
+    const auto counters = port->counters();
+    control::PortInfo info;
+    info.name = port->settings().place.substr(std::string_view("ports.").size());
+    info.device = port->settings().device;
+    info.driver = port->driver();
+    info.mac = port->mac();
+    info.link_up = port->link_up();
+    info.queues = port->queues().receive;
+    info.rss = port->rss().words();
+    info.received = counters.received;
+    info.transmitted = counters.transmitted;
+    info.missed = counters.missed;
+    info.errors = counters.errors;
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+std::vector<control::WorkerInfo> Machine::workers() const {
+  std::vector<control::WorkerInfo> infos;
+  for (const auto& worker : workers_) {
+    const auto get = [](const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); };
+    const auto& work = worker->work;
+    infos.push_back({worker->state.index, model_.limpetd.workers[worker->state.index], get(work.turns),
+                     get(work.empty_turns), get(work.packets), get(work.busy_cycles), get(work.total_cycles)});
+  }
+  return infos;
+}
+
+}  // namespace limpet::worker

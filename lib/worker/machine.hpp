@@ -1,0 +1,87 @@
+// The running machine: EAL, ports, tables, workers. Made and ended by the main thread; everything here but start() and
+// the destructor is called by control, which may be the same thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/runtime.hpp"
+#include "flow/table.hpp"
+#include "hash/owner.hpp"
+#include "hash/secret.hpp"
+#include "l3/adjacency.hpp"
+#include "model/model.hpp"
+#include "nic/buffers.hpp"
+#include "nic/eal.hpp"
+#include "nic/port.hpp"
+#include "plan/backend_state.hpp"
+#include "record/table.hpp"
+#include "worker/clock.hpp"
+#include "worker/fabric.hpp"
+#include "worker/loop.hpp"
+#include "worker/plan_cell.hpp"
+#include "worker/tables.hpp"
+
+namespace limpet::worker {
+
+class Machine final : public control::Runtime {
+ public:
+  /// Takes all memory, starts all ports and workers. Workers idle until the first publish(). One per process.
+  static Result<std::unique_ptr<Machine>> start(const model::Model& model, const hash::Secret& secret);
+  /// Stops workers after their turn, then ports.
+  ~Machine() override;
+
+  /// What did not stop the start but should be known; one sentence each.
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  /// Packet buffers that nobody holds. For tests.
+  [[nodiscard]] unsigned buffers_available() const noexcept { return buffers_->available(); }
+
+  void publish(std::shared_ptr<const plan::Plan> plan) override;
+  [[nodiscard]] std::shared_ptr<const plan::Plan> current_plan() const override { return plans_.current(); }
+  [[nodiscard]] std::vector<path::State*> states() override;
+  [[nodiscard]] record::Table& records() override { return *records_; }
+  [[nodiscard]] plan::BackendStates& backends() override { return backends_; }
+  [[nodiscard]] l3::AdjacencyTable& adjacencies() override { return adjacencies_; }
+  [[nodiscard]] const hash::Owner& owner() const override { return owner_; }
+  bool send(const l3::Frame& frame) override;
+  bool post(unsigned worker, path::Task& task) override;
+  [[nodiscard]] Millis now_ms() const override { return boottime_ns() / 1'000'000; }
+  [[nodiscard]] std::map<std::string, net::Mac> device_macs() const override;
+  [[nodiscard]] std::vector<control::PortInfo> ports() const override;
+  [[nodiscard]] std::vector<control::WorkerInfo> workers() const override;
+
+ private:
+  Machine(const model::Model& model, const hash::Secret& secret);
+  Result<void> take_memory(const hash::Secret& secret);
+  Result<void> attach_devices();
+  Result<void> make_buffers();
+  Result<void> open_ports();
+  Result<void> launch_workers();
+  void stop_workers() noexcept;
+
+  // In order of making; destroyed in the opposite order.
+  const model::Model model_;  // as at start
+  hash::Owner owner_;
+  plan::BackendStates backends_;
+  l3::AdjacencyTable adjacencies_;
+  PlanCell plans_;
+  std::unique_ptr<Tables> tables_;
+  std::unique_ptr<nic::Eal> eal_;
+  std::optional<record::Table> records_;
+  std::vector<flow::Table> flows_;  // by worker
+  std::vector<nic::PortSettings> settings_;
+  std::optional<nic::Buffers> buffers_;
+  std::vector<std::unique_ptr<nic::Port>> devices_;
+  std::vector<nic::Port*> ports_;    // by PortIndex
+  std::vector<nic::Port*> kernels_;  // by PortIndex; null: none
+  std::unique_ptr<Fabric> fabric_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  unsigned launched_ = 0;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace limpet::worker
