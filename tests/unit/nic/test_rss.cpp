@@ -1,0 +1,106 @@
+// RSS over tables of capabilities (no virtual device has the interesting ones), and who serves which queue.
+#include <gtest/gtest.h>
+#include <rte_ethdev.h>
+
+#include <random>
+
+#include "nic/rss.hpp"
+
+namespace limpet::nic {
+namespace {
+
+constexpr std::uint64_t v4 = RTE_ETH_RSS_IPV4, v6 = RTE_ETH_RSS_IPV6;
+constexpr std::uint64_t ports4 = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+constexpr std::uint64_t source = RTE_ETH_RSS_L3_SRC_ONLY, destination = RTE_ETH_RSS_L3_DST_ONLY;
+constexpr std::uint64_t unwanted = RTE_ETH_RSS_VXLAN | RTE_ETH_RSS_ETH | RTE_ETH_RSS_L4_SRC_ONLY;
+
+TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
+  using model::Side;
+  const struct {
+    const char* what;
+    RssCapabilities capabilities;
+    Side side;
+    unsigned queues;
+    RssEffect effect;
+    std::uint64_t hash_types;
+  } rows[] = {
+      {"client addresses towards clients",
+       {v4 | v6 | ports4 | source | destination, 52, 512},
+       Side::clients,
+       4,
+       RssEffect::owner,
+       v4 | v6 | ports4 | source},
+      {"client addresses towards backends",
+       {v4 | v6 | ports4 | source | destination, 52, 512},
+       Side::backends,
+       4,
+       RssEffect::owner,
+       v4 | v6 | ports4 | destination},
+      {"both sides on one port: pairs",
+       {v4 | v6 | ports4 | source | destination, 52, 512},
+       Side::both,
+       4,
+       RssEffect::spread,
+       v4 | v6},
+      {"no single address: pairs", {v4 | v6 | ports4, 40, 128}, Side::clients, 4, RssEffect::spread, v4 | v6},
+      {"the other direction only: pairs", {v4 | v6 | source, 40, 128}, Side::backends, 4, RssEffect::spread, v4 | v6},
+      {"no pairs: ports", {ports4, 40, 128}, Side::clients, 2, RssEffect::spread, ports4},
+      {"what is not IP is left alone", {v4 | v6 | unwanted, 40, 128}, Side::both, 2, RssEffect::spread, v4 | v6},
+      {"only tunnels: nothing", {unwanted, 40, 128}, Side::clients, 2, RssEffect::none, 0},
+      {"one queue: nothing to spread", {v4 | v6 | source, 40, 128}, Side::clients, 1, RssEffect::none, 0},
+      {"no indirection table", {v4 | v6 | source, 40, 0}, Side::clients, 4, RssEffect::none, 0},
+      {"key too short for IPv6 pairs", {v4 | v6 | source, 16, 128}, Side::clients, 4, RssEffect::none, 0},
+      {"key size not told: the usual 40",
+       {v4 | v6 | source, 0, 128},
+       Side::clients,
+       4,
+       RssEffect::owner,
+       v4 | v6 | source},
+      {"no RSS at all", {0, 0, 0}, Side::clients, 4, RssEffect::none, 0},
+  };
+  for (const auto& row : rows) {
+    const auto choice = choose_rss(row.capabilities, row.side, row.queues);
+    EXPECT_EQ(choice.effect, row.effect) << row.what;
+    EXPECT_EQ(choice.hash_types, row.hash_types) << row.what;
+    EXPECT_FALSE(choice.words().empty()) << row.what;
+  }
+}
+
+TEST(RssIndirection, BringsEveryClientToItsOwnersQueue) {
+  std::mt19937 random(1);
+  for (const unsigned workers : {1u, 2u, 3u, 4u, 7u, 16u}) {
+    const hash::Owner owner(workers);
+    for (const unsigned size : {128u, 512u, 2048u}) {
+      for (const unsigned queues_max : {workers, 1u, 2u}) {
+        const auto queues = Queues::choose(workers, queues_max, workers);
+        const auto table = rss_indirection(owner, queues, size);
+        for (int i = 0; i < 200; ++i) {
+          const auto client = net::IpAddress::v4(static_cast<std::uint32_t>(random()));
+          EXPECT_EQ(table[owner.rss_hash(client) % size], queues.receive_queue(owner.owner(client)));
+        }
+      }
+    }
+  }
+}
+
+TEST(Queues, EveryQueueHasOneWorkerAndEveryWorkerASender) {
+  for (unsigned workers = 1; workers <= 8; ++workers) {
+    for (const unsigned receive_max : {0u, 1u, 2u, 3u, 16u}) {
+      for (const unsigned transmit_max : {0u, 1u, 2u, 5u, 16u}) {
+        const auto queues = Queues::choose(workers, receive_max, transmit_max);
+        unsigned receivers = 0;
+        for (unsigned worker = 0; worker < workers; ++worker) {
+          receivers += queues.receives(worker) ? 1 : 0;
+          EXPECT_LT(queues.sender(worker), queues.transmit);
+          EXPECT_EQ(queues.sender(queues.sender(worker)), queues.sender(worker)) << "a sender has its own queue";
+          EXPECT_LT(queues.receive_queue(worker), queues.receive);
+        }
+        EXPECT_EQ(receivers, queues.receive);
+        EXPECT_EQ(queues.receive, std::min(std::max(receive_max, 1u), workers));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limpet::nic
