@@ -123,7 +123,7 @@ constexpr std::array record_columns{
 constexpr std::array counter_columns{
     Column{"name", "NAME", "the counter"},
     Column{"value", "VALUE", "since the start"},
-    Column{"kind", "KIND", "count or drop"},
+    Column{"kind", "KIND", "count, drop or move"},
     Column{"help", "HELP", "what it counts"},
 };
 constexpr std::array port_columns{
@@ -208,6 +208,7 @@ constexpr std::array why_columns{
     Column{"worker", "WORKER", "the worker that owns the client"},
     Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
     Column{"key", "KEY", "the session's key"},
+    Column{"ruled_out", "RULED OUT", "backends that could not be chosen (list of backend, reason)"},
 };
 constexpr std::array version_columns{
     Column{"version", "VERSION", "of the daemon"},
