@@ -37,6 +37,12 @@ def backend6(index: int) -> str:
     return f"2001:db8:2::{11 + index:d}"
 
 
+def files_of(prefix: str) -> tuple[Path, Path]:
+    """Where the lab of this prefix keeps its files, and limpetd's tables (tmpfs)."""
+    base = f"{prefix.rstrip('-')}-files"
+    return Path(tempfile.gettempdir()) / base, Path("/dev/shm") / base
+
+
 class Lab:
     """Use as a context manager. `keep_as` names a lab that outlives this process; `xdp` drives with net_af_xdp."""
 
@@ -49,9 +55,7 @@ class Lab:
         self.namespaces: dict[str, netns.Namespace] = {}
         self.nginx: dict[str, Nginx] = {}
         self.limpetd: Limpetd | None = None
-        base = f"{self.prefix.rstrip('-')}-files"
-        self.folder = Path(tempfile.gettempdir()) / base
-        self.tables = Path("/dev/shm") / base
+        self.folder, self.tables = files_of(self.prefix)
 
     def __enter__(self):
         try:
@@ -172,7 +176,7 @@ class Lab:
 
     def start_limpetd(self, config: dict | None = None) -> Limpetd:
         """Ready: it answers on its socket and all backends are up."""
-        self.limpetd = Limpetd(self.namespaces["limpet"], self.folder, config or self.config())
+        self.limpetd = Limpetd(self.namespaces["limpet"], self.folder, config or self.config(), bpffs=self.xdp)
         self.limpetd.start()
         for name, row in self.limpetd.backends().items():
             if row["health"] != "up":

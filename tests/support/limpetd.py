@@ -15,8 +15,8 @@ from support.programs import limpetctl, limpetctl_json, program
 class Limpetd:
     """`config` is the whole configuration as a dictionary; start() writes it to `folder`/limpet.toml."""
 
-    def __init__(self, namespace, folder: Path, config: dict):
-        self.namespace, self.folder, self.config = namespace, folder, config
+    def __init__(self, namespace, folder: Path, config: dict, *, bpffs=False):
+        self.namespace, self.folder, self.config, self.bpffs = namespace, folder, config, bpffs
         self.file = folder / "limpet.toml"
         self.log = folder / "limpetd.log"
         self.socket = config["limpetd"]["socket"]
@@ -31,8 +31,10 @@ class Limpetd:
     def launch(self):
         """Starts without waiting: for tests of what goes wrong at start."""
         self.write()
-        # limpetd takes the place of `ip netns exec`, so that signals reach it.
-        self.process = self.namespace.popen(program("limpetd"), "--config", self.file, stdin=subprocess.DEVNULL,
+        # limpetd takes the place of `ip netns exec`, so that signals reach it. That command gives it a mount namespace
+        # of its own: the bpffs that net_af_xdp wants is seen by nobody else and ends with it.
+        with_bpffs = ["sh", "-c", 'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "limpetd"] if self.bpffs else []
+        self.process = self.namespace.popen(*with_bpffs, program("limpetd"), "--config", self.file, stdin=subprocess.DEVNULL,
                                             stdout=self.log.open("a"), stderr=subprocess.STDOUT)
 
     def start(self, timeout_s=30):
