@@ -9,20 +9,29 @@ namespace {
 // TOML it may lose its way, but there the parser stops too.
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) noexcept : text_(text) {}
+  explicit Scanner(std::string_view text) noexcept : text_(text) {
+    if (text_.starts_with("\xef\xbb\xbf")) {
+      text_.remove_prefix(3);  // the byte order mark, which the parser takes too
+    }
+  }
 
   std::optional<SyntaxError> run() {
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '"' || c == '\'') {
         line_is_blank_ = false;
-        skip_string(c);
+        if (!skip_string(c)) {
+          return beyond_ascii();
+        }
         continue;
       }
       if (c == '#') {
         const auto end = text_.find('\n', at_);
         at_ = end == std::string_view::npos ? text_.size() : end;
         continue;
+      }
+      if (is_beyond_ascii(c)) {
+        return beyond_ascii();
       }
       count(c);
       if (dots_ > nesting_max || depth_ > nesting_max) {
@@ -39,6 +48,11 @@ class Scanner {
 
  private:
   [[nodiscard]] Position here() const noexcept { return {line_, static_cast<unsigned>(at_ - line_start_ + 1)}; }
+
+  static bool is_beyond_ascii(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
+  [[nodiscard]] SyntaxError beyond_ascii() const {
+    return {here(), "characters beyond ASCII belong in comments and strings of one line"};
+  }
 
   /// At a header's first bracket. What follows the end of the text is the parser's to tell.
   [[nodiscard]] bool header_begins_well() const noexcept {
@@ -90,7 +104,8 @@ class Scanner {
     return at_ + 2 < text_.size() && text_[at_] == quote && text_[at_ + 1] == quote && text_[at_ + 2] == quote;
   }
 
-  void skip_string(char quote) noexcept {
+  /// False at a character beyond ASCII in a string of several lines.
+  bool skip_string(char quote) noexcept {
     const bool multi_line = triple(quote);
     at_ += multi_line ? 3 : 1;
     while (at_ < text_.size()) {
@@ -99,16 +114,20 @@ class Scanner {
         for (int extra = 0; multi_line && extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra) {
           ++at_;  // up to two quotes may stand before the closing three
         }
-        return;
+        return true;
       }
       if (!multi_line && text_[at_] == '\n') {
-        return;
+        return true;
       }
-      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size()) {
+      if (multi_line && is_beyond_ascii(text_[at_])) {
+        return false;
+      }
+      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && !is_beyond_ascii(text_[at_ + 1])) {
         step();
       }
       step();
     }
+    return true;
   }
 
   std::string_view text_;

@@ -17,7 +17,7 @@ TEST(Manual, is_current) {
   }
   std::stringstream text;
   text << std::ifstream(path).rdbuf();
-  EXPECT_EQ(text.str(), manual_markdown()) << "run unit_api with LIMPET_UPDATE_DOCS=1";
+  EXPECT_TRUE(text.str() == manual_markdown()) << "run unit_api with LIMPET_UPDATE_DOCS=1";
 }
 
 TEST(Manual, shows_how_commands_are_called) {

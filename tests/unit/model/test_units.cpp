@@ -184,5 +184,16 @@ TEST(Precheck, wants_a_key_in_a_header) {
   }
 }
 
+TEST(Precheck, keeps_characters_beyond_ascii_in_strings_and_comments) {
+  for (const std::string_view text : {"\xd1\x88 = 1", "[a\xd1\x88]", "a = 1 \xd1\x88", "a = \"\"\"\\\n \xd1\x88\"\"\"",
+                                      "a = '''\xd1\x88'''", "a = \"\" \xd1\x88", " \xef\xbb\xbf"}) {
+    EXPECT_TRUE(precheck(text)) << text;
+  }
+  for (const std::string_view text : {"# \xd1\x88", "a = \"\xd1\x88\"", "a = '\xd1\x88'", "\"\xd1\x88\" = 1",
+                                      "\xef\xbb\xbf[a]", "a = \"\\\xd1\x88\""}) {
+    EXPECT_FALSE(precheck(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace limpet::model
