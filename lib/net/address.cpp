@@ -20,7 +20,9 @@ std::optional<T> number(std::string_view text, T max) {
 
 }  // namespace
 
-std::string Mac::text() const { return fmt::format("{:02x}", fmt::join(bytes, ":")); }
+std::string Mac::text() const {
+  return fmt::format("{:02x}", fmt::join(bytes, ":"));
+}
 
 std::optional<Mac> Mac::parse(std::string_view text) {
   if (text.size() != 17) {
@@ -69,7 +71,9 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return std::nullopt;
 }
 
-std::string Prefix::text() const { return fmt::format("{}/{}", address.text(), length); }
+std::string Prefix::text() const {
+  return fmt::format("{}/{}", address.text(), length);
+}
 
 std::optional<Prefix> Prefix::parse(std::string_view text) {
   const auto slash = text.find('/');

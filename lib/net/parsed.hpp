@@ -8,7 +8,7 @@
 namespace limpet::net {
 
 enum class Kind : std::uint8_t {
-  ip,     // IPv4 or IPv6; `source.family()` tells
+  ip,  // IPv4 or IPv6; `source.family()` tells
   arp,
   other,  // any other EtherType
 };
@@ -38,7 +38,7 @@ struct Parsed {
   std::uint8_t tcp_flags = 0;
   std::uint8_t ttl = 0;  // TTL or hop limit
   std::uint8_t icmp_type = 0;
-  bool fragment = false;        // any fragment, first ones included (not IPv6 atomic fragments, RFC 6946)
+  bool fragment = false;  // any fragment, first ones included (not IPv6 atomic fragments, RFC 6946)
   bool first_fragment = false;
 };
 
