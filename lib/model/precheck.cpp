@@ -57,14 +57,15 @@ class Scanner {
   /// At a header's first bracket. What follows the end of the text is the parser's to tell.
   [[nodiscard]] bool header_begins_well() const noexcept {
     auto rest = text_.substr(at_ + 1);
-    rest.remove_prefix(rest.starts_with('[') ? 1 : 0);
+    const bool of_list = rest.starts_with('[');
+    rest.remove_prefix(of_list ? 1 : 0);
     const auto first = rest.find_first_not_of(" \t");
     if (first == std::string_view::npos) {
       return true;
     }
     const char c = rest[first];
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '"' || c == '\'' || c == ']' || c == '[';
+           c == '"' || c == '\'' || c == ']' || (c == '[' && !of_list);
   }
 
   void count(char c) noexcept {

@@ -1,4 +1,22 @@
 // The only file that knows the TOML library (it is slow to compile): text -> Node tree.
+// The parser asserts what a hostile text can break, so it is compiled here, with assertions that throw.
+#include <exception>
+
+namespace limpet::model {
+namespace {
+struct ParserAssertion : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return "no value or key where one must be"; }
+};
+[[noreturn]] inline void parser_assertion_failed() {
+  throw ParserAssertion();
+}
+}  // namespace
+}  // namespace limpet::model
+
+#undef NDEBUG
+#undef TOML_HEADER_ONLY
+#undef TOML_SHARED_LIB
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : ::limpet::model::parser_assertion_failed())
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -70,6 +88,31 @@ Node convert(const toml::node& node) {
   return result;
 }
 
+bool breaks_parser(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+  } catch (const ParserAssertion&) {
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+  return false;
+}
+
+/// Where a text that breaks the parser does so: the end of its shortest beginning that does.
+Position breaking_place(std::string_view text) {
+  std::size_t good = 0;
+  std::size_t bad = text.size();
+  while (bad - good > 1) {
+    const auto middle = good + (bad - good) / 2;
+    (breaks_parser(text.substr(0, middle)) ? bad : good) = middle;
+  }
+  const auto before_it = text.substr(0, good);
+  const auto lines = std::count(before_it.begin(), before_it.end(), '\n');
+  const auto line_start = before_it.rfind('\n') + 1;  // npos + 1: the first line
+  return {static_cast<unsigned>(lines + 1), static_cast<unsigned>(good - line_start + 1)};
+}
+
 }  // namespace
 
 std::string quoted(std::string_view text) {
@@ -112,6 +155,8 @@ tl::expected<Node, SyntaxError> parse_toml(std::string_view text) {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
     return tl::unexpected<SyntaxError>({position(error.source()), std::string(error.description())});
+  } catch (const ParserAssertion& error) {
+    return tl::unexpected<SyntaxError>({breaking_place(text), error.what()});
   } catch (const std::exception& error) {
     return tl::unexpected<SyntaxError>({{}, error.what()});
   }

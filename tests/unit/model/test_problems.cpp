@@ -36,25 +36,30 @@ std::string name_of_row(const testing::TestParamInfo<Wrong>& info) {
 
 INSTANTIATE_TEST_SUITE_P(
     Syntax, File,
-    testing::Values(Wrong{"unfinished",
-                          "[limpetd\n",
-                          {"f:1:9: found the end of the line, expected valid TOML (Error while parsing table header: "
-                           "expected ']', saw '\\n')"}},
-                    Wrong{"no_value",
-                          "\n[limits]\nflows_max =\n",
-                          {"f:3:12: found the end of the line, expected valid TOML (Error while parsing key-value "
-                           "pair: expected value, saw '\\n')"}},
-                    Wrong{"twice",
-                          "[limits]\nflows_max = 64\nflows_max = 65\n",
-                          {"f:3:13: found \"65\", expected valid TOML (Error while parsing key-value pair: cannot "
-                           "redefine existing integer 'flows_max')"}},
-                    Wrong{"control",
-                          std::string("a = \"\0\"", 7),
-                          {"f:1:6: found \"\\x00\"\", expected valid TOML (Error while parsing string: unescaped "
-                           "control characters other than TAB (U+0009) are explicitly prohibited)"}},
-                    Wrong{"not_utf8",
-                          "a = \"\xff\xfe\"",
-                          {"f:1:5: found \"\"\xFF\xFE\"\", expected valid TOML (Encountered invalid utf-8 sequence)"}}),
+    testing::Values(
+        Wrong{"unfinished",
+              "[limpetd\n",
+              {"f:1:9: found the end of the line, expected valid TOML (Error while parsing table header: "
+               "expected ']', saw '\\n')"}},
+        Wrong{"no_value",
+              "\n[limits]\nflows_max =\n",
+              {"f:3:12: found the end of the line, expected valid TOML (Error while parsing key-value "
+               "pair: expected value, saw '\\n')"}},
+        Wrong{"no_item",
+              "[limpetd]\n\neal = [\"a\", }\nx = 1\n",
+              {"f:3:13: found \"}\", expected valid TOML (no value or key where one must be)"}},
+        Wrong{"no_name", "[.a]\n", {"f:1:1: found \"[.a]\", expected valid TOML (a table's header begins with a key)"}},
+        Wrong{"twice",
+              "[limits]\nflows_max = 64\nflows_max = 65\n",
+              {"f:3:13: found \"65\", expected valid TOML (Error while parsing key-value pair: cannot "
+               "redefine existing integer 'flows_max')"}},
+        Wrong{"control",
+              std::string("a = \"\0\"", 7),
+              {"f:1:6: found \"\\x00\"\", expected valid TOML (Error while parsing string: unescaped "
+               "control characters other than TAB (U+0009) are explicitly prohibited)"}},
+        Wrong{"not_utf8",
+              "a = \"\xff\xfe\"",
+              {"f:1:5: found \"\"\xFF\xFE\"\", expected valid TOML (Encountered invalid utf-8 sequence)"}}),
     name_of_row);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -175,7 +175,8 @@ TEST(Precheck, measures_nesting_as_toml_does) {
 }
 
 TEST(Precheck, wants_a_key_in_a_header) {
-  for (const std::string_view text : {"[.a]", "[[.a]]", " [ .a]", "a = 1\n[=]", "[\xc3\xa4]", "[\n", "[#"}) {
+  for (const std::string_view text :
+       {"[.a]", "[[.a]]", "[[[a]]]", "[[ [a]]]", " [ .a]", "a = 1\n[=]", "[\xc3\xa4]", "[\n", "[#"}) {
     EXPECT_TRUE(precheck(text)) << text;
   }
   for (const std::string_view text : {"[a]", "[[ a ]]", "[ 'a' ]", "[\"a\"]", "[]", "[", "a = [.5]", "a = [\n[.5]]",
