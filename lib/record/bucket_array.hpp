@@ -95,14 +95,13 @@ class BucketArray {
   /// Takes the slot of the oldest record among the candidates, if it is `age_s` old or older.
   bool replace_oldest(const Key& key, std::uint64_t hash, const Record& record, std::uint32_t age_s, const Bucket* home,
                       Hold* home_hold) noexcept {
-    Bucket* bucket = nullptr;
-    std::uint32_t oldest = 0;
-    for (Bucket* candidate : candidates(hash)) {
-      const std::uint32_t age = record.created_s - oldest_in(*candidate, candidate->load_header()).created_s;
-      if (bucket == nullptr || age > oldest) {
-        bucket = candidate;
-        oldest = age;
-      }
+    const auto buckets = candidates(hash);
+    const auto age = [&](Bucket* candidate) {
+      return record.created_s - oldest_in(*candidate, candidate->load_header()).created_s;
+    };
+    Bucket* bucket = buckets[0];
+    for (Bucket* candidate : buckets) {
+      bucket = age(candidate) > age(bucket) ? candidate : bucket;
     }
     return with_hold(*bucket, home, home_hold, [&](Hold& hold) {
       const Oldest victim = oldest_in(*bucket, hold.word());
