@@ -63,16 +63,19 @@ class Share {
     return entry;
   }
 
-  /// Takes the place of the oldest entry of both buckets, as seen at `value.used`.
+  /// Takes the place of the oldest entry of both buckets, as seen at `value.used`. Which one among equals goes round,
+  /// so that of the two entries of one flow the second does not put out the first.
   Entry<Key>* replace_oldest(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
-    Entry<Key>* oldest = &first(hash).entries[0];
+    Entry<Key>* oldest = nullptr;
     for (Bucket* bucket : {&first(hash), &second(hash)}) {
-      for (auto& entry : bucket->entries) {
-        if (entry.used().age(value.used) > oldest->used().age(value.used)) {
+      for (std::size_t i = 0; i < bucket_entries; ++i) {
+        Entry<Key>& entry = bucket->entries[(i + replaced_) % bucket_entries];
+        if (oldest == nullptr || entry.used().age(value.used) > oldest->used().age(value.used)) {
           oldest = &entry;
         }
       }
     }
+    ++replaced_;
     oldest->clear();
     oldest->write(key, value, carried);
     return oldest;
@@ -140,6 +143,7 @@ class Share {
   Bucket* buckets_ = nullptr;
   std::uint64_t count_ = 0;  // below 2^32
   std::uint64_t used_ = 0;
+  std::uint64_t replaced_ = 0;
   hash::Key seed_;
 };
 
