@@ -54,7 +54,10 @@ class Compiler {
     for (std::size_t i = 0; i < declared_.size(); ++i) {
       for (const net::Prefix& address : declared_[i]->addresses) {
         plan_->routes.add(address, {InterfaceIndex(static_cast<std::uint16_t>(i)), {}});
+        plan_->own_addresses.add(address.address, 1);
       }
+    }
+    for (std::size_t i = 0; i < declared_.size(); ++i) {  // after the links: these win where prefixes are equal
       for (const auto& [to, via] : declared_[i]->routes) {
         plan_->routes.add(to, {InterfaceIndex(static_cast<std::uint16_t>(i)), via.empty() ? net::IpAddress{} : via[0]});
       }

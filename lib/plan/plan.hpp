@@ -111,6 +111,9 @@ struct Plan {
   FrontTable fronts;                                 // destination -> listener; source -> endpoint
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
+  FlatMap<IpAddress, std::uint8_t> own_addresses;               // of all interfaces
+
+  [[nodiscard]] bool owns(const IpAddress& address) const noexcept { return own_addresses.find(address) != nullptr; }
 
   [[nodiscard]] const Listener* listener(ListenerSlot slot) const noexcept {
     if (slot.value() >= listener_of_slot.size() || listener_of_slot[slot.value()] == ~0u) {
