@@ -38,8 +38,9 @@ class Binder {
     if (!known && !guess(parsed, item)) {
       return unknown_answer(parsed, item);
     }
-    state_.counters.add(Counter::forwarded_back);
-    route(client, item);
+    if (route(client, item)) {
+      state_.counters.add(Counter::forwarded_back);
+    }
   }
 
   /// Both loops of the look-up: keys hashed and buckets asked for before the first is read.
@@ -79,12 +80,52 @@ class Binder {
     if (fresh && entry.state() == flow::State::closing) {
       return Reason::idle_timeout;
     }
+    const bool look_closer = entry.state() == flow::State::embryonic || entry.used() != flows_.tick();
+    if (look_closer && is_nat(plan_, listener)) {
+      if (const auto reason = lacks_way_back(connection_of(listener, key), entry, listener)) {
+        return reason;
+      }
+    }
     if (is_tcp(listener) && !fresh) {
       return std::nullopt;
     }
     const plan::Service& service = plan_.service_of(listener);
-    return must_leave(plan_, plan_.pool_of(service), BackendSlot(entry.peer()), state_.node.backends,
-                      service.persist.empty() ? nullptr : &service.persist.front());
+    const auto reason = must_leave(plan_, plan_.pool_of(service), BackendSlot(entry.peer()), state_.node.backends,
+                                   service.persist.empty() ? nullptr : &service.persist.front());
+    if (!reason && look_closer && !is_tcp(listener) && is_bound_elsewhere(parsed.source, listener, entry.peer())) {
+      return Reason::record_evicted;
+    }
+    return reason;
+  }
+
+  /// Why answers of this flow would not find their way: another plan knows its backend by no address that a service
+  /// has, or the entry of the way back was put out. A new flow then takes its place. Flows that are live are looked
+  /// at once a second.
+  template <class Entry>
+  std::optional<Reason> lacks_way_back(const Connection& c, const Entry& entry,
+                                       const plan::Listener& listener) noexcept {
+    const plan::Backend& backend = *flows_.backend_of(entry.peer());
+    if (endpoint_of(plan_, listener, backend, c) == nullptr) {
+      return Reason::model_changed;
+    }
+    const bool there = flows_.with_back(listener, backend, c, entry.carried().translated_port, [](auto&) {});
+    return there ? std::nullopt : std::optional(Reason::not_remembered);
+  }
+
+  /// The session's record has moved to another backend, which a UDP flow follows.
+  bool is_bound_elsewhere(const net::IpAddress& client, const plan::Listener& listener, std::uint32_t peer) noexcept {
+    const plan::Service& service = plan_.service_of(listener);
+    const plan::Pool& pool = plan_.pool_of(service);
+    bool elsewhere = false;
+    with_record_key(client, listener, [&](const record::Key& key, std::uint64_t hash) {
+      const plan::Persist* persist = &service.persist.front();
+      if (const auto record = state_.node.records.find(key, hash)) {
+        const auto* bound = bound_backend(plan_, pool, record->backend, persist);
+        elsewhere = bound != nullptr && bound->slot.value() != peer &&
+                    !must_leave(plan_, pool, record->backend, state_.node.backends, persist);
+      }
+    });
+    return elsewhere;
   }
 
   /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
@@ -119,8 +160,8 @@ class Binder {
   void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
                 Item& item) noexcept {
     if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
-      const bool reset = (parsed.tcp_flags & tcp::rst) != 0;
-      const auto mark = [&](auto& e) { mark_end(e, flow::flag::client_fin, reset); };
+      const bool last = (parsed.tcp_flags & tcp::rst) != 0 || !is_nat(plan_, *item.listener);  // dr: all we shall see
+      const auto mark = [&](auto& e) { mark_end(e, flow::flag::client_fin, last); };
       mark(entry);
       flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key),
                        entry.carried().translated_port, mark);
@@ -130,11 +171,11 @@ class Binder {
   }
 
   template <class Entry>
-  void mark_end(Entry& entry, std::uint8_t fin, bool reset) noexcept {
+  void mark_end(Entry& entry, std::uint8_t fin, bool last) noexcept {
     const auto flags = static_cast<std::uint8_t>(entry.flags() | fin);
     entry.set_flags(flags);
     constexpr auto both = flow::flag::client_fin | flow::flag::server_fin;
-    if (entry.state() == flow::State::established && (reset || (flags & both) == both)) {
+    if (entry.state() == flow::State::established && (last || (flags & both) == both)) {
       entry.set_state(flow::State::closing);
     }
   }
@@ -268,6 +309,10 @@ class Binder {
     if (item.endpoint->only_listener == plan::FrontTable::none || opens(parsed)) {
       return false;
     }
+    const auto* any_port = plan_.fronts.find_endpoint(parsed.source, 0, parsed.protocol);
+    if (any_port != nullptr && any_port != item.endpoint) {
+      return false;  // a service on any port has backends at this address too
+    }
     item.listener = &plan_.listeners[item.endpoint->only_listener];
     item.rewrite = {item.listener->listen.prefix.address, item.listener->listen.l4_port};
     state_.counters.add(Counter::flow_return_guessed);
@@ -281,19 +326,23 @@ class Binder {
     if (interface.transit == model::Transit::kernel && interface.has_kernel) {
       item.verdict = Verdict::punt;
     } else if (interface.transit == model::Transit::route) {
-      state_.counters.add(Counter::routed);
-      route(parsed.destination, item);
+      if (route(parsed.destination, item)) {
+        state_.counters.add(Counter::routed);
+      }
     } else {
       item.drop(Counter::drop_no_return_flow);
     }
   }
 
-  void route(const net::IpAddress& destination, Item& item) noexcept {
-    if (const auto hop = plan_.routes.find(destination)) {
-      item.hop = *hop;
-    } else {
+  /// False: dropped, there is none.
+  bool route(const net::IpAddress& destination, Item& item) noexcept {
+    const auto hop = plan_.routes.find(destination);
+    if (!hop) {
       item.drop(Counter::drop_no_route);
+      return false;
     }
+    item.hop = *hop;
+    return true;
   }
 
   using Family = net::Family;

@@ -35,12 +35,33 @@ bool has_l4_ports(const net::Parsed& parsed) noexcept {
          parsed.protocol == static_cast<std::uint8_t>(net::Protocol::udp);
 }
 
-void copy_to_control(State& state, const Packet& packet, InterfaceIndex interface) noexcept {
+/// What a host may send from (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5).
+bool is_host(const net::IpAddress& source) noexcept {
+  if (source.is_v4()) {
+    const std::uint32_t first = source.v4_host() >> 24;
+    return first != 0 && first != 127 && first < 224;
+  }
+  return !source.is_multicast() && (source.high() != 0 || source.low() > 1);
+}
+
+/// A host without an address yet: DHCP, duplicate address detection. To a group or broadcast only.
+bool asks_for_address(const net::Parsed& parsed) noexcept {
+  const bool v4 = parsed.source.is_v4();
+  return v4 ? parsed.source.v4_host() == 0 && parsed.destination.v4_host() == 0xffffffff
+            : parsed.source.is_none() && parsed.destination.is_multicast();
+}
+
+/// False when control's ring is full.
+bool copy_to_control(State& state, const Packet& packet, InterfaceIndex interface) noexcept {
   l3::Frame frame;
   frame.interface = interface;
   frame.size = static_cast<std::uint16_t>(std::min<std::size_t>(packet.contiguous, frame.bytes.size()));
   std::memcpy(frame.bytes.data(), packet.data, frame.size);
-  state.counters.add(state.to_control.frames.push(frame) ? Counter::to_control : Counter::drop_control_full);
+  if (!state.to_control.frames.push(frame)) {
+    return false;
+  }
+  state.counters.add(Counter::to_control);
+  return true;
 }
 
 class Classifier {
@@ -57,50 +78,61 @@ class Classifier {
       return item.drop(Counter::drop_not_ours);
     }
     if (l3::is_neighbour_message(parsed)) {
-      copy_to_control(state_, packet, item.interface);
-      return answer(interface, packet, parsed, item, Counter::drop_consumed);
+      const bool copied = copy_to_control(state_, packet, item.interface);
+      return answer(interface, packet, parsed, item, copied ? Counter::drop_consumed : Counter::drop_control_full);
     }
     if (parsed.kind != net::Kind::ip) {
       return leave_to_kernel(interface, item, Counter::drop_not_ip);
     }
-    if (parsed.source.is_multicast() || parsed.source.is_none() || plan_.fronts.is_vip(parsed.source)) {
+    if (!may_be_source(parsed)) {
       return item.drop(Counter::drop_bad_source);
     }
     by_address(interface, packet, parsed, item);
   }
 
  private:
+  [[nodiscard]] bool may_be_source(const net::Parsed& parsed) const noexcept {
+    if (!plan_.fronts.is_vip(parsed.source)) {
+      return is_host(parsed.source) || asks_for_address(parsed);
+    }
+    // A VIP is ours, but with dr its backends answer from it, perhaps through here.
+    const auto listener = find_listener(parsed.source, parsed.source_port, parsed.protocol);
+    return listener != nullptr && plan_.service_of(*listener).forwarding == model::Forwarding::dr &&
+           !plan_.fronts.is_vip(parsed.destination);
+  }
+
+  [[nodiscard]] const plan::Listener* find_listener(const net::IpAddress& address, std::uint16_t l4_port,
+                                                    std::uint8_t protocol) const noexcept {
+    const auto index = plan_.fronts.find_listener(address, l4_port, protocol);
+    return index == plan::FrontTable::none ? nullptr : &plan_.listeners[index];
+  }
+
   void by_address(const plan::Interface& interface, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     if (has_l4_ports(parsed) && !parsed.fragment) {
-      const auto listener = plan_.fronts.find_listener(parsed.destination, parsed.destination_port, parsed.protocol);
-      if (listener != plan::FrontTable::none) {
+      item.listener = find_listener(parsed.destination, parsed.destination_port, parsed.protocol);
+      if (item.listener != nullptr) {
         item.way = Way::in;
-        item.listener = &plan_.listeners[listener];
         return;
       }
+    }
+    const bool own = plan_.owns(parsed.destination);
+    if (own || plan_.fronts.is_vip(parsed.destination)) {
+      return answer(interface, packet, parsed, item,
+                    parsed.fragment ? Counter::drop_fragment
+                    : own           ? Counter::drop_no_kernel
+                                    : Counter::drop_no_service);
+    }
+    if (has_l4_ports(parsed) && !parsed.fragment) {
       item.endpoint = plan_.fronts.find_endpoint(parsed.source, parsed.source_port, parsed.protocol);
-      if (item.endpoint != nullptr && !interface.owns(parsed.destination)) {
+      if (item.endpoint != nullptr) {
         item.way = Way::back;
         return;
       }
     }
-    if (interface.owns(parsed.destination) || plan_.fronts.is_vip(parsed.destination)) {
-      item.way = Way::local;
-      const bool vip = !interface.owns(parsed.destination);
-      return answer(interface, packet, parsed, item,
-                    parsed.fragment ? Counter::drop_fragment
-                    : vip           ? Counter::drop_no_service
-                                    : Counter::drop_no_kernel);
-    }
-    if (parsed.fragment && in_prefix_service(parsed)) {
+    if (parsed.fragment && find_listener(parsed.destination, 0, parsed.protocol) != nullptr) {
       return item.drop(Counter::drop_fragment);
     }
     transit(interface, parsed, item);
-  }
-
-  /// Fragments carry no ports to look a service up by; the protocol's any-port listener would take them.
-  bool in_prefix_service(const net::Parsed& parsed) const noexcept {
-    return plan_.fronts.find_listener(parsed.destination, 0, parsed.protocol) != plan::FrontTable::none;
   }
 
   void transit(const plan::Interface& interface, const net::Parsed& parsed, Item& item) noexcept {
@@ -113,6 +145,7 @@ class Classifier {
     }
     if (const auto hop = plan_.routes.find(parsed.destination)) {
       item.hop = *hop;
+      state_.counters.add(Counter::routed);
     } else {
       item.drop(Counter::drop_no_route);
     }
@@ -123,8 +156,9 @@ class Classifier {
               Counter otherwise) noexcept {
     item.way = Way::local;
     l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+    const bool asks_for_mac = l3::is_neighbour_message(parsed);  // which other interfaces' addresses do not have here
     const auto ours = [&](const net::IpAddress& address) {
-      return interface.owns(address) || plan_.fronts.is_vip(address);
+      return (asks_for_mac ? interface.owns(address) : plan_.owns(address)) || plan_.fronts.is_vip(address);
     };
     if (packet.contiguous == packet.size && l3::answer(buffer, parsed, interface.mac, ours) == l3::Answer::reply) {
       packet.size = static_cast<std::uint32_t>(buffer.size);

@@ -9,7 +9,7 @@ using counters::Counter;
 const plan::Backend* others_choice(const State& state, const Question& question, const Decision& decision,
                                    const record::Record& record) noexcept {
   const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
-  const plan::Backend* backend = question.plan.backend(record.backend);
+  const plan::Backend* backend = bound_backend(question.plan, pool, record.backend, decision.persist);
   if (backend == nullptr || must_leave(question.plan, pool, record.backend, state.node.backends, decision.persist) ||
       backend->endpoint(question.client.family()).address.is_none()) {
     return nullptr;
@@ -17,23 +17,36 @@ const plan::Backend* others_choice(const State& state, const Question& question,
   return backend;
 }
 
-const plan::Backend* claim(State& state, const Question& question, const Decision& decision) noexcept {
+struct Bound {
+  const plan::Backend* backend;
+  bool theirs;  // another worker was faster
+};
+
+Bound claim(State& state, const Question& question, const Decision& decision) noexcept {
   const record::Claim claim = state.node.records.claim(decision.key, decision.key_hash, decision.backend->slot,
                                                        question.now_s, record::Share::provisional);
   if (claim.outcome == record::Outcome::full) {
     state.counters.add(Counter::record_not_remembered);
   } else if (claim.outcome == record::Outcome::taken) {
     if (const auto* theirs = others_choice(state, question, decision, claim.record)) {
-      return theirs;
+      return {theirs, true};
     }
   }
-  return decision.backend;
+  return {decision.backend, false};
 }
 
 /// A session whose record binds all services of a node keeps it when this pool knows no such backend.
 bool binds_elsewhere(const Question& question, const Decision& decision) noexcept {
   return decision.persist->reach == model::Scope::global && decision.reason == Reason::model_changed &&
          question.plan.backend(decision.from) != nullptr;
+}
+
+/// A lasting record counts for another backend from now on.
+void count_record(State& state, const record::Record& record, BackendSlot to) noexcept {
+  if (!record.provisional && record.backend.value() < state.node.backends.count()) {
+    add_relaxed(state.uses[record.backend.value()].records, -1);
+    add_relaxed(state.uses[to.value()].records, 1);
+  }
 }
 
 const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
@@ -45,11 +58,15 @@ const plan::Backend* move(State& state, const Question& question, const Decision
   }
   if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s)) {
     count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
+    count_record(state, *decision.record, to);
     return decision.backend;
   }
-  const auto record = records.find(decision.key, decision.key_hash);
-  const auto* theirs = record ? others_choice(state, question, decision, *record) : nullptr;
-  return theirs != nullptr ? theirs : decision.backend;
+  // Meanwhile another worker has moved the record, and counted that, or the sweep has ended it.
+  const Bound bound = claim(state, question, decision);
+  if (!bound.theirs) {
+    count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
+  }
+  return bound.backend;
 }
 
 }  // namespace
@@ -69,12 +86,6 @@ void count_move(State& state, const Question& question, const plan::Persist* per
 
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept {
-  if (decision.persist == nullptr) {
-    if (previous.backend.valid() && previous.backend != decision.backend->slot) {
-      count_move(state, question, nullptr, previous.backend, decision.backend->slot, previous.reason, now_ms);
-    }
-    return decision.backend;
-  }
   if (decision.step == Step::record) {
     state.counters.add(Counter::record_hit);
     state.node.records.touch(decision.key, decision.key_hash, question.now_s);
@@ -82,7 +93,8 @@ const plan::Backend* commit(State& state, const Question& question, const Decisi
   }
   state.counters.add(Counter::chosen_by_algorithm);
   if (!decision.record) {
-    const plan::Backend* backend = claim(state, question, decision);
+    const plan::Backend* backend =
+        decision.persist == nullptr ? decision.backend : claim(state, question, decision).backend;
     if (previous.backend.valid() && previous.backend != backend->slot) {
       count_move(state, question, decision.persist, previous.backend, backend->slot, previous.reason, now_ms);
     }

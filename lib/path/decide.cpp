@@ -18,16 +18,6 @@ const plan::Backend* namesake(const plan::Pool& pool, const plan::Backend& backe
   return nullptr;
 }
 
-/// The backend of this pool that a record stands for, or null.
-const plan::Backend* bound_backend(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,
-                                   const plan::Persist* persist) noexcept {
-  const plan::Backend* backend = plan.backend(slot);
-  if (backend == nullptr || &plan.pools[plan.backend_of_slot[slot.value()].pool] == &pool) {
-    return backend;
-  }
-  return persist != nullptr && persist->reach == model::Scope::global ? namesake(pool, *backend) : nullptr;
-}
-
 plan::ChoiceKey connection_key(const Question& question) noexcept {
   const net::IpAddress& client = question.client;
   return {client.high() ^ question.client_port, client.low()};
@@ -43,7 +33,9 @@ void by_algorithm(const Question& question, const plan::Pool& pool, const plan::
 }
 
 bool expired(const record::Record& record, const plan::Persist& persist, std::uint32_t now_s) noexcept {
-  return now_s - record.used_s > persist.idle_timeout_s;
+  // Another worker's clock may be a little ahead of this one's: an age below zero is none.
+  const auto age_s = static_cast<std::int32_t>(now_s - record.used_s);
+  return age_s > 0 && static_cast<std::uint32_t>(age_s) > persist.idle_timeout_s;
 }
 
 /// Follows the record where it may be followed; else says whence and why the session moves. True: decided.
@@ -75,6 +67,15 @@ bool by_record(const Question& question, const plan::Pool& pool, const plan::Bac
 }
 
 }  // namespace
+
+const plan::Backend* bound_backend(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,
+                                   const plan::Persist* persist) noexcept {
+  const plan::Backend* backend = plan.backend(slot);
+  if (backend == nullptr || &plan.pools[plan.backend_of_slot[slot.value()].pool] == &pool) {
+    return backend;
+  }
+  return persist != nullptr && persist->reach == model::Scope::global ? namesake(pool, *backend) : nullptr;
+}
 
 std::optional<Reason> must_leave(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,
                                  const plan::BackendStates& states, const plan::Persist* persist) noexcept {

@@ -40,6 +40,11 @@ struct Decision {
 /// Reads records and backend states, changes nothing.
 Decision decide(const Question& question, const record::Table& records, const plan::BackendStates& states) noexcept;
 
+/// The backend of this pool that a record or flow stands for, or null: the slot's own, or, where records bind all
+/// services of a node, the one of its name.
+const plan::Backend* bound_backend(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,
+                                   const plan::Persist* persist) noexcept;
+
 /// Whether what a record or flow binds may stay with this backend slot of this plan; else the reason it may move.
 /// `persist` rules what down and drain mean; null: the defaults.
 std::optional<Reason> must_leave(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,

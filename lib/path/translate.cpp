@@ -20,7 +20,10 @@ class Translator {
       return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
     }
     if (parsed.l3_size > out.mtu) {
-      return item.drop(Counter::drop_too_big);
+      // Who may be cut on the way would be cut by a router; told are those who asked not to be, and IPv6.
+      return may_be_cut(packet, parsed)
+                 ? item.drop(Counter::drop_too_big)
+                 : report(packet, parsed, item, l3::IcmpError::too_big, Counter::drop_too_big, out.mtu);
     }
     if (!fits(packet, parsed, out)) {
       return item.drop(Counter::drop_no_buffer);
@@ -42,6 +45,12 @@ class Translator {
  private:
   [[nodiscard]] bool waits_for(const plan::Hop& hop) const noexcept {
     return state_.waiting.count != 0 && state_.waiting.holds(hop);
+  }
+
+  /// IPv4 without DF (RFC 791, section 3.2).
+  static bool may_be_cut(const Packet& packet, const net::Parsed& parsed) noexcept {
+    const std::uint8_t* const field = packet.data + parsed.l3_offset + net::ipv4::fragment;
+    return parsed.source.is_v4() && (load_be<std::uint16_t>(field) & net::ipv4::dont_fragment) == 0;
   }
 
   static bool fits(const Packet& packet, const net::Parsed& parsed, const plan::Interface& out) noexcept {
@@ -73,12 +82,13 @@ class Translator {
   }
 
   /// The packet becomes the ICMP error about itself, back to the sender; or ends, where none is owed.
-  void report(Packet& packet, const net::Parsed& parsed, Item& item, l3::IcmpError error, Counter otherwise) noexcept {
+  void report(Packet& packet, const net::Parsed& parsed, Item& item, l3::IcmpError error, Counter otherwise,
+              std::uint16_t mtu = 0) noexcept {
     const plan::Interface& in = plan_.interfaces[item.interface.value()];
     const auto own = in.own_address(parsed.source.family());
     const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
     const std::size_t size = own && packet.contiguous == packet.size && l3::may_send_error(buffer, parsed)
-                                 ? l3::error_in_place(buffer, parsed, error, in.mac, *own)
+                                 ? l3::error_in_place(buffer, parsed, error, in.mac, *own, mtu)
                                  : 0;
     if (size == 0) {
       return item.drop(otherwise);
