@@ -1,6 +1,7 @@
 #include "control/client.hpp"
 
 #include <event2/buffer.h>
+#include <poll.h>
 
 #include <algorithm>
 
@@ -49,6 +50,9 @@ void Server::Client::on_event(bufferevent*, short what, void* self) {
     return keep->on_stall(what);
   }
   if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_ERROR) == 0) {
+    if (keep->has_left()) {
+      return keep->close();
+    }
     keep->take_input();
     keep->ended_ = true;
     return keep->work();
@@ -151,6 +155,12 @@ void Server::Client::close() {
     const auto forget = settings_.forget;
     forget();  // the last hold may be our caller's
   }
+}
+
+/// Closed on both sides: nobody is there to answer. A client that only has no more to say still reads.
+bool Server::Client::has_left() const {
+  pollfd state{bufferevent_getfd(stream_), 0, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
 }
 
 std::size_t Server::Client::waiting_bytes() const {

@@ -41,6 +41,7 @@ class Server::Client : public std::enable_shared_from_this<Client> {
   void end_of_input();
   void on_stall(short what);
   void close();
+  [[nodiscard]] bool has_left() const;
   [[nodiscard]] std::size_t waiting_bytes() const;
 
   const api::Dispatcher& dispatcher_;

@@ -1,0 +1,476 @@
+// The control thread as a whole, on a machine in memory: commands, applies, signals, neighbours, moves.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "api/commands.hpp"
+#include "control/control.hpp"
+#include "fake_runtime.hpp"
+#include "l3/messages.hpp"
+#include "model/load.hpp"
+#include "path/flow_keys.hpp"
+#include "support.hpp"
+
+namespace limpet::control {
+namespace {
+
+using api::Code;
+using api::Json;
+
+class ControlTest : public testing::Test {
+ protected:
+  ~ControlTest() override { stop(); }
+
+  /// `backends`: lines of [pools.web.backends].
+  [[nodiscard]] std::string text(const std::string& backends, const std::string& pool_keys = {}) const {
+    return fmt::format(R"(
+[limpetd]
+socket = "{0}"
+state_dir = "{1}"
+tables = "{1}"
+secret_file = "{1}/secret"
+[limits]
+flows_max = 1000
+records_max = 1000
+[ports.front]
+device = "net_null0"
+addresses = ["192.0.2.1/24", "2001:db8:1::1/64"]
+[ports.back]
+device = "net_null1"
+addresses = ["198.51.100.1/24"]
+neighbors = {{ "198.51.100.11" = "02:00:00:00:00:11" }}
+[profiles.client]
+type = "source_ip"
+[pools.web]
+{3}
+[pools.web.backends]
+{2}
+[services.web]
+listen = ["192.0.2.10:80/tcp"]
+pool = "web"
+persist = ["client"]
+)",
+                       directory / "limpetd.sock", directory / "", backends, pool_keys);
+  }
+  static constexpr const char* two = R"(
+b1 = { address = "198.51.100.11:80" }
+b2 = { address = "198.51.100.12:80", weight = 2 })";
+  static constexpr const char* three = R"(
+b1 = { address = "198.51.100.11:80" }
+b2 = { address = "198.51.100.12:80", weight = 2 }
+b3 = { address = "198.51.100.13:80", state = "drain" })";
+
+  void start(const std::string& configuration) {
+    std::ofstream(config_path) << configuration;
+    const auto loaded = model::load_text(configuration, "test.toml");
+    ASSERT_TRUE(loaded.model) << (loaded.problems.empty() ? "" : loaded.problems[0].text());
+    control = std::make_unique<Control>(runtime, *loaded.model, config_path, hash::fixed_secret());
+    const auto started = control->start();
+    ASSERT_TRUE(started) << started.error().text;
+    thread = std::thread([this] { status = control->run(); });
+    client = std::make_unique<UnixClient>(directory / "limpetd.sock");
+    ASSERT_TRUE(client->connected());
+  }
+  void stop() {
+    if (thread.joinable()) {
+      control->stop();
+      thread.join();
+    }
+    client.reset();
+    control.reset();
+  }
+
+  Json call(std::string_view method, const Json& params = Json::object()) {
+    auto result = client->call(method, params);
+    EXPECT_TRUE(result) << method << ": " << (result ? "" : result.error().message);
+    return result.value_or(Json(nullptr));
+  }
+  Json items(std::string_view method, const Json& params = Json::object()) { return call(method, params).at("items"); }
+  api::RpcError refused(std::string_view method, const Json& params = Json::object()) {
+    auto result = client->call(method, params);
+    EXPECT_FALSE(result) << method << ": " << (result ? result->dump() : "");
+    return result ? api::RpcError{Code{}, "", nullptr} : result.error();
+  }
+  Json backend(const std::string& name) {
+    for (const auto& row : items("show.backends")) {
+      if (row.at("name") == name) {
+        return row;
+      }
+    }
+    return nullptr;
+  }
+  bool has_event(const std::string& words) {
+    for (const auto& row : items("show.events")) {
+      if (row.at("text").get<std::string>().find(words) != std::string::npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+  BackendSlot slot_of(const std::string& name) {
+    for (const auto& pool : runtime.current_plan()->pools) {
+      for (const auto& backend : pool.backends) {
+        if (backend.name == name) {
+          return backend.slot;
+        }
+      }
+    }
+    ADD_FAILURE() << name;
+    return {};
+  }
+  /// A record of the only service for a client.
+  void bind_client(const std::string& address, const std::string& backend) {
+    const auto& persist = runtime.current_plan()->services.at(0).persist.at(0);
+    const auto key =
+        record::source_key(*net::IpAddress::parse(address), persist.prefix4, persist.prefix6, persist.scope);
+    auto& records = runtime.records();
+    const auto claim = records.claim(key, records.hash(key), slot_of(backend),
+                                     static_cast<std::uint32_t>(runtime.now_ms() / 1000), record::Share::live);
+    EXPECT_EQ(claim.outcome, record::Outcome::claimed);
+  }
+  void add_flow(unsigned worker, const std::string& from, const std::string& backend) {
+    const auto client_end = *net::Endpoint::parse(from);
+    auto& state = *runtime.states().at(worker);
+    const auto& listener = runtime.current_plan()->listeners.at(0);
+    const auto key = path::narrow_forward(
+        listener, {client_end.address, listener.listen.prefix.address, client_end.l4_port, listener.listen.l4_port});
+    const flow::Value value{slot_of(backend).value(), flow::State::established, 0, Tick16(runtime.now_ms())};
+    EXPECT_NE(state.flows.insert(key, state.flows.hash(key), value), nullptr);
+  }
+
+  Directory directory;
+  std::string config_path = directory / "limpet.toml";
+  FakeRuntime runtime;
+  std::unique_ptr<Control> control;
+  std::thread thread;
+  std::unique_ptr<UnixClient> client;
+  int status = -1;
+};
+
+TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
+  start(text(two));
+  bind_client("203.0.113.1", "web/b1");
+  add_flow(0, "203.0.113.1:4000", "web/b1");
+  runtime.states()[0]->counters.add(counters::Counter::received, 5);
+  runtime.states()[0]->to_control.moves.push({runtime.now_ms(), *net::IpAddress::parse("203.0.113.7"), 32,
+                                              path::Reason::backend_down, runtime.current_plan()->listeners[0].slot,
+                                              slot_of("web/b1"), slot_of("web/b2")});
+  ASSERT_TRUE(eventually([&] { return !items("show.moves").empty(); }));
+  const std::map<std::string_view, Json> params = {
+      {"apply", {{"text", text(two)}, {"dry_run", true}}}, {"config.check", {{"text", text(two)}}},
+      {"backend.enable", {{"backend", "web/b1"}}},         {"backend.drain", {{"backend", "web/b1"}}},
+      {"backend.offline", {{"backend", "web/b1"}}},        {"why", {{"service", "web"}, {"client", "203.0.113.1"}}},
+  };
+  for (const auto& command : api::commands()) {
+    const auto found = params.find(command.method);
+    const Json reply = call(command.method, found == params.end() ? Json::object() : found->second);
+    if (command.shape == api::Shape::text) {
+      EXPECT_TRUE(reply.at("text").is_string()) << command.method;
+      continue;
+    }
+    if (command.shape == api::Shape::listing) {
+      ASSERT_TRUE(reply.contains("next")) << command.method;
+      EXPECT_FALSE(reply.at("items").empty()) << command.method << " has nothing to look at";
+    }
+    const Json rows = command.shape == api::Shape::listing ? reply.at("items") : Json::array({reply});
+    for (const auto& row : rows) {
+      for (const auto& [key, value] : row.items()) {
+        const bool known = std::any_of(command.columns.begin(), command.columns.end(),
+                                       [&](const auto& column) { return column.key == key; });
+        EXPECT_TRUE(known) << command.method << " says " << key;
+      }
+      for (const auto& column : command.columns) {
+        const bool optional = command.method == "config.schema";
+        EXPECT_TRUE(optional || row.contains(column.key)) << command.method << " lacks " << column.key;
+      }
+    }
+  }
+}
+
+TEST_F(ControlTest, lists_in_pages) {
+  start(text(two));
+  for (int i = 1; i <= 100; ++i) {
+    bind_client(fmt::format("203.0.113.{}", i), i % 2 == 0 ? "web/b1" : "web/b2");
+    add_flow(static_cast<unsigned>(i % 2), fmt::format("203.0.113.{}:4000", i), "web/b1");
+  }
+  runtime.refuse_posts = 3;  // a full mailbox only delays
+  const struct {
+    std::string_view method;
+    std::string_view name;
+    std::size_t all;
+  } rows[] = {{"show.records", "key", 100},
+              {"show.flows", "client", 100},
+              {"show.backends", "name", 2},
+              {"show.counters", "name", counters::counter_count + path::reason_count}};
+  for (const auto& row : rows) {
+    std::multiset<std::string> seen;
+    Json params = {{"limit", 7}};
+    if (row.method == "show.counters") {
+      params["all"] = true;
+    }
+    for (int page = 0; page < 100; ++page) {
+      const Json reply = call(row.method, params);
+      EXPECT_LE(reply.at("items").size(), 7u);
+      for (const auto& item : reply.at("items")) {
+        seen.insert(item.at(row.name).get<std::string>());
+      }
+      if (reply.at("next").is_null()) {
+        break;
+      }
+      params["cursor"] = reply.at("next");
+    }
+    EXPECT_EQ(seen.size(), row.all) << row.method;
+    EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), row.all) << row.method << " repeats";
+  }
+  EXPECT_EQ(items("show.records", {{"filter", "backend=web/b1"}}).size(), 50u);
+  EXPECT_EQ(items("show.flows", {{"worker", 1}}).size(), 50u);
+  EXPECT_EQ(refused("show.flows", {{"worker", 9}}).code, Code::not_found);
+  EXPECT_EQ(refused("show.flows", {{"cursor", "../.."}}).code, Code::invalid_params);
+  EXPECT_EQ(refused("show.records", {{"cursor", "1.99999999999999999999"}}).code, Code::invalid_params);
+  EXPECT_TRUE(items("show.records", {{"cursor", "18446744073709551615.1"}}).empty());
+}
+
+TEST_F(ControlTest, counts_sessions_of_backends) {
+  start(text(two));
+  bind_client("203.0.113.1", "web/b1");
+  bind_client("203.0.113.2", "web/b1");
+  bind_client("203.0.113.3", "web/b2");
+  EXPECT_TRUE(eventually([&] { return backend("web/b1").at("sessions") == 2; }));
+  EXPECT_TRUE(eventually([&] { return backend("web/b2").at("sessions") == 1; }));
+  EXPECT_TRUE(eventually([&] { return runtime.backends()[slot_of("web/b1")].sessions == 2; }));
+  runtime.now += 31 * 60 * 1000;  // idle_timeout is 30 minutes
+  EXPECT_TRUE(eventually([&] { return items("show.records").empty(); }));
+  EXPECT_TRUE(eventually([&] { return backend("web/b1").at("sessions") == 0; }));
+}
+
+TEST_F(ControlTest, applies_and_says_what_changed) {
+  start(text(two));
+  bind_client("203.0.113.1", "web/b1");
+  bind_client("203.0.113.2", "web/b2");
+  const Json params = {{"text", text(three)}, {"dry_run", true}};
+  const Json dry = call("apply", params);
+  EXPECT_EQ(dry.at("applied"), false);
+  EXPECT_EQ(dry.at("changes").size(), 1u) << dry.dump();
+  EXPECT_EQ(dry.at("moving_sessions"), 0);
+  EXPECT_EQ(dry.at("live_sessions"), 2);
+  EXPECT_EQ(runtime.published, 1) << "a dry run changes nothing";
+  EXPECT_TRUE(backend("web/b3").is_null());
+
+  const auto before = slot_of("web/b2");
+  const Json done = call("apply", {{"text", text(three)}});
+  EXPECT_EQ(done.at("applied"), true);
+  EXPECT_EQ(done.at("plan_version"), 2);
+  EXPECT_EQ(runtime.published, 2);
+  EXPECT_EQ(slot_of("web/b2"), before) << "slots keep their meaning";
+  EXPECT_EQ(backend("web/b3").at("state"), "drain") << "the state of creation";
+
+  const Json removed = call("apply", {{"text", text("b2 = { address = \"198.51.100.12:80\" }")}, {"dry_run", true}});
+  EXPECT_EQ(removed.at("moving_sessions"), 1);
+  EXPECT_EQ(removed.at("live_sessions"), 2);
+  std::string again = text(three);
+  again.replace(again.find("type = \"source_ip\""), 18, "type = \"source_ip\"\nprefix4 = 24");
+  EXPECT_EQ(call("apply", {{"text", again}, {"dry_run", true}}).at("moving_sessions"), 2)
+      << "records of another prefix are found no more";
+}
+
+TEST_F(ControlTest, a_refused_apply_changes_nothing) {
+  start(text(two));
+  call("backend.drain", {{"backend", "web/b1"}});
+  const Json shown = call("config.show");
+  const auto plan = runtime.current_plan();
+  std::string elsewhere = text(three);
+  elsewhere.replace(elsewhere.find("flows_max = 1000"), 16, "flows_max = 2000");
+  std::string broken = text(three);
+  broken.replace(broken.find("pool = \"web\""), 12, "pool = \"wbe\"\nforwardng = \"dr\"");
+  const struct {
+    std::string text;
+    Code code;
+    std::string words;
+  } rows[] = {
+      {"", Code::needs_restart, "restart"},
+      {"[", Code::bad_configuration, ""},
+      {std::string(1000, '\xff'), Code::bad_configuration, ""},
+      {broken, Code::bad_configuration, ""},
+      {elsewhere, Code::needs_restart, "restart"},
+  };
+  for (const auto& row : rows) {
+    for (const bool dry_run : {true, false}) {
+      auto raw = Json{{"text", row.text}, {"dry_run", dry_run}};
+      client->send(api::request_line(1, "apply", raw));
+      const auto reply = client->reply();
+      ASSERT_FALSE(reply.result) << row.text;
+      if (row.text[0] != '\xff') {
+        EXPECT_EQ(reply.result.error().code, row.code) << reply.result.error().message;
+      }
+      EXPECT_NE(reply.result.error().message.find(row.words), std::string::npos) << reply.result.error().message;
+    }
+  }
+  const auto error = refused("apply", {{"text", broken}});
+  EXPECT_EQ(error.data.at("problems").size(), 2u) << "all problems at once: " << error.data.dump();
+  EXPECT_EQ(call("config.show"), shown);
+  EXPECT_EQ(runtime.current_plan(), plan);
+  EXPECT_EQ(backend("web/b1").at("state"), "drain");
+  EXPECT_TRUE(has_event("refused"));
+}
+
+TEST_F(ControlTest, what_the_cli_said_survives_apply_and_restart) {
+  start(text(two));
+  const Json reply = call("backend.drain", {{"backend", "web/b1"}});
+  EXPECT_EQ(reply.at("before"), "enabled");
+  EXPECT_EQ(reply.at("state"), "drain");
+  EXPECT_FALSE(runtime.backends().takes_new(slot_of("web/b1")));
+  EXPECT_EQ(refused("backend.drain", {{"backend", "web/none"}}).code, Code::not_found);
+  call("apply", {{"text", text(three)}});
+  EXPECT_EQ(backend("web/b1").at("state"), "drain");
+  EXPECT_TRUE(has_event("web/b1: drain (was enabled)"));
+  stop();
+  runtime.backends()[slot_of("web/b1")].admin = plan::Admin::enabled;  // as after a restart
+  start(text(three));
+  EXPECT_EQ(backend("web/b1").at("state"), "drain");
+  call("backend.enable", {{"backend", "web/b3"}});
+  EXPECT_EQ(backend("web/b3").at("state"), "enabled") << "the CLI's word counts more than the file's";
+  call("apply", {{"text", text(two)}});
+  call("apply", {{"text", text(three)}});
+  EXPECT_EQ(backend("web/b3").at("state"), "drain") << "a backend that went and came is a new one";
+}
+
+TEST_F(ControlTest, hangup_loads_the_file_again) {
+  start(text(two));
+  std::ofstream(config_path) << text(three);
+  kill(getpid(), SIGHUP);
+  EXPECT_TRUE(eventually([&] { return !backend("web/b3").is_null(); }));
+  std::ofstream(config_path) << text(two) << "nonsense";
+  kill(getpid(), SIGHUP);
+  EXPECT_TRUE(eventually([&] { return has_event("changed nothing"); }));
+  EXPECT_TRUE(has_event("limpet.toml:")) << "the problem and its place are told";
+  EXPECT_FALSE(backend("web/b3").is_null());
+}
+
+TEST_F(ControlTest, ends_on_signals) {
+  start(text(two));
+  kill(getpid(), SIGTERM);
+  thread.join();
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(ControlTest, tells_why) {
+  start(text(two));
+  const Json chosen = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
+  EXPECT_EQ(chosen.at("step"), "algorithm");
+  EXPECT_EQ(chosen.at("profile"), "client");
+  EXPECT_EQ(chosen.at("key"), "203.0.113.1/32");
+  const std::string other = chosen.at("backend") == "web/b1" ? "web/b2" : "web/b1";
+  bind_client("203.0.113.1", other);
+  const Json recorded = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
+  EXPECT_EQ(recorded.at("step"), "record");
+  EXPECT_EQ(recorded.at("backend"), other);
+  const unsigned worker = runtime.owner().owner(*net::IpAddress::parse("203.0.113.1"));
+  EXPECT_EQ(recorded.at("worker"), worker);
+  add_flow(worker, "203.0.113.1:4000", chosen.at("backend").get<std::string>());
+  const Json flow = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
+  EXPECT_EQ(flow.at("step"), "flow");
+  EXPECT_EQ(flow.at("backend"), chosen.at("backend"));
+  call("backend.offline", {{"backend", other}});
+  const Json moved = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
+  EXPECT_EQ(moved.at("backend"), chosen.at("backend"));
+  EXPECT_NE(moved.at("reason").get<std::string>().find("backend_offline"), std::string::npos) << moved.dump();
+  EXPECT_EQ(moved.at("ruled_out"), Json::array({{{"backend", other}, {"reason", "offline"}}}));
+  call("backend.offline", {{"backend", chosen.at("backend")}});
+  const Json none = call("why", {{"service", "web"}, {"client", "203.0.113.2"}});
+  EXPECT_TRUE(none.at("backend").is_null());
+  EXPECT_EQ(refused("why", {{"service", "none"}, {"client", "203.0.113.1"}}).code, Code::not_found);
+  EXPECT_EQ(refused("why", {{"service", "web"}, {"client", "2001:db8::1"}}).code, Code::not_found);
+}
+
+TEST_F(ControlTest, resolves_neighbours_and_announces) {
+  start(text(two));
+  const auto state_of = [&](const std::string& address) {
+    const auto rows = items("show.neighbors", {{"filter", "address=" + address}});
+    return rows.empty() ? std::string() : rows[0].at("state").get<std::string>();
+  };
+  EXPECT_EQ(state_of("198.51.100.11"), "static");
+  EXPECT_GE(runtime.sent.size(), 4u) << "own addresses and the VIP were announced";
+  auto& rings = runtime.states()[1]->to_control;
+  const InterfaceIndex back(0);  // ports are numbered by name
+  rings.wants.push({back, *net::IpAddress::parse("198.51.100.12")});
+  ASSERT_TRUE(eventually([&] { return state_of("198.51.100.12") == "incomplete"; }));
+  l3::Frame frame;
+  frame.interface = back;
+  const auto mac = *net::Mac::parse("02:00:00:00:00:12");
+  frame.size = static_cast<std::uint16_t>(
+      l3::make_gratuitous_arp(frame.bytes, {mac, 0}, *net::IpAddress::parse("198.51.100.12")));
+  rings.frames.push(frame);
+  frame.size = 65535;  // what no worker sends
+  rings.frames.push(frame);
+  EXPECT_TRUE(eventually([&] {
+    const auto found = runtime.adjacencies().find(back, *net::IpAddress::parse("198.51.100.12"));
+    return found.state == l3::AdjacencyState::reachable && found.mac == mac;
+  }));
+}
+
+TEST_F(ControlTest, health_reaches_workers_and_survives_apply) {
+  std::atomic<bool> healthy{true};
+  const LoopbackServer server(
+      [&healthy](int fd) { answer_with(healthy ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 500 No\r\n\r\n")(fd); });
+  const auto monitored = [&](const std::string& more) {
+    return text(fmt::format("b1 = {{ address = \"{}\" }}\n{}", server.endpoint().text(), more),
+                "monitor = { type = \"http\", interval = \"100ms\", timeout = \"90ms\", rise = 2, fall = 2 }");
+  };
+  start(monitored(""));
+  ASSERT_TRUE(eventually([&] { return backend("web/b1").at("health") == "up"; }));
+  const Json since = backend("web/b1").at("since");
+  call("apply", {{"text", monitored("b2 = { address = \"127.0.0.1:1\" }")}});
+  EXPECT_EQ(backend("web/b1").at("health"), "up");
+  EXPECT_EQ(backend("web/b1").at("since"), since);
+  EXPECT_EQ(backend("web/b2").at("health"), "down");
+  healthy = false;
+  EXPECT_TRUE(eventually([&] { return backend("web/b1").at("health") == "down"; }));
+  EXPECT_FALSE(runtime.backends().serves(slot_of("web/b1")));
+  EXPECT_TRUE(has_event("web/b1 is down"));
+  EXPECT_TRUE(has_event("web/b2 is down"));
+}
+
+TEST_F(ControlTest, a_hanging_worker_does_not_stop_the_socket) {
+  start(text(two));
+  call("version");
+  runtime.hang = true;
+  UnixClient waiting(directory / "limpetd.sock");
+  ASSERT_TRUE(waiting.send(api::request_line(1, "show.flows", Json::object())));
+  for (int i = 0; i < 20; ++i) {
+    call("show.services");
+  }
+}
+
+TEST_F(ControlTest, slots_of_removed_backends_rest_until_all_is_swept) {
+  start(text(three));
+  const auto slot = slot_of("web/b3");
+  call("apply", {{"text", text(two)}});
+  for (int i = 0; i < 6; ++i) {
+    runtime.now += 2000;
+    for (auto* state : runtime.states()) {
+      state->flows.sweep(static_cast<unsigned>(state->flows.bucket_count()),
+                         [](const auto&, auto&) { return flow::Sweep::keep; });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  }
+  std::string renamed = three;
+  renamed.replace(renamed.find("b3"), 2, "b4");
+  call("apply", {{"text", text(renamed)}});
+  EXPECT_EQ(slot_of("web/b4"), slot) << "the slot is free again";
+}
+
+TEST_F(ControlTest, says_in_one_line_why_it_cannot_start) {
+  start(text(two));
+  FakeRuntime other;
+  const auto loaded = model::load_text(text(two), "test.toml");
+  Control second(other, *loaded.model, config_path, hash::fixed_secret());
+  const auto refused_start = second.start();
+  ASSERT_FALSE(refused_start);
+  EXPECT_NE(refused_start.error().text.find("in use"), std::string::npos);
+  EXPECT_EQ(refused_start.error().text.find('\n'), std::string::npos);
+  EXPECT_EQ(other.published, 0);
+}
+
+}  // namespace
+}  // namespace limpet::control
