@@ -166,6 +166,13 @@ void Node::receive(PortIndex port, unsigned worker, std::span<const std::uint8_t
   settle();
 }
 
+void Node::receive(std::span<const Arrival> arrivals) {
+  for (const Arrival& arrival : arrivals) {
+    workers_[arrival.worker]->io.arrive(arrival.port, arrival.bytes);
+  }
+  settle();
+}
+
 std::vector<Sent> Node::take_sent() {
   return std::exchange(wires_.sent, {});
 }

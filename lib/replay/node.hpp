@@ -50,6 +50,13 @@ class Node {
   void advance(Millis now_ms);
   /// One frame arrives at one worker's queue and goes its whole way, hand-offs included.
   void receive(PortIndex port, unsigned worker, std::span<const std::uint8_t> bytes);
+  /// Many frames arrive at one instant: all are there before a worker takes the first.
+  struct Arrival {
+    PortIndex port;
+    unsigned worker = 0;
+    std::vector<std::uint8_t> bytes;
+  };
+  void receive(std::span<const Arrival> arrivals);
   /// What left since the last call, in order.
   std::vector<Sent> take_sent();
 
