@@ -1,5 +1,6 @@
 #include "nic/eal.hpp"
 
+#include <fcntl.h>
 #include <fmt/ranges.h>
 #include <net/if.h>
 #include <rte_dev.h>
@@ -105,8 +106,28 @@ std::string root_hint() {
   return geteuid() == 0 ? "" : " (limpetd does not run as root)";
 }
 
-tl::unexpected<Error> start_failure(Capture& log) {
+/// rte_eal_init; it prints its usage on stdout and getopt's complaint on stderr when it dislikes an argument, which
+/// is kept from the operator, who gets one sentence.
+int initialise(std::vector<char*>& argv) {
+  std::fflush(stdout);
+  const int stdout_copy = dup(STDOUT_FILENO);
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  dup2(nowhere, STDOUT_FILENO);
+  opterr = 0;
+  optind = 1;
+  const int code = rte_eal_init(static_cast<int>(argv.size()), argv.data());
+  std::fflush(stdout);
+  dup2(stdout_copy, STDOUT_FILENO);
+  close(stdout_copy);
+  close(nowhere);
+  return code;
+}
+
+tl::unexpected<Error> start_failure(Capture& log, const std::vector<std::string>& given) {
   const int error = rte_errno;
+  if (log.contains("Invalid 'command line' arguments")) {
+    return fail("[limpetd] eal: DPDK refuses one of these arguments or its value: {}", fmt::join(given, " "));
+  }
   if (error == EALREADY) {
     return fail("DPDK was already started in this process");
   }
@@ -200,9 +221,8 @@ Result<std::unique_ptr<Eal>> Eal::start(const model::Model& model) {
     argv.push_back(argument.data());
   }
   Capture log;
-  optind = 1;
-  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
-    return start_failure(log);
+  if (initialise(argv) < 0) {
+    return start_failure(log, model.limpetd.eal);
   }
   if (!has_option(*arguments, "--log-level")) {
     rte_log_set_global_level(RTE_LOG_WARNING);

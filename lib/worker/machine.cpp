@@ -84,7 +84,7 @@ Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const
 }
 
 Machine::~Machine() {
-  stop_workers();
+  halt();
 }
 
 Result<void> Machine::attach_devices() {
@@ -187,7 +187,7 @@ Result<void> Machine::launch_workers() {
   return {};
 }
 
-void Machine::stop_workers() noexcept {
+void Machine::halt() noexcept {
   for (auto& worker : workers_) {
     worker->stop.store(true, std::memory_order_relaxed);
   }

@@ -32,8 +32,11 @@ class Machine final : public control::Runtime {
  public:
   /// Takes all memory, starts all ports and workers. Workers idle until the first publish(). One per process.
   static Result<std::unique_ptr<Machine>> start(const model::Model& model, const hash::Secret& secret);
-  /// Stops workers after their turn, then ports.
+  /// Halts, then closes ports.
   ~Machine() override;
+
+  /// Workers finish their turn and end; tasks still in their mailboxes will not run. For good.
+  void halt() noexcept;
 
   /// What did not stop the start but should be known; one sentence each.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
@@ -61,7 +64,6 @@ class Machine final : public control::Runtime {
   Result<void> make_buffers();
   Result<void> open_ports();
   Result<void> launch_workers();
-  void stop_workers() noexcept;
 
   // In order of making; destroyed in the opposite order.
   const model::Model model_;  // as at start

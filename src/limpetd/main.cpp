@@ -1,71 +1,91 @@
-// limpetd: the daemon. The main thread is control's; workers run on lcores of their own. Whatever stops the start is
-// told in one line on stderr, with exit status 1.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
+// limpetd: loads the configuration, starts the machine (ports, tables, workers), then is the control thread until
+// SIGTERM or SIGINT. Whatever keeps it from starting is one line on stderr, and status 1.
+#include <map>
+#include <string>
 
 #include "control/control.hpp"
 #include "hash/secret.hpp"
 #include "model/load.hpp"
+#include "options.hpp"
+#include "plan/compile.hpp"
 #include "worker/machine.hpp"
 
-namespace limpet {
+namespace limpet::daemon {
 namespace {
 
-Result<model::Model> load(const std::string& path) {
-  const model::Loaded loaded = model::load_file(path);
-  if (loaded.model) {
-    return *loaded.model;
+std::optional<model::Model> load(const std::string& path, const Log& log) {
+  auto loaded = model::load_file(path);
+  for (const auto& problem : loaded.problems) {
+    log.error(problem.text());
   }
-  std::string all;
-  for (const model::Problem& problem : loaded.problems) {
-    all += (all.empty() ? "" : "\nlimpetd: ") + problem.text();
-  }
-  return tl::unexpected(Error{all});
+  return std::move(loaded.model);
 }
 
-/// Runs until a signal ends it. The exit status, or why it did not start.
-Result<int> run(const std::string& path) {
-  auto model = load(path);
-  if (!model) {
-    return tl::unexpected(model.error());
+/// Whether the model makes a plan; without devices their MAC addresses are made up.
+Result<void> check(const model::Model& model) {
+  std::map<std::string, net::Mac> macs;
+  for (const auto& [name, port] : model.ports) {
+    macs.emplace(name, port.mac.value_or(net::Mac{{0x02, 0, 0, 0, 0, 1}}));
   }
-  const auto secret = hash::load_or_create_secret(model->limpetd.secret_file);
+  plan::Slots slots(plan::backend_slots_default);
+  return plan::compile({model, hash::fixed_secret(), std::move(macs), 0}, slots).map([](const auto&) {});
+}
+
+Result<int> serve(const model::Model& model, const Options& options, const Log& log) {
+  const auto secret = hash::load_or_create_secret(model.limpetd.secret_file);
   if (!secret) {
     return tl::unexpected(secret.error());
   }
-  auto machine = worker::Machine::start(*model, *secret);
+  auto machine = worker::Machine::start(model, *secret);
   if (!machine) {
     return tl::unexpected(machine.error());
   }
-  for (const std::string& warning : (*machine)->warnings()) {
-    fmt::print(stderr, "limpetd: warning: {}\n", warning);
+  for (const auto& warning : (*machine)->warnings()) {
+    log.warning(warning);
   }
-  control::Control control(**machine, std::move(*model), path, *secret);
+  control::Control control(**machine, model, options.config, *secret);
   if (auto started = control.start(); !started) {
+    (*machine)->halt();
     return tl::unexpected(started.error());
   }
-  return control.run();
+  log.info(fmt::format("{} workers on {} ports, socket {}", model.limpetd.workers.size(), model.ports.size(),
+                       model.limpetd.socket));
+  const int status = control.run();
+  (*machine)->halt();  // before control goes: a worker may still hold a task of control's
+  log.info("stopped");
+  return status;
+}
+
+int main(int argc, char** argv) {
+  int status = 0;
+  const auto options = parse_options(argc, argv, status);
+  if (!options) {
+    return status;
+  }
+  const Log log(options->level);
+  const auto model = load(options->config, log);
+  if (!model) {
+    return 1;
+  }
+  if (options->check) {
+    if (const auto checked = check(*model); !checked) {
+      log.error(checked.error().text);
+      return 1;
+    }
+    log.info(options->config + " is right");
+    return 0;
+  }
+  const auto served = serve(*model, *options, log);
+  if (!served) {
+    log.error(served.error().text);
+    return 1;
+  }
+  return *served;
 }
 
 }  // namespace
-}  // namespace limpet
+}  // namespace limpet::daemon
 
 int main(int argc, char** argv) {
-  std::string config = "/etc/limpet/limpet.toml";
-  bool check = false;
-  CLI::App app{"Limpet's daemon: drives the ports, balances sessions, listens to limpetctl"};
-  app.set_version_flag("--version", LIMPET_VERSION);
-  app.add_option("--config", config, "configuration file")->capture_default_str();
-  app.add_flag("--check", check, "say whether the file is right, and end");
-  app.footer(
-      "Signals: SIGTERM and SIGINT end it, SIGHUP applies the file again; a file with an error changes nothing.");
-  CLI11_PARSE(app, argc, argv);
-  const auto done = check ? limpet::load(config).map([](const auto&) { return 0; }) : limpet::run(config);
-  if (!done) {
-    fmt::print(stderr, "limpetd: {}\n", done.error().text);
-    return 1;
-  }
-  return *done;
+  return limpet::daemon::main(argc, argv);
 }
