@@ -3,8 +3,9 @@
 namespace limpet::plan {
 
 std::optional<std::uint32_t> SlotMap::acquire(const std::string& name) {
-  if (const auto held = find(name)) {
-    return held;
+  if (const auto holder = holders_.find(name); holder != holders_.end()) {
+    holder->second.rested = 0;
+    return holder->second.slot;
   }
   std::uint32_t slot;
   if (!free_.empty()) {

@@ -15,7 +15,8 @@ class SlotMap {
  public:
   explicit SlotMap(std::uint32_t capacity) : capacity_(capacity) {}
 
-  /// The name's slot, a new one if need be; nothing when all are taken or resting.
+  /// The name's slot, a new one if need be, which it holds until the next keep_only() at least; nothing when all are
+  /// taken or resting.
   std::optional<std::uint32_t> acquire(const std::string& name);
   [[nodiscard]] std::optional<std::uint32_t> find(const std::string& name) const;
   /// The name that holds the slot, also while it rests; empty: nobody.
