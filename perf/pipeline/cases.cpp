@@ -14,7 +14,6 @@ namespace limpet::perf {
 namespace {
 
 namespace tcp = net::tcp_flag;
-using counters::Counter;
 
 /// Bytes of memory that can be had without swapping.
 std::uint64_t available_bytes() {
@@ -97,8 +96,7 @@ class Measurer {
     const std::uint64_t right = c.kind == Kind::fresh  ? after.fresh - before.fresh
                                 : c.kind == Kind::back ? after.back - before.back
                                                        : after.hits - before.hits;
-    const auto lost = rig_.state().counters.get(Counter::record_not_remembered) +
-                      rig_.state().counters.get(Counter::flow_not_remembered);
+    const std::uint64_t lost = after.forgotten - before.forgotten;
     const std::uint64_t moves = rig_.state().moves[0].load();
     if (right != packets || after.transmitted - before.transmitted != packets || lost != 0 || moves != 0) {
       throw std::runtime_error(fmt::format(

@@ -92,8 +92,9 @@ Stream Rig::stream(Direction direction, std::uint8_t tcp_flags) const {
 
 Tally Rig::tally() const noexcept {
   const auto get = [&](Counter counter) { return state_.counters.get(counter); };
-  return {get(Counter::received), get(Counter::transmitted), get(Counter::flow_hit), get(Counter::flow_new),
-          get(Counter::forwarded_back)};
+  return {get(Counter::received),       get(Counter::transmitted),
+          get(Counter::flow_hit),       get(Counter::flow_new),
+          get(Counter::forwarded_back), get(Counter::flow_not_remembered) + get(Counter::record_not_remembered)};
 }
 
 void Rig::step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count) {

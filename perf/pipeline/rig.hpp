@@ -26,7 +26,7 @@ struct Setup {
 
 /// What the worker has counted so far, to tell what happened to the packets of a run.
 struct Tally {
-  std::uint64_t received = 0, transmitted = 0, hits = 0, fresh = 0, back = 0;
+  std::uint64_t received = 0, transmitted = 0, hits = 0, fresh = 0, back = 0, forgotten = 0;
 };
 
 class Rig {
