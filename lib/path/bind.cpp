@@ -112,7 +112,7 @@ class Binder {
     return there ? std::nullopt : std::optional(Reason::not_remembered);
   }
 
-  /// The session's record has moved to another backend, which a UDP flow follows.
+  /// The session's record has moved to another backend, which a UDP flow follows, and be it to leave that one too.
   bool is_bound_elsewhere(const net::IpAddress& client, const plan::Listener& listener, std::uint32_t peer) noexcept {
     const plan::Service& service = plan_.service_of(listener);
     const plan::Pool& pool = plan_.pool_of(service);
@@ -121,8 +121,7 @@ class Binder {
       const plan::Persist* persist = &service.persist.front();
       if (const auto record = state_.node.records.find(key, hash)) {
         const auto* bound = bound_backend(plan_, pool, record->backend, persist);
-        elsewhere = bound != nullptr && bound->slot.value() != peer &&
-                    !must_leave(plan_, pool, record->backend, state_.node.backends, persist);
+        elsewhere = bound != nullptr ? bound->slot.value() != peer : plan_.backend(record->backend) == nullptr;
       }
     });
     return elsewhere;

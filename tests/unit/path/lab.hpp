@@ -233,11 +233,11 @@ class Talk {
   Talk(Lab& lab, std::string_view client, std::uint16_t l4_port, std::string_view vip = "192.0.2.10:80")
       : Talk(lab, {ip(client), l4_port}, endpoint(vip)) {}
   Talk(Lab& lab, const net::Endpoint& client, const net::Endpoint& vip)
-      : lab_(lab), client_(client), vip_(vip), udp_(vip.l4_port == 53) {}
+      : lab_(&lab), client_(client), vip_(vip), udp_(vip.l4_port == 53) {}
 
   /// The client's packet arrives; where it went, as "198.51.100.11:8080", empty if nowhere.
   std::string up(std::uint8_t tcp_flags = flags::ack, unsigned worker = 0) {
-    const auto out = lab_.send_one(front_port, packet(tcp_flags), worker);
+    const auto out = lab_->send_one(front_port, packet(tcp_flags), worker);
     if (!out || out->port != back_port) {
       return "";
     }
@@ -247,7 +247,7 @@ class Talk {
   }
   /// The backend answers; true when the client gets it as from the VIP.
   bool down(std::uint8_t tcp_flags = flags::ack, unsigned worker = 0) {
-    const auto out = lab_.send_one(back_port, answer(tcp_flags), worker);
+    const auto out = lab_->send_one(back_port, answer(tcp_flags), worker);
     if (!out || out->port != front_port) {
       return false;
     }
@@ -288,7 +288,7 @@ class Talk {
   [[nodiscard]] const Out& seen() const { return seen_; }
 
  private:
-  Lab& lab_;
+  Lab* lab_;
   net::Endpoint client_;
   net::Endpoint vip_;
   bool udp_;
