@@ -1,0 +1,66 @@
+"""dpdk-testpmd under command: started with devices, told what to do on its prompt, asked for its counters."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PROMPT = "testpmd>"
+
+
+class Testpmd:
+    """Use as a context manager. `options` are EAL's and `own` testpmd's; ports are numbered in order of `devices`."""
+
+    __test__ = False  # no test of pytest's
+
+    def __init__(self, name: str, devices: list[str], *, options=(), own=(), cpus=None):
+        self.log = Path(tempfile.mkstemp(prefix=f"testpmd-{name}-")[1])
+        cpus = cpus or sorted(os.sched_getaffinity(0))
+        lcores = f"0@{cpus[0]},1@{cpus[-1]}"
+        self.command = ["stdbuf", "-oL", "dpdk-testpmd",  # what it prints comes before its next prompt
+                        "--no-pci", "--in-memory", f"--file-prefix={name}-{os.getpid()}",
+                        "--no-telemetry", f"--lcores={lcores}", *options]
+        for device in devices:
+            self.command += ["--vdev", device]
+        self.command += ["--", "-i", "--no-flush-rx", "--no-lsc-interrupt", "--total-num-mbufs=32768", *own]
+        self.process = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=self.log.open("w"),
+                                        stderr=subprocess.STDOUT, text=True)
+        self._wait_prompts(1)
+        return self
+
+    def __exit__(self, *error):
+        try:
+            self.process.communicate("stop\nquit\n", timeout=20)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            self.process.kill()
+            self.process.wait()
+        self.log.unlink(missing_ok=True)
+
+    def _wait_prompts(self, count: int, timeout_s=20):
+        deadline = time.monotonic() + timeout_s
+        while self.log.read_text().count(PROMPT) < count:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{' '.join(self.command)}\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def tell(self, line: str) -> str:
+        """What it answered, up to its next prompt."""
+        before = self.log.read_text()
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        self._wait_prompts(before.count(PROMPT) + 1)
+        return self.log.read_text()[len(before):]
+
+    def link_up(self, port: int) -> bool:
+        return "Link status: up" in self.tell(f"show port info {port}")
+
+    def counters(self, port: int) -> dict[str, int]:
+        """{"rx": packets taken from the port, "tx": packets it took, "missed": ...}"""
+        told = self.tell(f"show port stats {port}")
+        found = dict(re.findall(r"(RX-packets|TX-packets|RX-missed|TX-errors):\s+(\d+)", told))
+        return {"rx": int(found["RX-packets"]), "tx": int(found["TX-packets"]), "missed": int(found["RX-missed"])}
