@@ -1,0 +1,1 @@
+"""What scripts/perf is made of."""
