@@ -24,14 +24,17 @@ def cell(figures: dict, name: str) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
+    measured = [row for row in rows if set(row[1:]) != {"-"}]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows if set(row[1:]) != {"-"}])
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in measured]) if measured else ""
 
 
 def by_size(figures: dict, rows: list[tuple[str, str]]) -> str:
     """Rows of (title, name with {} for the size)."""
+    sizes = [(title, name, SIZES if "{}" in name else SIZES[:1]) for title, name in rows]
     return table(["TSC cycles a packet", *SIZES],
-                 [[title, *(cell(figures, name.format(size)) for size in SIZES)] for title, name in rows])
+                 [[title, *(cell(figures, name.format(size)) if size in known else "-" for size in SIZES)]
+                  for title, name, known in sizes])
 
 
 def path_table(figures: dict) -> str:
@@ -71,7 +74,8 @@ def section(figures: dict) -> str:
     titled = [("The whole path", path_table(figures)), ("Beside it", floor_table(figures)),
               ("Stage by stage", stage_table(figures, "v4 nat") + "\n\n" + stage_table(figures, "v6 nat")),
               ("Parts", parts_table(figures))]
-    return "\n\n".join([f"Measured on {machine()}.", *(f"### {title}\n\n{text}" for title, text in titled)])
+    chapters = [f"### {title}\n\n{text.strip()}" for title, text in titled if text.strip()]
+    return "\n\n".join([f"Measured on {machine()}.", *chapters])
 
 
 def write(path: Path, figures: dict):
