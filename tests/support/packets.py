@@ -122,4 +122,3 @@ def assert_outer_checksum(packet):
         assert internet_sum(body) == 0, "ICMP checksum"
 
 
-__all__ = ["ARP", "ICMP", "IP", "IPv6", "TCP", "UDP", "Raw", "Ether", "Dot1Q"]
