@@ -10,6 +10,7 @@ namespace limpet::replay {
 namespace {
 
 constexpr Millis step_ms = 50;
+constexpr Millis sweep_pass_ms = 10'000;
 constexpr unsigned steps_max = 200;  // a longer gap is crossed in as many steps and one leap
 
 std::map<std::string, net::Mac> stand_in_macs(const model::Model& model) {
@@ -18,6 +19,14 @@ std::map<std::string, net::Mac> stand_in_macs(const model::Model& model) {
     macs.emplace(name, stand_in_mac(macs.size()));
   }
   return macs;
+}
+
+bool same_ports(const model::Model& model, const plan::Plan& plan) {
+  return std::all_of(plan.interfaces.begin(), plan.interfaces.end(),
+                     [&](const plan::Interface& interface) {
+                       return interface.vlan != 0 || model.ports.contains(interface.name);
+                     }) &&
+         model.ports.size() == plan.interfaces_of_port.size();
 }
 
 /// A backend's state as the model creates it.
@@ -46,7 +55,12 @@ void Memory::Unmap::operator()(std::byte* bytes) const noexcept {
 }
 
 Node::Node(const hash::Secret& secret, const Options& options)
-    : secret_(secret), options_(options), now_ms_(options.start_ms), owner_(options.workers), wires_(options.workers) {}
+    : secret_(secret),
+      options_(options),
+      now_ms_(options.start_ms),
+      swept_ms_(options.start_ms),
+      owner_(options.workers),
+      wires_(options.workers) {}
 
 Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash::Secret& secret,
                                            const Options& options) {
@@ -88,6 +102,9 @@ Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash
 }
 
 Result<void> Node::apply(const model::Model& model) {
+  if (plan_ != nullptr && !same_ports(model, *plan_)) {
+    return fail("other ports than at the start: needs a restart");
+  }
   plan::Slots slots = slots_;
   const std::uint64_t version = plan_ == nullptr ? 1 : plan_->version + 1;
   auto plan = plan::compile({model, secret_, stand_in_macs(model), version}, slots);
@@ -135,6 +152,27 @@ bool Node::serve_control() {
   return busy;
 }
 
+/// Ends the records that are over, as control does in limpetd: a whole pass takes sweep_pass_ms.
+void Node::sweep_records() {
+  const Millis late_ms = std::min(now_ms_ - swept_ms_, sweep_pass_ms);
+  const std::uint64_t buckets = records_->bucket_count() * late_ms / sweep_pass_ms;
+  if (buckets == 0) {
+    return;
+  }
+  swept_ms_ = now_ms_;
+  const auto now_s = static_cast<std::uint32_t>(now_ms_ / 1000);
+  std::uint64_t ended = 0;
+  records_->sweep(static_cast<unsigned>(buckets), [&](const record::Key& key, const record::Record& record) {
+    const std::uint32_t scope = key.scope & (record::scopes_max - 1);
+    const bool known = scope < plan_->idle_timeout_of_scope.size();
+    const bool over = !known || now_s - record.used_s > plan_->idle_timeout_of_scope[scope] ||
+                      (record.provisional && now_s - record.created_s > record::provisional_life_s);
+    ended += over && !record.provisional ? 1 : 0;
+    return over ? record::Sweep::erase : record::Sweep::keep;
+  });
+  workers_[0]->state->counters.add(counters::Counter::record_ended, ended);
+}
+
 void Node::settle() {
   bool busy = true;
   while (busy) {
@@ -154,14 +192,17 @@ void Node::advance(Millis now_ms) {
   for (unsigned step = 0; step < std::min<Millis>(gap / step_ms, steps_max); ++step) {
     now_ms_ += step_ms;
     neighbours_->tick(now_ms_);
+    sweep_records();
     settle();
   }
   now_ms_ = std::max(now_ms_, now_ms);
   neighbours_->tick(now_ms_);
+  sweep_records();
   settle();
 }
 
 void Node::receive(PortIndex port, unsigned worker, std::span<const std::uint8_t> bytes) {
+  LIMPET_ASSERT(port.value() < plan_->interfaces_of_port.size());
   workers_[worker]->io.arrive(port, bytes);
   settle();
 }

@@ -43,7 +43,7 @@ class Node {
   static Result<std::unique_ptr<Node>> create(const model::Model& model, const hash::Secret& secret,
                                               const Options& options);
 
-  /// Uses another model from now on; refused with a reason, it changes nothing.
+  /// Uses another model, of the same ports, from now on; refused with a reason, it changes nothing.
   Result<void> apply(const model::Model& model);
 
   /// Moves the clock, in steps that let neighbours, waiting packets and sweeps see the time between. Never back.
@@ -88,11 +88,13 @@ class Node {
   Node(const hash::Secret& secret, const Options& options);
   void settle();
   bool serve_control();
+  void sweep_records();
   void adopt(const model::Model& model, std::shared_ptr<const plan::Plan> plan);
 
   hash::Secret secret_;
   Options options_;
   Millis now_ms_;
+  Millis swept_ms_;
   plan::Slots slots_{plan::backend_slots_default};
   std::shared_ptr<const plan::Plan> plan_;
   plan::BackendStates backends_{plan::backend_slots_default};

@@ -59,6 +59,21 @@ TEST(Decide, ARecordUsedInTheFutureIsFresh) {
   EXPECT_EQ(again.backend, bound);
 }
 
+TEST(Decide, AnIdleRecordBindsNoMoreAndIsFreshOnceItHasMoved) {
+  Case c;
+  const auto asked = c.question("192.0.2.10", 10'000);
+  const auto first = c.decide(asked);
+  const auto* bound = c.other_than(first.backend);
+  c.records().claim(first.key, first.key_hash, bound->slot, 10'000 - 1801, record::Share::live);
+  const auto decision = c.decide(asked);
+  EXPECT_EQ(decision.step, Step::algorithm);
+  EXPECT_EQ(decision.from, bound->slot);
+  EXPECT_EQ(decision.reason, Reason::idle_timeout);
+  EXPECT_EQ(c.commit(asked, decision), first.backend);
+  EXPECT_EQ(c.lab.moved(Reason::idle_timeout), 1u);
+  EXPECT_EQ(c.decide(asked).step, Step::record);
+}
+
 TEST(Decide, TheLoserOfARaceTakesTheWinnersBackend) {
   Case c;
   const auto asked = c.question();

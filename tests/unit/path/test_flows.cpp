@@ -109,25 +109,6 @@ TEST(Flows, LiveFlowsRefreshTheirRecord) {
   EXPECT_EQ(Talk(lab, "10.0.0.1", 1001).open(), at);
   lab.wait_ms(62'000);
   EXPECT_EQ(name_at(Talk(lab, "10.0.0.1", 1002).open()), "b9");
-  EXPECT_EQ(lab.moved(Reason::idle_timeout), 1u);
-}
-
-TEST(Flows, ARecordThatMovedWhenIdleIsFreshAgain) {
-  auto model = base_model();
-  model.profiles["client"].idle_timeout_ms = 60'000;
-  Lab lab(model);
-  Talk(lab, "10.0.0.1", 1000).open();
-  lab.model.pools["web"].backends["b8"] = backend(8);
-  lab.model.pools["web"].backends["b8"].weight = 1'000'000;
-  lab.apply();
-  lab.wait_ms(62'000);
-  ASSERT_EQ(name_at(Talk(lab, "10.0.0.1", 1001).up(flags::syn)), "b8");
-  lab.model.pools["web"].backends["b8"].weight = 1;
-  lab.model.pools["web"].backends["b9"] = backend(9);
-  lab.model.pools["web"].backends["b9"].weight = 1'000'000;
-  lab.apply();
-  EXPECT_EQ(name_at(Talk(lab, "10.0.0.1", 1002).up(flags::syn)), "b8");
-  EXPECT_EQ(lab.moved_in_all(), 1u);
 }
 
 TEST(Flows, ClosedConnectionsMakeRoomForTheSamePort) {

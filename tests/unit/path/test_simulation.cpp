@@ -57,6 +57,7 @@ class World {
   struct Session {
     std::string at;  // where its last new connection went
     Millis moved_ms = 0;
+    record::Record record;             // when it was last seen
     std::set<std::string> had_reason;  // backends that gave it a reason to leave since it was seen there
   };
   struct Connection {
@@ -76,6 +77,9 @@ class World {
     return made;
   }
   [[nodiscard]] unsigned worker() { return static_cast<unsigned>(random_() % lab_.node->workers()); }
+  static net::IpAddress address_of(std::uint32_t client) {
+    return client % 2 == 0 ? client_address(client) : ip(fmt::format("2001:db8:{:x}::1", client + 0x100));
+  }
   [[nodiscard]] std::vector<std::string> backends(const std::string& pool) const {
     std::vector<std::string> names;
     for (const auto& [name, backend] : lab_.model.pools.at(pool).backends) {
@@ -168,10 +172,10 @@ class World {
   void connect() {
     const auto client = static_cast<std::uint32_t>(random_() % clients);
     const Service* service = &services[random_() % 2];
-    const bool v4 = client % 2 == 0;
-    const net::IpAddress address = v4 ? client_address(client) : ip(fmt::format("2001:db8:{:x}::1", client + 0x100));
-    Connection connection{client, service,
-                          Talk(lab_, {address, next_port_++}, endpoint(v4 ? service->vip4 : service->vip6)), ""};
+    const net::IpAddress address = address_of(client);
+    Connection connection{
+        client, service, Talk(lab_, {address, next_port_++}, endpoint(address.is_v4() ? service->vip4 : service->vip6)),
+        ""};
     connection.at = connection.talk.up(flags::syn, worker());
     if (connection.at.empty()) {
       return;
@@ -191,12 +195,27 @@ class World {
     return lab_.node->now_ms() - sessions_[{connection.client, connection.service}].moved_ms < 1000;
   }
 
+  [[nodiscard]] record::Record record_of(const Connection& connection) {
+    const plan::Plan& plan = lab_.node->plan();
+    const auto vip = endpoint(connection.service->vip4);
+    const std::uint8_t protocol = vip.l4_port == 53 ? net::ip_protocol::udp : net::ip_protocol::tcp;
+    const auto& listener = plan.listeners[plan.fronts.find_listener(vip.address, vip.l4_port, protocol)];
+    const plan::Persist& persist = plan.service_of(listener).persist.front();
+    const auto key = record::source_key(address_of(connection.client), 32, 64, persist.scope);
+    return lab_.node->records().find(key, lab_.node->records().hash(key)).value_or(record::Record{});
+  }
+
   /// A packet that follows the session, not an established flow.
   void saw(const Connection& connection, const std::string& at) {
     const auto& state = lab_.node->backend(std::string(connection.service->pool) + "/" + name_at(at));
     EXPECT_EQ(state.health.load(), Health::up);
     EXPECT_NE(state.admin.load(), Admin::offline);
     Session& session = sessions_[{connection.client, connection.service}];
+    if (session.record.provisional &&
+        lab_.node->now_ms() / 1000 - session.record.created_s > record::provisional_life_s) {
+      session.at.clear();  // a client that has not shown its address is forgotten
+    }
+    session.record = record_of(connection);
     if (!session.at.empty() && session.at != at) {
       EXPECT_TRUE(session.had_reason.contains(name_at(session.at))) << "moved without a reason from " << session.at;
       session.moved_ms = lab_.node->now_ms();
