@@ -40,6 +40,9 @@ class Share {
   }
 
   [[nodiscard]] Entry<Key>* find(const Key& key, std::uint64_t hash) const noexcept {
+    if (used_ == 0) {
+      return nullptr;  // a width that nobody uses must not cost its cache lines
+    }
     for (Bucket* bucket : {&first(hash), &second(hash)}) {
       for (auto& entry : bucket->entries) {
         if (entry.holds(key)) {

@@ -39,20 +39,6 @@ std::optional<Mac> Mac::parse(std::string_view text) {
   return mac;
 }
 
-IpAddress IpAddress::masked(unsigned length) const noexcept {
-  unsigned bits = is_v4() ? length + 96 : length;
-  IpAddress result = *this;
-  for (auto& byte : result.bytes_) {
-    if (bits >= 8) {
-      bits -= 8;
-    } else {
-      byte = static_cast<std::uint8_t>(byte & (0xff00u >> bits));
-      bits = 0;
-    }
-  }
-  return result;
-}
-
 std::string IpAddress::text() const {
   char buffer[INET6_ADDRSTRLEN] = {};
   inet_ntop(is_v4() ? AF_INET : AF_INET6, wire_bytes(), buffer, sizeof buffer);

@@ -67,7 +67,13 @@ class IpAddress {
   [[nodiscard]] std::size_t wire_size() const noexcept { return is_v4() ? 4 : 16; }
 
   /// The first `length` bits kept, the rest zero; `length` counts in the family (0..32 or 0..128).
-  [[nodiscard]] IpAddress masked(unsigned length) const noexcept;
+  [[nodiscard]] IpAddress masked(unsigned length) const noexcept {
+    const unsigned bits = is_v4() ? length + 96 : length;
+    IpAddress result;
+    store_be<std::uint64_t>(result.bytes_.data(), high() & leading(bits));
+    store_be<std::uint64_t>(&result.bytes_[8], low() & leading(bits < 64 ? 0 : bits - 64));
+    return result;
+  }
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
 
@@ -75,6 +81,9 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
  private:
+  static constexpr std::uint64_t leading(unsigned bits) noexcept {
+    return bits == 0 ? 0 : bits >= 64 ? ~std::uint64_t{0} : ~std::uint64_t{0} << (64 - bits);
+  }
   std::array<std::uint8_t, 16> bytes_{};
 };
 static_assert(sizeof(IpAddress) == 16);
