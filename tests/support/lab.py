@@ -7,6 +7,7 @@ Addresses: clients 192.0.2.101.. and 2001:db8:1::101.., VIPs 192.0.2.10 and 2001
 beside Limpet has 198.51.100.2 and 2001:db8:2::2: monitors speak from there.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from support import netns
 from support.limpetd import Limpetd, eal_options
 from support.nginx import Nginx
+
+NUMBERS = itertools.count(1)  # of the labs of this process
 
 VIP4, VIP6 = "192.0.2.10", "2001:db8:1::10"
 FRONT_MAC, BACK_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -49,7 +52,7 @@ class Lab:
     def __init__(self, *, backends=3, clients=20, forwarding="nat", xdp=False, keep_as=""):
         netns.sweep()
         sweep_files()
-        self.prefix = keep_as or f"limpet-{os.getpid()}-"
+        self.prefix = keep_as or f"limpet-{os.getpid()}-{next(NUMBERS)}-"
         self.forwarding, self.xdp, self.client_count = forwarding, xdp, clients
         self.names = [f"b{i + 1}" for i in range(backends)]
         self.namespaces: dict[str, netns.Namespace] = {}
@@ -218,7 +221,7 @@ def sweep_files():
     """Removes the files of labs whose maker no longer lives."""
     for parent in (Path(tempfile.gettempdir()), Path("/dev/shm")):
         for path in parent.glob("limpet-*-files"):
-            match = re.match(r"limpet-(\d+)-files$", path.name)
+            match = re.match(r"limpet-(\d+)-\d+-files$", path.name)
             if match and not os.path.exists(f"/proc/{match.group(1)}"):
                 shutil.rmtree(path, ignore_errors=True)
 
