@@ -101,10 +101,11 @@ def test_noise(workers):
     for n in range(2000):
         protocol = generator.choice([1, 6, 17, 58, 0, 43, 44, 51, 60, n % 256])
         noise = p.Raw(generator.randbytes(generator.randrange(200)))
-        packet = p.IP(src=CLIENT4, dst=r.VIP4, proto=protocol) if n % 2 else p.IPv6(src=CLIENT6, dst=r.VIP6, nh=protocol)
-        scenario.add("front", on_front(packet / noise))
+        v4 = p.IP(src=CLIENT4, dst=r.VIP4, proto=protocol)
+        scenario.add("front", on_front((v4 if n % 2 else p.IPv6(src=CLIENT6, dst=r.VIP6, nh=protocol)) / noise))
     outcome = served_among(scenario, workers)
-    assert {"drop_not_ours", "drop_malformed", "drop_truncated", "drop_no_service", "drop_fragment"} <= set(outcome.drops)
+    assert set(outcome.drops) >= {"drop_not_ours", "drop_malformed", "drop_truncated", "drop_no_service",
+                                  "drop_fragment"}
 
 
 @WORKERS
