@@ -1,8 +1,6 @@
 #include "control/accounts.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 namespace limpet::control {
 namespace {
@@ -28,6 +26,7 @@ T at_or_zero(const std::vector<T>& values, std::uint32_t slot) {
 class Accounts::SweepQuestion : public path::Task {
  public:
   void run(path::State& state, const plan::Plan&) noexcept override { sweeps = state.flows.sweeps_done(); }
+  [[nodiscard]] bool is_out() const noexcept { return asked && !done.load(std::memory_order_acquire); }
   std::uint64_t sweeps = 0;
   bool asked = false;
 };
@@ -36,13 +35,14 @@ Accounts::Accounts(Runtime& runtime, Configuration& configuration) : runtime_(ru
 
 Accounts::~Accounts() {
   for (auto& question : questions_) {
-    for (int i = 0; i < 1000 && question->asked && !question->done.load(std::memory_order_acquire); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (question->asked && !question->done.load(std::memory_order_acquire)) {
+    if (question->is_out()) {
       static_cast<void>(question.release());  // a worker that hangs may still write to it
     }
   }
+}
+
+bool Accounts::settled() const {
+  return std::none_of(questions_.begin(), questions_.end(), [](const auto& question) { return question->is_out(); });
 }
 
 void Accounts::tick(Millis now_ms) {
@@ -56,7 +56,7 @@ void Accounts::on_replaced(const plan::Plan& before, const plan::Plan& after) {
   for (const auto& pool : before.pools) {
     for (const auto& backend : pool.backends) {
       if (after.backend(backend.slot) == nullptr) {
-        removed_in_pass_[backend.slot.value()] = runtime_.records().sweeps_done();
+        removed_ms_[backend.slot.value()] = runtime_.now_ms();
       }
     }
   }
@@ -102,8 +102,8 @@ bool Accounts::is_over(const plan::Plan& plan, const record::Key& key, const rec
     return true;  // no slot of this node
   }
   if (plan.backend(record.backend) == nullptr) {
-    const auto removed = removed_in_pass_.find(record.backend.value());
-    if (removed == removed_in_pass_.end() || runtime_.records().sweeps_done() > removed->second) {
+    const auto removed = removed_ms_.find(record.backend.value());
+    if (removed == removed_ms_.end() || runtime_.now_ms() > removed->second + removed_kept_ms) {
       return true;
     }
   }
@@ -126,8 +126,8 @@ void Accounts::end_of_pass() {
   for (std::uint32_t slot = 0; slot < configuration_.slots().backends.extent(); ++slot) {
     at_grown(made_before_, slot) = records_made(slot);
   }
-  std::erase_if(removed_in_pass_, [&](const auto& entry) {
-    return runtime_.records().sweeps_done() > entry.second + 2 ||
+  std::erase_if(removed_ms_, [&](const auto& entry) {
+    return runtime_.now_ms() > entry.second + removed_kept_ms ||
            configuration_.plan().backend(BackendSlot(entry.first)) != nullptr;
   });
 }
@@ -171,18 +171,18 @@ void Accounts::sum_sessions() {
   }
 }
 
-// A slot may be used again once nothing in any table knows its old holder. Two counted passes hold at least one
-// that began after the last time.
+// A slot may be used again once nothing in any table knows its old holder: not before the records of a removed
+// backend are let go, and two counted passes hold at least one that began after the last time.
 void Accounts::let_slots_rest(Millis now_ms) {
   const auto workers = static_cast<unsigned>(runtime_.states().size());
   while (questions_.size() < workers) {
     questions_.push_back(std::make_unique<SweepQuestion>());
   }
   worker_sweeps_.resize(workers);
-  bool all = runtime_.records().sweeps_done() >= record_sweeps_ + 2;
+  bool all = removed_ms_.empty() && runtime_.records().sweeps_done() >= record_sweeps_ + 2;
   for (unsigned worker = 0; worker < workers; ++worker) {
     auto& question = *questions_[worker];
-    if (question.asked && question.done.load(std::memory_order_acquire)) {
+    if (!question.is_out()) {
       question.asked = false;
     }
     all = all && !question.asked && question.sweeps >= worker_sweeps_[worker] + 2;

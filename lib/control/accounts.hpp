@@ -14,6 +14,9 @@ namespace limpet::control {
 
 /// Buckets of the record table looked at in one tick.
 inline constexpr unsigned record_sweep_buckets = 4096;
+/// How long the records of a backend that has left the plan stay, so that a session that comes back in this time is
+/// seen to have moved, and why. After it the session is a new one.
+inline constexpr Millis removed_kept_ms = 60'000;
 /// Backends summed in one tick; of more, each tick does the next ones.
 inline constexpr std::uint32_t backends_summed = 4096;
 
@@ -27,10 +30,11 @@ class Accounts {
   Accounts(Runtime& runtime, Configuration& configuration);
   Accounts(const Accounts&) = delete;
   Accounts& operator=(const Accounts&) = delete;
-  /// Waits for what workers still hold; they must be running, or never have been asked.
   ~Accounts();
 
   void tick(Millis now_ms);
+  /// No worker holds a question: without more ticks, none will.
+  [[nodiscard]] bool settled() const;
   /// A plan has been replaced: records of backends that left stay for a while, so that their moves get a reason.
   void on_replaced(const plan::Plan& before, const plan::Plan& after);
 
@@ -56,13 +60,13 @@ class Accounts {
 
   Runtime& runtime_;
   Configuration& configuration_;
-  std::uint64_t plan_version_ = 0;                                    // that `telling_` is of
-  std::vector<Telling> telling_;                                      // by pool
-  std::vector<std::uint64_t> counting_;                               // by backend slot: records seen in this pass
-  std::vector<std::uint64_t> counted_;                                // ... in the last whole pass
-  std::vector<std::int64_t> made_before_;                             // ... what workers had made when that pass ended
-  std::unordered_map<std::uint32_t, std::uint64_t> removed_in_pass_;  // by backend slot
-  std::uint64_t sweep_position_ = 0;                                  // buckets of this pass that are done
+  std::uint64_t plan_version_ = 0;                        // that `telling_` is of
+  std::vector<Telling> telling_;                          // by pool
+  std::vector<std::uint64_t> counting_;                   // by backend slot: records seen in this pass
+  std::vector<std::uint64_t> counted_;                    // ... in the last whole pass
+  std::vector<std::int64_t> made_before_;                 // ... what workers had made when that pass ended
+  std::unordered_map<std::uint32_t, Millis> removed_ms_;  // by backend slot: when it left the plan
+  std::uint64_t sweep_position_ = 0;                      // buckets of this pass that are done
   std::uint64_t records_ended_ = 0;
   std::uint32_t next_summed_ = 0;
   std::vector<std::unique_ptr<SweepQuestion>> questions_;  // by worker

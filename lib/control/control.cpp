@@ -47,7 +47,7 @@ struct Control::Parts {
   void on_signal(int signal);
   bool answers_for(InterfaceIndex interface, const net::IpAddress& address) const;
   void send(InterfaceIndex interface, std::span<const std::uint8_t> bytes);
-  void finish_jobs();
+  void finish_tasks();
 
   Runtime& runtime;
   std::string config_path;
@@ -126,7 +126,7 @@ Result<void> Control::Parts::start() {
 
 int Control::Parts::run() {
   event_base_dispatch(base.get());
-  finish_jobs();
+  finish_tasks();
   events.add("daemon", "stopped");
   return 0;
 }
@@ -198,10 +198,10 @@ void Control::Parts::send(InterfaceIndex interface, std::span<const std::uint8_t
   static_cast<void>(runtime.send(frame));  // no room: the resolver asks again
 }
 
-/// Workers still hold tasks of unfinished listings: lets them end before their memory goes.
-void Control::Parts::finish_jobs() {
+/// Workers still hold tasks of listings and books: lets them end while the workers run.
+void Control::Parts::finish_tasks() {
   constexpr int patience = 200;
-  for (int i = 0; i < patience && !jobs.empty(); ++i) {
+  for (int i = 0; i < patience && !(jobs.empty() && accounts.settled()); ++i) {
     jobs.step();
     usleep(1000);
   }

@@ -106,21 +106,36 @@ std::string root_hint() {
   return geteuid() == 0 ? "" : " (limpetd does not run as root)";
 }
 
-/// rte_eal_init; it prints its usage on stdout and getopt's complaint on stderr when it dislikes an argument, which
-/// is kept from the operator, who gets one sentence.
+/// Sends what is written to a descriptor nowhere while it lives.
+class Hush {
+ public:
+  explicit Hush(int fd) : fd_(fd), copy_(dup(fd)) {
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(nowhere, fd_);
+    close(nowhere);
+  }
+  Hush(const Hush&) = delete;
+  Hush& operator=(const Hush&) = delete;
+  ~Hush() {
+    std::fflush(nullptr);
+    dup2(copy_, fd_);
+    close(copy_);
+  }
+
+ private:
+  int fd_;
+  int copy_;
+};
+
+/// rte_eal_init; it prints its usage on stdout and fatal errors on stderr beside its log, which is kept from the
+/// operator, who gets one sentence.
 int initialise(std::vector<char*>& argv) {
-  std::fflush(stdout);
-  const int stdout_copy = dup(STDOUT_FILENO);
-  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  dup2(nowhere, STDOUT_FILENO);
+  std::fflush(nullptr);
+  const Hush output(STDOUT_FILENO);
+  const Hush errors(STDERR_FILENO);
   opterr = 0;
   optind = 1;
-  const int code = rte_eal_init(static_cast<int>(argv.size()), argv.data());
-  std::fflush(stdout);
-  dup2(stdout_copy, STDOUT_FILENO);
-  close(stdout_copy);
-  close(nowhere);
-  return code;
+  return rte_eal_init(static_cast<int>(argv.size()), argv.data());
 }
 
 tl::unexpected<Error> start_failure(Capture& log, const std::vector<std::string>& given) {

@@ -62,9 +62,10 @@ def test_missing_interface(folder, tables):
 
 
 def test_no_huge_pages(folder, tables):
-    eal = ["--no-pci", "-m", "64", "--file-prefix", f"limpet-{folder.name}"]
+    # More than any host of these tests has reserved.
+    eal = ["--no-pci", "-m", "1000000", "--file-prefix", f"limpet-{folder.name}"]
     told = refusal(folder, null_config(folder, tables, limpetd={"eal": eal}))
-    assert "huge" in told and "--no-huge" in told
+    assert "huge" in told
 
 
 def test_misspelt_key(folder, tables):

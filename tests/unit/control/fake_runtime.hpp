@@ -79,7 +79,8 @@ class FakeRuntime : public Runtime {
     if (hang) {
       return true;  // the worker never gets to it
     }
-    task.run(*states_.at(worker), *plan_);
+    const std::lock_guard lock(worker_mutex);
+    task.run(*states_.at(worker), *current_plan());
     task.done.store(true, std::memory_order_release);
     return true;
   }
@@ -99,6 +100,7 @@ class FakeRuntime : public Runtime {
     return result;
   }
 
+  std::mutex worker_mutex;  // held by who plays a worker: a task, or the test
   std::atomic<Millis> now{1'000'000};
   std::vector<l3::Frame> sent;
   std::atomic<int> published{0};

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "api/commands.hpp"
+#include "control/accounts.hpp"
 #include "control/control.hpp"
 #include "fake_runtime.hpp"
 #include "l3/messages.hpp"
@@ -131,6 +132,7 @@ b3 = { address = "198.51.100.13:80", state = "drain" })";
   }
   void add_flow(unsigned worker, const std::string& from, const std::string& backend) {
     const auto client_end = *net::Endpoint::parse(from);
+    const std::lock_guard lock(runtime.worker_mutex);
     auto& state = *runtime.states().at(worker);
     const auto& listener = runtime.current_plan()->listeners.at(0);
     const auto key = path::narrow_forward(
@@ -446,9 +448,10 @@ TEST_F(ControlTest, slots_of_removed_backends_rest_until_all_is_swept) {
   start(text(three));
   const auto slot = slot_of("web/b3");
   call("apply", {{"text", text(two)}});
-  for (int i = 0; i < 6; ++i) {
-    runtime.now += 2000;
+  for (int i = 0; i < 16; ++i) {
+    runtime.now += removed_kept_ms / 2;
     for (auto* state : runtime.states()) {
+      const std::lock_guard lock(runtime.worker_mutex);
       state->flows.sweep(static_cast<unsigned>(state->flows.bucket_count()),
                          [](const auto&, auto&) { return flow::Sweep::keep; });
     }
