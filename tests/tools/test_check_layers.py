@@ -17,6 +17,7 @@ layers = {
 def make(root, files):
     for folder in ("base", "match", "path", "nic"):
         (root / "lib" / folder).mkdir(parents=True)
+        (root / "tests/unit" / folder).mkdir(parents=True)
     for program in ("limpetd", "limpetctl", "limpet-replay"):
         (root / "src" / program).mkdir(parents=True)
     (root / "lib/meson.build").write_text(TABLE)
@@ -40,6 +41,8 @@ def make(root, files):
     ("src/limpetctl/main.cpp", '"base/id.hpp"', False),
     ("src/limpet-replay/main.cpp", '"nic/eal.hpp"', True),
     ("src/limpetd/main.cpp", '"nic/eal.hpp"', False),
+    ("tests/unit/base/test_a.cpp", '"path/turn.hpp"', False),  # a test may use what is above
+    ("tests/unit/base/test_a.cpp", '"nic/eal.hpp"', True),     # but no DPDK
     ("lib/base/a.hpp", "<vector>", False),
     ("lib/base/a.hpp", '"neighbour.hpp"', False),            # no folder: beside the file
 ])
