@@ -15,6 +15,9 @@ HYPERSCAN = re.compile(r"^(hs/)?hs(_common|_compile|_runtime)?\.h$")
 # What a program may include beside the libraries without DPDK.
 PROGRAMS_WITH_DPDK = {"limpetd"}
 
+# Libraries above its own that a library's tests may stand on: the path is tested inside a whole node in memory.
+TEST_RIGS = {"path": {"replay"}}
+
 
 def read_layers(text: str) -> dict[str, dict]:
     """name -> {"uses": closure of names, "dpdk": bool}; a name used before its own row is an error."""

@@ -12,12 +12,12 @@
 
 namespace limpet::path {
 
-#define LIMPET_MOVE_REASONS(X)                                                                                         \
-  X(violation)                                                                                                         \
-  X(backend_down)                                                                                                      \
-  X(backend_up)                                                                                                        \
-  X(backend_removed) X(backend_offline) X(drain_expired) X(idle_timeout) X(max_life) X(operator_clear) X(operator_set) \
-      X(model_changed) X(limit) X(token) X(split) X(spill) X(record_evicted) X(not_remembered)
+// clang-format off
+#define LIMPET_MOVE_REASONS(X) \
+  X(violation) X(backend_down) X(backend_up) X(backend_removed) X(backend_offline) X(drain_expired) X(idle_timeout) \
+  X(max_life) X(operator_clear) X(operator_set) X(model_changed) X(limit) X(token) X(split) X(spill) \
+  X(record_evicted) X(not_remembered)
+// clang-format on
 
 enum class Reason : std::uint8_t {
 #define LIMPET_REASON(name) name,
