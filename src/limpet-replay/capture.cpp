@@ -6,6 +6,11 @@ namespace limpet::replay {
 namespace {
 constexpr int snapshot_bytes = 65535;
 constexpr std::uint64_t second_ns = 1'000'000'000;
+
+/// Seconds in a capture have 32 bits without a sign, which libpcap gives one: from 2038 on they look negative.
+std::uint64_t seconds(time_t s) noexcept {
+  return s < 0 ? static_cast<std::uint32_t>(s) : static_cast<std::uint64_t>(s);
+}
 }  // namespace
 
 CaptureReader::CaptureReader(pcap* handle, std::string path) : handle_(handle, pcap_close), path_(std::move(path)) {}
@@ -37,8 +42,7 @@ Result<bool> CaptureReader::next(Captured& captured) {
     return fail("{}: a frame of {} bytes was cut to {}; capture with a larger snapshot length", path_, header->len,
                 header->caplen);
   }
-  captured.time_ns =
-      static_cast<std::uint64_t>(header->ts.tv_sec) * second_ns + static_cast<std::uint64_t>(header->ts.tv_usec);
+  captured.time_ns = seconds(header->ts.tv_sec) * second_ns + static_cast<std::uint64_t>(header->ts.tv_usec);
   captured.bytes.assign(bytes, bytes + header->caplen);
   return true;
 }
