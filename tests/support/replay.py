@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.utils import PcapWriter, rdpcap
 from support import packets, toml_text
@@ -19,6 +18,7 @@ STEP_NS = 1_000_000      # between frames that do not say when
 VIP4, VIP6 = "192.0.2.10", "2001:db8:1::10"
 ADDRESSES4 = {f"b{i + 1}": backend4(i) for i in range(4)}
 ADDRESSES6 = {f"b{i + 1}": backend6(i) for i in range(4)}
+BACKEND_OF_MAC = {mac: name for name, mac in packets.BACKEND_MACS.items()}
 NAMES = {address: name for table in (ADDRESSES4, ADDRESSES6) for name, address in table.items()}
 
 
@@ -146,8 +146,7 @@ def assert_accounted(outcome: Outcome, scenario: Scenario):
 
 def backend_of(packet: Packet) -> str:
     """Name of the backend a packet on the back port goes to, by MAC address; nat and dr alike."""
-    by_mac = {mac: name for name, mac in packets.BACKEND_MACS.items()}
-    return by_mac[Ether(bytes(packet)).dst]
+    return BACKEND_OF_MAC[packet.dst]
 
 
 def choices(outcome: Outcome) -> dict[str, set[str]]:
