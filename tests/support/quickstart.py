@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -135,13 +136,14 @@ def main() -> int:
     parser.add_argument("--xdp", action="store_true", help="drive the ports with net_af_xdp")
     parser.add_argument("--clean", action="store_true", help="remove a lab that was kept")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the lab goes, however the story ends
     if arguments.clean:
         clean()
         return 0
     try:
         return 0 if run(arguments) else 1
     except (AssertionError, CommandFailed, KeyboardInterrupt) as error:
-        say(f"scripts/quickstart: {error or 'interrupted'}")
+        say(f"scripts/quickstart: {str(error) or 'interrupted'}")
         return 1
 
 

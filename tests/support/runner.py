@@ -148,6 +148,8 @@ def collect(step: Step, outcome: int | str, results: Path) -> tuple[int, list[st
 
 
 def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end the step in hand, which cleans up; also under nohup
+        signal.signal(number, signal.default_int_handler)
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     flags = {word for word in sys.argv[1:] if word.startswith("--")}
     every = steps()
