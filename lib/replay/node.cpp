@@ -72,7 +72,7 @@ Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash
   if (!records) {
     return tl::unexpected(records.error());
   }
-  node->records_ = std::make_unique<record::Table>(std::move(*records));
+  node->records_ = std::make_unique<record::Table>(*records);
   const auto flow_sizes = flow::sizes_for(options.flows_max);
   for (unsigned i = 0; i < options.workers; ++i) {
     Memory memory(flow::Table::bytes_needed(flow_sizes));
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash
       return tl::unexpected(flows.error());
     }
     node->workers_.push_back(std::unique_ptr<Worker>(
-        new Worker{std::move(memory), std::move(*flows), nullptr, MemoryIo(node->wires_, i, options.workers)}));
+        new Worker{std::move(memory), *flows, nullptr, MemoryIo(node->wires_, i, options.workers)}));
     Worker& worker = *node->workers_.back();
     const path::Node shared{node->owner_, *node->records_, node->backends_, node->adjacencies_};
     worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default);
@@ -176,7 +176,6 @@ void Node::sweep_records() {
 void Node::settle() {
   bool busy = true;
   while (busy) {
-    busy = false;
     for (auto& worker : workers_) {
       path::turn(*worker->state, *plan_, worker->io, now_ms_);
     }
