@@ -1,6 +1,7 @@
 """A client's connections reach one backend: whatever the worker, the run, the order."""
 
 import random
+from functools import cache
 
 import pytest
 from support import packets as p
@@ -13,6 +14,11 @@ def vip(client: str) -> str:
 
 def many(clients: list[str], connections: int, seed=1) -> r.Scenario:
     """Connections of all clients, SYN and one data segment each, mixed."""
+    return _many(tuple(clients), connections, seed)
+
+
+@cache
+def _many(clients: tuple[str, ...], connections: int, seed: int) -> r.Scenario:
     frames = [(client, 30000 + n) for client in clients for n in range(connections)]
     random.Random(seed).shuffle(frames)
     scenario = r.Scenario()
