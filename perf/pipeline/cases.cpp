@@ -71,23 +71,23 @@ class Measurer {
  private:
   /// New flows of a repeat fill two thirds of the half-open share, so that none puts out another.
   [[nodiscard]] std::uint64_t packets_of(Kind kind) const {
-    return kind == Kind::fresh ? std::max<std::uint64_t>(rig_.setup().room_flows / 20, options_.burst)
-                               : options_.packets;
+    const std::uint64_t most = std::max<std::uint64_t>(rig_.setup().room_flows / 20, options_.burst);
+    return kind == Kind::fresh ? std::min(most, options_.packets) : options_.packets;
   }
 
   double sample(const Case& c, std::uint64_t packets) {
-    const std::uint64_t begin = cycles();
+    const Stint alone(rig_.clock().rate());
     rig_.run_source(packets);
-    const std::uint64_t source = cycles() - begin;
+    const double source = alone.cycles();
     const Tally before = rig_.tally();
-    const std::uint64_t begin_path = cycles();
+    const Stint together(rig_.clock().rate());
     rig_.run(packets);
-    const std::uint64_t all = cycles() - begin_path;
+    const double all = together.cycles();
     check(c, before, rig_.tally());
     if (c.kind == Kind::fresh) {
       rig_.forget_half_open();
     }
-    return (static_cast<double>(all) - static_cast<double>(source)) / static_cast<double>(packets);
+    return (all - source) / static_cast<double>(packets);
   }
 
   /// Every packet left, and none went another way than the case is about: a miss share of 0.
@@ -126,7 +126,7 @@ void measure_on_rig(const Options& options, Report& report, const Setup& setup, 
   }
   if (wanted(options, open) && setup.flows >= 1'000'000) {
     report.add(figure(
-        open, {static_cast<double>(rig.open_cycles()) / setup.flows},
+        open, {rig.open_cycles() / setup.flows},
         setup.nat() ? "a connection: SYN, SYN-ACK, ACK, source included" : "a connection: SYN, ACK, source included"));
   }
   Measurer measure(options, report, rig);

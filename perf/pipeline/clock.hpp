@@ -32,10 +32,29 @@ inline std::uint64_t cycles_per_ms() noexcept {
   return (cycles() - begin) * 1'000'000 / (ns() - begin_ns);
 }
 
+/// TSC cycles that this thread has run, without those that another program had its CPU.
+class Stint {
+ public:
+  explicit Stint(std::uint64_t rate) noexcept : rate_(rate), begin_ns_(ns()) {}
+  [[nodiscard]] double cycles() const noexcept {
+    return static_cast<double>(ns() - begin_ns_) * static_cast<double>(rate_) / 1e6;
+  }
+
+ private:
+  static std::uint64_t ns() noexcept {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  }
+  std::uint64_t rate_;
+  std::uint64_t begin_ns_;
+};
+
 class Clock {
  public:
   explicit Clock(std::uint64_t rate) noexcept : rate_(rate), begin_(__rdtsc()) {}
   [[nodiscard]] Millis now_ms() const noexcept { return held_ ? held_ms_ : start_ms_ + (__rdtsc() - begin_) / rate_; }
+  [[nodiscard]] std::uint64_t rate() const noexcept { return rate_; }
   void skip(Millis ms) noexcept {
     start_ms_ += ms;
     held_ms_ += ms;

@@ -29,8 +29,9 @@ void measure_macswap(const Options& options, Report& report) {
   stream.flows = 1000;
   source.start(stream, Source::fifo_size, options.burst);
   std::array<path::Packet, path::burst_max> packets;
+  const std::uint64_t rate = cycles_per_ms();
   const auto run = [&](bool swap) {
-    const std::uint64_t begin = cycles();
+    const Stint stint(rate);
     std::uint64_t done = 0;
     while (done < options.packets) {
       const unsigned n = source.receive({}, packets.data(), path::burst_max);
@@ -43,7 +44,7 @@ void measure_macswap(const Options& options, Report& report) {
       source.transmit({path::Outlet::port, 0}, packets.data(), n);
       done += n;
     }
-    return static_cast<double>(cycles() - begin) / static_cast<double>(done);
+    return stint.cycles() / static_cast<double>(done);
   };
   std::vector<double> samples;
   for (unsigned repeat = 0; repeat < options.repeats; ++repeat) {

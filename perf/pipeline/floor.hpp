@@ -62,25 +62,26 @@ template <class Find>
 std::vector<double> measure_look_up(const Options& options, std::uint32_t flows, Find&& find) {
   TupleSource source(flows);
   Tuples tuples;
+  const std::uint64_t rate = cycles_per_ms();
   std::vector<double> samples;
   for (unsigned repeat = 0; repeat < options.repeats; ++repeat) {
     const std::uint64_t rounds = options.packets / tuples_at_once + 1;
-    const std::uint64_t begin = cycles();
+    const Stint alone(rate);
     for (std::uint64_t i = 0; i < rounds; ++i) {
       source.next(tuples);
     }
-    const std::uint64_t middle = cycles();
+    const double making = alone.cycles();
     std::uint64_t found = 0;
+    const Stint together(rate);
     for (std::uint64_t i = 0; i < rounds; ++i) {
       source.next(tuples);
       found += find(tuples);
     }
-    const std::uint64_t end = cycles();
+    const double all = together.cycles();
     if (found != rounds * tuples_at_once) {
       throw std::runtime_error("a floor's table misses flows");
     }
-    const double net = static_cast<double>(end - middle) - static_cast<double>(middle - begin);
-    samples.push_back(net / static_cast<double>(found));
+    samples.push_back((all - making) / static_cast<double>(found));
   }
   return samples;
 }

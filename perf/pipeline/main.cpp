@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   app.add_flag("--summary", options.summary, "only lines bench,CASE,CYCLES");
   app.add_option("--only", options.only, "cases whose name matches, such as 'v4 nat hit *'");
   app.add_option("--json", options.json, "write the figures to this file");
+  app.add_option("--packets", options.packets, "packets a repeat")->check(CLI::Range(32u, 100'000'000u));
   app.add_option("--burst", options.burst, "packets a burst")->check(CLI::Range(1u, limpet::path::burst_max));
   app.add_option("--repeats", options.repeats, "repeats of each case")->check(CLI::Range(1u, 1000u));
   CLI11_PARSE(app, argc, argv);

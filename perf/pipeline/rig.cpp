@@ -107,7 +107,7 @@ void Rig::step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first,
 
 void Rig::open_flows() {
   const bool nat = setup_.nat();
-  const std::uint64_t begin = cycles();
+  const Stint stint(clock_.rate());
   for (std::uint32_t first = 0; first < setup_.flows; first += path::burst_max) {
     const std::uint32_t count = std::min<std::uint32_t>(path::burst_max, setup_.flows - first);
     source_.learn_backends(nat ? backend_of_flow_.data() + first : nullptr);
@@ -118,7 +118,7 @@ void Rig::open_flows() {
     }
     step(Direction::in, tcp::ack, first, count);
   }
-  open_cycles_ = cycles() - begin;
+  open_cycles_ = stint.cycles();
   const Tally now = tally();
   const std::uint64_t live = flows_.stats().live_narrow + flows_.stats().live_wide;
   if (now.fresh != setup_.flows || now.transmitted != now.received || live != setup_.flows * (nat ? 2u : 1u)) {

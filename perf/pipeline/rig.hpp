@@ -65,7 +65,7 @@ class Rig {
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
   [[nodiscard]] path::State& state() noexcept { return state_; }
   [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
-  [[nodiscard]] std::uint64_t open_cycles() const noexcept { return open_cycles_; }
+  [[nodiscard]] double open_cycles() const noexcept { return open_cycles_; }
 
  private:
   static flow::Table make_flows(HugeMemory& memory, const Setup& setup);
@@ -86,7 +86,7 @@ class Rig {
   Source source_;
   Clock clock_;
   std::vector<std::uint8_t> backend_of_flow_;
-  std::uint64_t open_cycles_ = 0;
+  double open_cycles_ = 0;
 };
 
 }  // namespace limpet::perf
