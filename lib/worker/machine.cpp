@@ -5,6 +5,7 @@
 #include <rte_lcore.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "hash/secret.hpp"
 #include "path/packet.hpp"
@@ -22,8 +23,14 @@ unsigned lcore_of(unsigned worker) {
   return worker + 1;
 }
 
+// Orders what main and workers do before launch and after the end. EAL does so too, but in its own library, where the
+// thread sanitizer does not look. writers and readers: main and workers
+std::atomic<unsigned> handovers{0};
+
 int run_worker(void* worker) {
+  static_cast<void>(handovers.load(std::memory_order_acquire));
   run(*static_cast<Worker*>(worker));
+  handovers.fetch_add(1, std::memory_order_release);
   return 0;
 }
 
@@ -179,6 +186,7 @@ Result<void> Machine::launch_workers() {
     workers_.push_back(std::make_unique<Worker>(i, node, flows_[i], backends_.count(), *fabric_,
                                                 buffers_->on_node(node_of_cpu(cpus[i])), plans_, model_.limpetd.idle));
   }
+  handovers.fetch_add(1, std::memory_order_release);
   for (; launched_ < workers_.size(); ++launched_) {
     if (const int code = rte_eal_remote_launch(run_worker, workers_[launched_].get(), lcore_of(launched_)); code != 0) {
       return fail("worker {} does not start (code {})", launched_, code);
@@ -194,6 +202,7 @@ void Machine::halt() noexcept {
   for (unsigned i = 0; i < launched_; ++i) {
     rte_eal_wait_lcore(lcore_of(i));
   }
+  static_cast<void>(handovers.load(std::memory_order_acquire));
   launched_ = 0;
 }
 
