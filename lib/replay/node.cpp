@@ -62,6 +62,15 @@ Node::Node(const hash::Secret& secret, const Options& options)
       owner_(options.workers),
       wires_(options.workers) {}
 
+Node::~Node() {
+  for (auto& worker : workers_) {
+    const path::Waiting& waiting = worker->state->waiting;
+    for (unsigned i = 0; i < waiting.count; ++i) {
+      worker->io.transmit({path::Outlet::release, 0}, &waiting.items[i].packet, 1);
+    }
+  }
+}
+
 Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash::Secret& secret,
                                            const Options& options) {
   std::unique_ptr<Node> node(new Node(secret, options));

@@ -40,6 +40,11 @@ class Node {
     Millis start_ms = 1'000'000;
   };
 
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  /// Gives back what still waits for a MAC address.
+  ~Node();
+
   static Result<std::unique_ptr<Node>> create(const model::Model& model, const hash::Secret& secret,
                                               const Options& options);
 
