@@ -1,4 +1,5 @@
-"""Huge pages of 2 MiB for a while: DPDK's memif wants them. What was reserved before is restored."""
+"""Huge pages of 2 MiB for a while: DPDK's memif wants them. What was added is given back, whatever others have
+added meanwhile."""
 
 import contextlib
 from pathlib import Path
@@ -11,12 +12,13 @@ FREE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 def reserved(pages: int):
     """At least `pages` free ones inside; raises RuntimeError where the kernel has no memory for them."""
     before = int(RESERVED.read_text())
+    added = max(pages - int(FREE.read_text()), 0)
     try:
-        missing = pages - int(FREE.read_text())
-        if missing > 0:
-            RESERVED.write_text(str(before + missing))
+        if added:
+            RESERVED.write_text(str(before + added))
         if int(FREE.read_text()) < pages:
             raise RuntimeError(f"only {FREE.read_text().strip()} of {pages} huge pages can be had")
         yield
     finally:
-        RESERVED.write_text(str(before))
+        if added:
+            RESERVED.write_text(str(max(int(RESERVED.read_text()) - added, 0)))
