@@ -16,6 +16,7 @@ def reserved(pages: int):
     try:
         if added:
             RESERVED.write_text(str(before + added))
+            added = int(RESERVED.read_text()) - before  # the kernel may have found fewer
         if int(FREE.read_text()) < pages:
             raise RuntimeError(f"only {FREE.read_text().strip()} of {pages} huge pages can be had")
         yield
