@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "control/ask.hpp"
+
 namespace limpet::control {
 namespace {
 
@@ -36,7 +38,7 @@ Accounts::Accounts(Runtime& runtime, Configuration& configuration) : runtime_(ru
 Accounts::~Accounts() {
   for (auto& question : questions_) {
     if (question->is_out()) {
-      static_cast<void>(question.release());  // a worker that hangs may still write to it
+      left_behind().push_back(std::move(question));  // a worker that hangs may still write to it
     }
   }
 }

@@ -2,11 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "control/jobs.hpp"
 #include "control/runtime.hpp"
 
 namespace limpet::control {
+
+/// Tasks whose job is gone while a worker may still write to them. They stay until the process ends.
+inline std::vector<std::unique_ptr<path::Task>>& left_behind() {
+  static std::vector<std::unique_ptr<path::Task>> tasks;
+  return tasks;
+}
 
 /// A job that asks one worker after another. T is a path::Task. If the job goes while a worker has its task, the
 /// task stays behind.
@@ -16,7 +24,7 @@ class Asking : public Job {
   explicit Asking(Runtime& runtime) : runtime_(runtime), task_(std::make_unique<T>()) {}
   ~Asking() override {
     if (posted_ && !task_->done.load(std::memory_order_acquire)) {
-      static_cast<void>(task_.release());
+      left_behind().push_back(std::move(task_));
     }
   }
 

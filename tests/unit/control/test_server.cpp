@@ -27,19 +27,16 @@ class ServerTest : public testing::Test {
       return Json{{"text", std::string(4u << 20, 'x')}};
     });
     dispatcher.on_later("show.flows", [this](const Json&, const api::Dispatcher::Done& done) {
-      const timeval pause{0, 20'000};
-      auto* kept = new api::Dispatcher::Done(done);
-      event_base_once(base.get(), -1, EV_TIMEOUT, &ServerTest::answer_later, kept, &pause);
+      auto timer = std::make_unique<Event>(base.get(), -1, 0, [done](short) {
+        done(Json{{"items", Json::array()}, {"next", nullptr}});
+      });
+      timer->add(20);
+      timers.push_back(std::move(timer));
     });
     dispatcher.on_later("show.records",
                         [this](const Json&, const api::Dispatcher::Done& done) { held.push_back(done); });
   }
   ~ServerTest() override { stop(); }
-
-  static void answer_later(evutil_socket_t, short, void* done) {
-    const std::unique_ptr<api::Dispatcher::Done> kept(static_cast<api::Dispatcher::Done*>(done));
-    (*kept)(Json{{"items", Json::array()}, {"next", nullptr}});
-  }
 
   void start(ServerLimits limits = {}) {
     server = std::make_unique<Server>(base.get(), dispatcher, events, limits);
@@ -73,6 +70,7 @@ class ServerTest : public testing::Test {
   Base base;
   api::Dispatcher dispatcher;
   std::vector<api::Dispatcher::Done> held;
+  std::vector<std::unique_ptr<Event>> timers;  // of answers that come later
   std::unique_ptr<Server> server;
   std::atomic<std::size_t> clients{0};  // as the server's thread sees them
   std::atomic<bool> halting{false};
