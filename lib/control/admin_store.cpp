@@ -19,7 +19,7 @@ namespace {
 using model::AdminState;
 using nlohmann::json;
 
-constexpr std::array<std::pair<AdminState, std::string_view>, 3> words = {
+constexpr std::array<std::pair<AdminState, std::string_view>, 3> state_names = {
     {{AdminState::enabled, "enabled"}, {AdminState::drain, "drain"}, {AdminState::offline, "offline"}}};
 
 /// "pool/backend", both names.
@@ -71,10 +71,22 @@ Result<void> write_all(int fd, std::string_view text, const std::string& path) {
   return {};
 }
 
+/// "drain", or {"state": "drain", "until_ms": N}.
+std::optional<AdminWord> read_word(const json& entry) {
+  const bool has_deadline = entry.is_object();
+  const json word = has_deadline ? entry.value("state", json(nullptr)) : entry;
+  const json until = has_deadline ? entry.value("until_ms", json(nullptr)) : json(0);
+  const auto state = word.is_string() ? parse_admin(word.get_ref<const std::string&>()) : std::nullopt;
+  if (!state || !until.is_number_integer() || until.get<std::int64_t>() < 0) {
+    return std::nullopt;
+  }
+  return AdminWord{*state, until.get<std::int64_t>()};
+}
+
 }  // namespace
 
 std::string_view admin_text(AdminState state) noexcept {
-  for (const auto& [value, word] : words) {
+  for (const auto& [value, word] : state_names) {
     if (value == state) {
       return word;
     }
@@ -83,7 +95,7 @@ std::string_view admin_text(AdminState state) noexcept {
 }
 
 std::optional<AdminState> parse_admin(std::string_view text) noexcept {
-  for (const auto& [value, word] : words) {
+  for (const auto& [value, word] : state_names) {
     if (word == text) {
       return value;
     }
@@ -92,7 +104,7 @@ std::optional<AdminState> parse_admin(std::string_view text) noexcept {
 }
 
 Result<void> AdminStore::load() {
-  states_.clear();
+  words_.clear();
   auto text = read_file(path_);
   if (!text) {
     return tl::unexpected(text.error());
@@ -107,9 +119,9 @@ Result<void> AdminStore::load() {
   }
   std::size_t unusable = 0;
   for (const auto& [name, word] : backends->items()) {
-    const auto state = word.is_string() ? parse_admin(word.get_ref<const std::string&>()) : std::nullopt;
-    if (state && is_backend_name(name)) {
-      states_[name] = *state;
+    const auto read = read_word(word);
+    if (read && is_backend_name(name)) {
+      words_[name] = *read;
     } else {
       ++unusable;
     }
@@ -120,40 +132,41 @@ Result<void> AdminStore::load() {
   return {};
 }
 
-std::optional<AdminState> AdminStore::find(const std::string& backend) const {
-  const auto found = states_.find(backend);
-  return found == states_.end() ? std::nullopt : std::optional<AdminState>(found->second);
+std::optional<AdminWord> AdminStore::find(const std::string& backend) const {
+  const auto found = words_.find(backend);
+  return found == words_.end() ? std::nullopt : std::optional<AdminWord>(found->second);
 }
 
-Result<void> AdminStore::set(const std::string& backend, AdminState state) {
-  auto states = states_;
-  states[backend] = state;
-  if (auto written = write(states); !written) {
+Result<void> AdminStore::set(const std::string& backend, const AdminWord& word) {
+  auto words = words_;
+  words[backend] = word;
+  if (auto written = write(words); !written) {
     return written;
   }
-  states_ = std::move(states);
+  words_ = std::move(words);
   return {};
 }
 
 Result<void> AdminStore::forget(const std::vector<std::string>& backends) {
-  auto states = states_;
+  auto words = words_;
   for (const auto& name : backends) {
-    states.erase(name);
+    words.erase(name);
   }
-  if (states.size() == states_.size()) {
+  if (words.size() == words_.size()) {
     return {};
   }
-  if (auto written = write(states); !written) {
+  if (auto written = write(words); !written) {
     return written;
   }
-  states_ = std::move(states);
+  words_ = std::move(words);
   return {};
 }
 
-Result<void> AdminStore::write(const std::map<std::string, AdminState>& states) const {
+Result<void> AdminStore::write(const std::map<std::string, AdminWord>& said) const {
   json backends = json::object();
-  for (const auto& [name, state] : states) {
-    backends[name] = admin_text(state);
+  for (const auto& [name, word] : said) {
+    backends[name] = word.until_ms == 0 ? json(admin_text(word.state))
+                                        : json{{"state", admin_text(word.state)}, {"until_ms", word.until_ms}};
   }
   const std::string text = json{{"backends", std::move(backends)}}.dump(1, ' ', true, json::error_handler_t::replace);
   const std::string temporary = path_ + ".new";

@@ -136,7 +136,7 @@ Answer set_admin(Context& context, const std::string& name, model::AdminState st
   if (!slot || context.configuration.plan().backend(BackendSlot(*slot)) == nullptr) {
     return api::reject(api::Code::not_found, "no backend \"{}\" (show backends lists them)", name);
   }
-  if (auto kept = context.admin.set(name, state); !kept) {
+  if (auto kept = context.admin.set(name, {state}); !kept) {
     return api::reject(api::Code::refused, "can't keep it over a restart, so nothing was changed: {}",
                        kept.error().text);
   }
@@ -155,7 +155,7 @@ void set_backend_state(Context& context, const plan::Backend& backend, const mod
     context.health_since[backend.name] = unix_ms();
   }
   if (fresh) {
-    const auto word = context.admin.find(backend.name).value_or(declared.state);
+    const auto word = context.admin.find(backend.name).value_or(AdminWord{declared.state}).state;
     state.admin.store(admin_of(word), std::memory_order_relaxed);
     state.sessions.store(0, std::memory_order_relaxed);
   }

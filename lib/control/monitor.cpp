@@ -175,15 +175,19 @@ void Monitors::weigh(Target& target) {
     any_failing = any_failing || !probe->passing.value_or(true);
   }
   target.up = all || (target.up && !any_failing);
+  target.decided = target.decided || all || any_failing;
 }
 
-void Monitors::tell(Target& target, const std::string& why) {
-  const bool first = target.why.empty();
+void Monitors::tell(Target& target, std::string why) {
+  const bool first = !target.decided;
   const bool before = target.up;
   weigh(target);
-  target.why = why;
+  if (!target.decided) {
+    return;
+  }
+  target.why = std::move(why);
   if (target.up != before || first) {
-    on_change_(HealthChange{target.name, target.up, why});
+    on_change_(HealthChange{target.name, target.up, target.why});
   }
 }
 

@@ -39,9 +39,9 @@ class Monitors {
   void reconcile(const model::Model& model);
 
   /// Health as known. A backend without monitors, or unknown, has none. With monitors it is down until all its
-  /// checks have had a first success.
+  /// checks have had a first success; that is told once it is decided, not before.
   [[nodiscard]] std::optional<bool> up(const std::string& backend) const;
-  /// Why: the check that decided last, in words; empty before the first result.
+  /// Why: the check that decided last, in words; empty while nothing is decided.
   [[nodiscard]] std::string why(const std::string& backend) const;
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
 
@@ -62,6 +62,7 @@ class Monitors {
   struct Target {
     std::string name;
     bool up = false;
+    bool decided = false;  // a check has failed, or all have passed
     std::string why;
     std::vector<std::unique_ptr<Probe>> probes;
   };
@@ -75,7 +76,7 @@ class Monitors {
   void begin_queued();
   void judge(Probe& probe, const Outcome& outcome);
   static void weigh(Target& target);
-  void tell(Target& target, const std::string& why);
+  void tell(Target& target, std::string why);
 
   event_base* base_;
   OnChange on_change_;

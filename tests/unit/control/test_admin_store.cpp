@@ -18,16 +18,16 @@ TEST(AdminStore, keeps_states_over_restarts) {
     AdminStore store(directory / "");
     ASSERT_TRUE(store.load());
     EXPECT_EQ(store.find("web/b1"), std::nullopt);
-    ASSERT_TRUE(store.set("web/b1", AdminState::drain));
-    ASSERT_TRUE(store.set("web/b2", AdminState::offline));
-    ASSERT_TRUE(store.set("web/b2", AdminState::enabled));
-    ASSERT_TRUE(store.set("web/b3", AdminState::offline));
+    ASSERT_TRUE(store.set("web/b1", {AdminState::drain, 1'900'000'000'000}));
+    ASSERT_TRUE(store.set("web/b2", {AdminState::offline}));
+    ASSERT_TRUE(store.set("web/b2", {AdminState::enabled}));
+    ASSERT_TRUE(store.set("web/b3", {AdminState::offline}));
     ASSERT_TRUE(store.forget({"web/b3", "no/such"}));
   }
   AdminStore again(directory / "");
   ASSERT_TRUE(again.load());
-  EXPECT_EQ(again.find("web/b1"), AdminState::drain);
-  EXPECT_EQ(again.find("web/b2"), AdminState::enabled);
+  EXPECT_EQ(again.find("web/b1"), (AdminWord{AdminState::drain, 1'900'000'000'000}));
+  EXPECT_EQ(again.find("web/b2"), AdminWord{});
   EXPECT_EQ(again.find("web/b3"), std::nullopt);
 }
 
@@ -39,6 +39,11 @@ TEST(AdminStore, tolerates_any_content) {
   } rows[] = {
       {R"({"backends":{"web/b1":"drain"}})", true, true},
       {R"({"backends":{}})", true, false},
+      {R"({"backends":{"web/b1":{"state":"drain","until_ms":5}}})", true, true},
+      {R"({"backends":{"web/b1":{"state":"drain","until_ms":-5}}})", false, false},
+      {R"({"backends":{"web/b1":{"state":"drain","until_ms":18446744073709551615}}})", false, false},
+      {R"({"backends":{"web/b1":{"state":7,"until_ms":1e99}}})", false, false},
+      {R"({"backends":{"web/b1":{}}})", false, false},
       {"", false, false},
       {"[", false, false},
       {"[]", false, false},
@@ -56,7 +61,7 @@ TEST(AdminStore, tolerates_any_content) {
     AdminStore store(directory / "");
     EXPECT_EQ(store.load().has_value(), row.fine) << row.text.substr(0, 80);
     EXPECT_EQ(store.find("web/b1").has_value(), row.b1_known) << row.text.substr(0, 80);
-    EXPECT_TRUE(store.set("web/b9", AdminState::drain)) << "what was hostile is replaced";
+    EXPECT_TRUE(store.set("web/b9", {AdminState::drain})) << "what was hostile is replaced";
     EXPECT_TRUE(store.load());
   }
 }
@@ -64,7 +69,7 @@ TEST(AdminStore, tolerates_any_content) {
 TEST(AdminStore, says_when_it_cannot_write_and_forgets_nothing) {
   const Directory directory;
   AdminStore store(directory / "missing");
-  const auto written = store.set("web/b1", AdminState::drain);
+  const auto written = store.set("web/b1", {AdminState::drain});
   ASSERT_FALSE(written);
   EXPECT_NE(written.error().text.find("missing"), std::string::npos);
   EXPECT_EQ(store.find("web/b1"), std::nullopt);

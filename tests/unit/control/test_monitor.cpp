@@ -241,6 +241,28 @@ TEST_F(MonitorsTest, every_address_must_pass) {
   EXPECT_TRUE(until([&] { return monitors.up("web/b1") == true; }));
 }
 
+TEST_F(MonitorsTest, nothing_is_told_before_all_addresses_have_had_a_first_check) {
+  Switchable quick;
+  std::atomic<bool> open{false};
+  const LoopbackServer slow([&open](int fd) {
+    while (!open) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    answer_with("HTTP/1.1 200 OK\r\n\r\n")(fd);
+  });
+  auto model = model_of({quick.server.endpoint(), slow.endpoint()});
+  model.pools["web"].monitors[0].timeout_ms = 10'000;
+  monitors.reconcile(model);
+  EXPECT_TRUE(until([&] { return quick.asked >= 2; }));
+  EXPECT_TRUE(changes.empty()) << changes[0].why;
+  EXPECT_EQ(monitors.up("web/b1"), std::optional(false));
+  EXPECT_EQ(monitors.why("web/b1"), "");
+  open = true;
+  EXPECT_TRUE(until([&] { return monitors.up("web/b1") == true; }));
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_TRUE(changes[0].up);
+}
+
 TEST_F(MonitorsTest, state_survives_a_reconcile) {
   Switchable server;
   auto model = model_of({server.server.endpoint()});
