@@ -11,12 +11,14 @@ namespace limpet::api {
 enum class Access : std::uint8_t { read, write };
 
 enum class Type : std::uint8_t {
-  text,     // JSON string
-  count,    // JSON integer, min..max
-  flag,     // JSON boolean
-  client,   // JSON string: ADDR or ADDR:PORT or [ADDR]:PORT
-  backend,  // JSON string: POOL/NAME
-  file,     // on the wire the file's text (string); limpetctl reads the file and adds `file_name`
+  text,      // JSON string
+  count,     // JSON integer, min..max
+  flag,      // JSON boolean
+  client,    // JSON string: ADDR or ADDR:PORT or [ADDR]:PORT
+  backend,   // JSON string: POOL/NAME
+  duration,  // JSON string, as in the configuration ("30m"), min..max in ms
+  file,      // on the wire the file's text (string); limpetctl reads the file and adds `file_name`
+  lines,     // on the wire whole lines of a file (string); limpetctl sends slices and adds `first_line` to each
 };
 
 enum class Place : std::uint8_t { positional, option };
@@ -30,7 +32,7 @@ struct Parameter {
   Place place = Place::option;
   bool required = false;
   std::string_view default_text{};  // empty: absent when not given
-  std::uint64_t min = 0;
+  std::uint64_t min = 0;            // of counts and durations
   std::uint64_t max = 0;
   std::string_view help{};
   Completion completion = Completion::none;
@@ -39,6 +41,7 @@ struct Parameter {
 /// What `result` is.
 enum class Shape : std::uint8_t {
   listing,  // {"items": [object, ...], "next": cursor or null}
+  lines,    // a listing whose items limpetctl prints as JSON, one a line, with those of all further pages
   object,   // one object
   text,     // {"text": string}
 };

@@ -13,7 +13,10 @@ namespace {
 std::string placeholder(const Parameter& parameter) {
   switch (parameter.type) {
     case Type::file:
+    case Type::lines:
       return "FILE";
+    case Type::duration:
+      return "TIME";
     case Type::backend:
       return "POOL/NAME";
     case Type::client:
@@ -62,7 +65,7 @@ std::string command_markdown(const Command& command) {
   }
   if (!command.columns.empty()) {
     result += fmt::format("\n| {} | |\n|---|---|\n",
-                          command.shape == Shape::listing ? "member of an item" : "member of the result");
+                          command.shape == Shape::object ? "member of the result" : "member of an item");
     for (const auto& column : command.columns) {
       result += fmt::format("| `{}` | {} |\n", column.key, escaped(column.help));
     }

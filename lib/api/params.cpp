@@ -1,6 +1,7 @@
 // Parameters of a request against the row of its command: types, ranges, names, defaults.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -26,8 +27,13 @@ std::string expected_text(const Parameter& parameter) {
       return "a text ADDRESS or ADDRESS:PORT";
     case Type::backend:
       return "a text POOL/NAME";
+    case Type::duration:
+      return fmt::format("a duration, {} to {}", model::duration_text(parameter.min),
+                         model::duration_text(parameter.max));
     case Type::file:
       return "the text of a file";
+    case Type::lines:
+      return "lines of a file";
   }
   return {};
 }
@@ -62,7 +68,12 @@ bool fits(const Parameter& parameter, const Json& value) {
       return is_client(text);
     case Type::backend:
       return is_backend(text);
+    case Type::duration: {
+      const auto value_ms = model::parse_duration(text);
+      return value_ms && *value_ms >= parameter.min && *value_ms <= parameter.max;
+    }
     case Type::file:
+    case Type::lines:
       return true;
     default:
       return text.size() <= text_max_bytes;
@@ -88,24 +99,24 @@ RpcError invalid(std::string message) {
   return {Code::invalid_params, std::move(message), nullptr};
 }
 
-/// The name of the file whose text goes with it, for problems; every command with a file takes it.
-bool takes_file_name(const Command& command) {
-  for (const auto& parameter : command.parameters) {
-    if (parameter.type == Type::file) {
-      return true;
-    }
-  }
-  return false;
+bool takes(const Command& command, Type type) {
+  return std::any_of(command.parameters.begin(), command.parameters.end(),
+                     [type](const Parameter& parameter) { return parameter.type == type; });
 }
 
+/// A parameter of the command, or what limpetctl adds to a file's text: where it comes from, for problems.
 const Parameter* find(const Command& command, std::string_view name) {
   static constexpr Parameter file_name{.name = "file_name", .type = Type::text};
+  static constexpr Parameter first_line{.name = "first_line", .type = Type::count, .min = 1, .max = ~0ULL >> 1};
   for (const auto& parameter : command.parameters) {
     if (parameter.name == name) {
       return &parameter;
     }
   }
-  return name == file_name.name && takes_file_name(command) ? &file_name : nullptr;
+  if (name == file_name.name && takes(command, Type::file)) {
+    return &file_name;
+  }
+  return name == first_line.name && takes(command, Type::lines) ? &first_line : nullptr;
 }
 
 }  // namespace

@@ -64,9 +64,10 @@ class Grammar {
     const std::string word(name.substr(0, space));
     auto& group = groups_[word];
     if (group == nullptr) {
-      group = app_.add_subcommand(word, word == "show"     ? "Look at the daemon."
-                                        : word == "config" ? "The configuration."
-                                                           : "The state of a backend.");
+      group = app_.add_subcommand(word, word == "show"      ? "Look at the daemon."
+                                        : word == "config"  ? "The configuration."
+                                        : word == "records" ? "Which key stays with which backend."
+                                                            : "The state of a backend.");
       group->require_subcommand(1)->fallthrough();
     }
     return *group;
@@ -90,7 +91,7 @@ class Grammar {
       given.option = choice.app->add_option(positional ? std::string(parameter.name) : api::option_name(parameter),
                                             given.text, help);
       given.option->required(parameter.required);
-      if (parameter.type == api::Type::file) {
+      if (parameter.type == api::Type::file || parameter.type == api::Type::lines) {
         given.option->option_text("FILE");
       }
     }

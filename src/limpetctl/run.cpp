@@ -11,6 +11,7 @@
 #include "model/load.hpp"
 #include "model/schema.hpp"
 #include "show.hpp"
+#include "stream.hpp"
 
 namespace limpet::ctl {
 namespace {
@@ -106,6 +107,27 @@ ExitCode run_here(const Invocation& invocation, const Json& params) {
   return ExitCode::ok;
 }
 
+ExitCode run_stream(const Invocation& invocation, const Json& params, Client& client) {
+  const auto* lines = lines_of(*invocation.command);
+  auto done = lines != nullptr ? send_lines(*invocation.command, *lines, params, client)
+                               : print_lines(*invocation.command, params, client);
+  if (done.code != ExitCode::ok) {
+    return refuse(done.error, invocation.json, done.code);
+  }
+  if (lines == nullptr) {
+    return ExitCode::ok;
+  }
+  const Json problems = done.result.value("problems", Json::array());
+  if (!invocation.json) {
+    done.result.erase("problems");
+    for (const auto& problem : problems) {
+      print(stderr, show_problem(params.at(std::string(lines->name)).get<std::string>(), problem));
+    }
+  }
+  const auto reported = report(invocation, done.result);
+  return problems.empty() ? reported : ExitCode::refused;
+}
+
 std::vector<std::string> names_in(const Json& listing, std::string_view column) {
   std::vector<std::string> names;
   const auto items = listing.is_object() ? listing.find("items") : listing.end();
@@ -135,6 +157,9 @@ ExitCode run(Invocation invocation, Client& client) {
   }
   if (invocation.command->local) {
     return run_here(invocation, *params);
+  }
+  if (invocation.command->shape == api::Shape::lines || lines_of(*invocation.command) != nullptr) {
+    return run_stream(invocation, *params, client);
   }
   const auto reply = client.call(invocation.command->method, *params);
   if (!reply) {

@@ -128,6 +128,7 @@ std::string show_result(const api::Command& command, const Json& result) {
   }
   switch (command.shape) {
     case api::Shape::listing:
+    case api::Shape::lines:
       return show_listing(command, result);
     case api::Shape::object:
       return show_object(command, result);
@@ -136,6 +137,13 @@ std::string show_result(const api::Command& command, const Json& result) {
   }
   auto text = result.value("text", std::string());
   return text.empty() || text.back() == '\n' ? text : text + "\n";
+}
+
+std::string show_problem(const std::string& file, const Json& problem) {
+  if (!problem.is_object()) {
+    return fmt::format("{}: {}\n", file, cell(problem));
+  }
+  return fmt::format("{}:{}: {}\n", file, cell(problem.value("line", Json(0))), cell(problem.value("text", Json(""))));
 }
 
 std::string show_error(const api::RpcError& error) {

@@ -1,0 +1,152 @@
+// What replies hold: columns of listings, members of objects. Rows of the one table (commands.cpp).
+#pragma once
+
+#include <array>
+
+#include "api/commands.hpp"
+
+namespace limpet::api::rows {
+
+inline constexpr std::array service_columns{
+    Column{"name", "NAME", "the service"},
+    Column{"listen", "LISTEN", "its listen addresses (list)"},
+    Column{"forwarding", "FORWARDING", "nat or dr"},
+    Column{"pool", "POOL", "the pool that serves it"},
+    Column{"persist", "PERSIST", "its profiles (list)"},
+    Column{"backends_up", "UP", "backends that take new sessions"},
+    Column{"backends", "BACKENDS", "backends of the pool"},
+};
+inline constexpr std::array pool_columns{
+    Column{"name", "NAME", "the pool"},
+    Column{"algorithm", "ALGORITHM", "how a backend is chosen"},
+    Column{"monitors", "MONITORS", "types of its monitors (list)"},
+    Column{"backends_up", "UP", "backends that take new sessions"},
+    Column{"backends", "BACKENDS", "all backends"},
+    Column{"sessions", "SESSIONS", "live sessions"},
+};
+inline constexpr std::array backend_columns{
+    Column{"name", "NAME", "POOL/NAME"},
+    Column{"address", "ADDRESS", "its addresses (list)"},
+    Column{"weight", "WEIGHT", "share of new sessions"},
+    Column{"state", "STATE", "enabled, drain or offline"},
+    Column{"health", "HEALTH", "up or down"},
+    Column{"since", "SINCE", "when the health last changed (UTC)"},
+    Column{"sessions", "SESSIONS", "live sessions"},
+    Column{"detail", "DETAIL", "what the last failed check said"},
+};
+inline constexpr std::array flow_columns{
+    Column{"worker", "WORKER", "the worker that owns it"},
+    Column{"service", "SERVICE", "the service"},
+    Column{"protocol", "PROTO", "tcp or udp"},
+    Column{"client", "CLIENT", "client address and port"},
+    Column{"destination", "DESTINATION", "virtual address and port"},
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"state", "STATE", "embryonic, established, closing or udp"},
+    Column{"idle_s", "IDLE_S", "seconds since the last packet"},
+};
+inline constexpr std::array record_columns{
+    Column{"scope", "SCOPE", "who shares the record: service, pool or global name, and the profile"},
+    Column{"key", "KEY", "the client's address and prefix length"},
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"state", "STATE", "kept or provisional"},
+    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
+    Column{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"},
+};
+inline constexpr std::array counter_columns{
+    Column{"name", "NAME", "the counter"},
+    Column{"value", "VALUE", "since the start"},
+    Column{"kind", "KIND", "count, drop or move"},
+    Column{"help", "HELP", "what it counts"},
+};
+inline constexpr std::array port_columns{
+    Column{"name", "NAME", "the port"},
+    Column{"device", "DEVICE", "its device"},
+    Column{"driver", "DRIVER", "the device's driver"},
+    Column{"mac", "MAC", "its MAC address"},
+    Column{"link", "LINK", "up or down"},
+    Column{"queues", "QUEUES", "receive queues"},
+    Column{"rss", "RSS", "how the device spreads packets over queues"},
+    Column{"received", "RECEIVED", "packets, as the device counts"},
+    Column{"transmitted", "TRANSMITTED", "packets, as the device counts"},
+    Column{"missed", "MISSED", "packets that found the queue full"},
+    Column{"errors", "ERRORS", "faulty packets"},
+};
+inline constexpr std::array worker_columns{
+    Column{"worker", "WORKER", "its number"},
+    Column{"cpu", "CPU", "where it runs"},
+    Column{"turns", "TURNS", "turns of its loop"},
+    Column{"empty_turns", "EMPTY", "turns that found no packet"},
+    Column{"packets", "PACKETS", "packets received"},
+    Column{"flows", "FLOWS", "live flows"},
+    Column{"busy_percent", "BUSY%", "share of cycles spent on packets"},
+    Column{"cycles_per_packet", "CYC/PKT", "busy cycles a packet"},
+};
+inline constexpr std::array event_columns{
+    Column{"number", "NUMBER", "counts from 1"},
+    Column{"time", "TIME", "UTC"},
+    Column{"kind", "KIND", "health, apply, admin or daemon"},
+    Column{"text", "TEXT", "what happened"},
+};
+inline constexpr std::array move_columns{
+    Column{"time", "TIME", "UTC"},
+    Column{"service", "SERVICE", "the service"},
+    Column{"key", "KEY", "the session's key"},
+    Column{"from", "FROM", "the backend before"},
+    Column{"to", "TO", "the backend now"},
+    Column{"reason", "REASON", "why; `violation` should never be seen"},
+};
+inline constexpr std::array neighbor_columns{
+    Column{"interface", "INTERFACE", "port, or PORT.VLAN"},
+    Column{"address", "ADDRESS", "the neighbour"},
+    Column{"mac", "MAC", "its MAC address, if known"},
+    Column{"state", "STATE", "incomplete, reachable, stale, probe, failed or fixed"},
+    Column{"age_s", "AGE_S", "seconds since it was last confirmed"},
+};
+inline constexpr std::array memory_columns{
+    Column{"name", "NAME", "what it is for"},   Column{"bytes", "BYTES", "memory taken"},
+    Column{"used", "USED", "entries in use"},   Column{"capacity", "CAPACITY", "entries at most"},
+    Column{"place", "PLACE", "where it lives"},
+};
+inline constexpr std::array schema_columns{
+    Column{"section", "SECTION", "the table of the file"},   Column{"name", "NAME", "the key"},
+    Column{"type", "TYPE", "what it takes, in words"},       Column{"kind", "KIND", "what it takes, as one word"},
+    Column{"many", "MANY", "one, one_or_list, list or map"}, Column{"default", "DEFAULT", "its default, as TOML"},
+    Column{"required", "REQUIRED", "true or false"},         Column{"needs_restart", "NEEDS_RESTART", "true or false"},
+    Column{"min", "MIN", "least value (ms, bytes)"},         Column{"max", "MAX", "largest value (ms, bytes)"},
+    Column{"words", "WORDS", "the words it takes (list)"},   Column{"help", "HELP", "what it is for"},
+};
+inline constexpr std::array apply_columns{
+    Column{"applied", "APPLIED", "true, or false with --dry-run"},
+    Column{"changes", "CHANGES", "what differs (list of path, before, after, needs_restart)"},
+    Column{"moving_sessions", "MOVING SESSIONS", "live sessions that move"},
+    Column{"live_sessions", "LIVE SESSIONS", "live sessions in all"},
+    Column{"plan_version", "PLAN VERSION", "number of the plan now in use"},
+};
+inline constexpr std::array check_columns{
+    Column{"valid", "VALID", "true; a file with problems gives an error that names them all"},
+};
+inline constexpr std::array backend_reply_columns{
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"before", "BEFORE", "its state before"},
+    Column{"state", "STATE", "its state now"},
+};
+inline constexpr std::array why_columns{
+    Column{"service", "SERVICE", "the service"},
+    Column{"client", "CLIENT", "the client"},
+    Column{"listen", "LISTEN", "the listen address looked at"},
+    Column{"step", "STEP", "what decided: flow, record or algorithm"},
+    Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
+    Column{"reason", "REASON", "in words"},
+    Column{"worker", "WORKER", "the worker that owns the client"},
+    Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
+    Column{"key", "KEY", "the session's key"},
+    Column{"ruled_out", "RULED OUT", "backends that could not be chosen (list of backend, reason)"},
+};
+inline constexpr std::array version_columns{
+    Column{"version", "VERSION", "of the daemon"},
+    Column{"pid", "PID", "its process"},
+    Column{"started", "STARTED", "UTC"},
+    Column{"plan_version", "PLAN VERSION", "number of the plan in use"},
+};
+
+}  // namespace limpet::api::rows
