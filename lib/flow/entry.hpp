@@ -37,6 +37,8 @@ template <class Derived>
 class EntryBase {
  public:
   [[nodiscard]] bool valid() const noexcept { return StateField::get(last()) != 0; }
+  /// Its state is one that there is.
+  [[nodiscard]] bool makes_sense() const noexcept { return StateField::get(last()) <= state_count; }
   [[nodiscard]] State state() const noexcept { return static_cast<State>(StateField::get(last()) - 1); }
   [[nodiscard]] std::uint8_t flags() const noexcept { return static_cast<std::uint8_t>(FlagsField::get(last())); }
   [[nodiscard]] Tick16 used() const noexcept {
@@ -52,6 +54,9 @@ class EntryBase {
   void clear() noexcept { store(0); }
 
  protected:
+  /// Before an empty entry is filled: a process that is killed at any instruction must leave it empty or whole, so
+  /// the compiler may not put the new words before the store that emptied it.
+  static void begin_write() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
   [[nodiscard]] std::uint64_t last() const noexcept { return derived().words_.back(); }
   void store(std::uint64_t word) noexcept {
     std::atomic_ref(static_cast<Derived&>(*this).words_.back()).store(word, std::memory_order_release);
@@ -78,6 +83,7 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
     return words_[0] == first(key) && (words_[1] & (Way::mask | SlotHigh::mask)) == place(key) && valid();
   }
   void write(const NarrowKey& key, const Value& value, const Carried&) noexcept {
+    begin_write();
     words_[0] = first(key);
     store(place(key) | Peer::put(value.peer) | detail::changing_bits(value));
   }
@@ -124,6 +130,7 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   }
   void write(const WideKey& key, const Value& value, const Carried& carried) noexcept {
     const auto& vip = key.direction == Direction::back ? carried.vip : key.vip;
+    begin_write();
     words_[0] = key.client.high();
     words_[1] = key.client.low();
     words_[2] = vip.high();

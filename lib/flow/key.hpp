@@ -14,6 +14,7 @@ namespace limpet::flow {
 enum class Direction : std::uint8_t { forward, back };
 /// At most 7 states: an entry keeps state + 1 in 3 bits, 0 being an empty entry.
 enum class State : std::uint8_t { embryonic, established, closing, udp };
+inline constexpr unsigned state_count = 4;
 
 namespace flag {
 inline constexpr std::uint8_t client_fin = 1;  // FIN seen from the client

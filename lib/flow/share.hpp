@@ -89,6 +89,30 @@ class Share {
     --used_;
   }
 
+  /// Takes over what another process left in the memory: entries that `accept(entry)` refuses, that lie in none of
+  /// their buckets or are there twice are emptied, the others counted. Returns how many it emptied. At start.
+  template <class F>
+  std::uint64_t adopt(F&& accept) noexcept {
+    used_ = 1;  // find() looks
+    std::uint64_t kept = 0, dropped = 0;
+    const auto clear_unless = [&](auto&& good) {
+      kept = 0;
+      for (std::uint64_t i = 0; i < count_; ++i) {
+        for (auto& entry : buckets_[i].entries) {
+          if (entry.valid() && !good(entry)) {
+            entry.clear();
+            ++dropped;
+          }
+          kept += entry.valid() ? 1u : 0u;
+        }
+      }
+    };
+    clear_unless(accept);
+    clear_unless([&](const auto& entry) { return find(entry.key(), hash_of(seed_, entry.key())) == &entry; });
+    used_ = kept;
+    return dropped;
+  }
+
  private:
   [[nodiscard]] Bucket& first(std::uint64_t hash) const noexcept { return buckets_[((hash >> 32) * count_) >> 32]; }
   [[nodiscard]] Bucket& second(std::uint64_t hash) const noexcept {

@@ -38,10 +38,14 @@ std::size_t Table::bytes_needed(Sizes sizes) noexcept {
   return bytes_of<NarrowKey>(buckets_for(sizes.narrow_entries)) + bytes_of<WideKey>(buckets_for(sizes.wide_entries));
 }
 
+bool Table::possible(Sizes sizes) noexcept {
+  return buckets_for(sizes.narrow_entries).live < buckets_max && buckets_for(sizes.wide_entries).live < buckets_max;
+}
+
 Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key seed) {
   const Buckets narrow = buckets_for(sizes.narrow_entries);
   const Buckets wide = buckets_for(sizes.wide_entries);
-  if (narrow.live >= buckets_max || wide.live >= buckets_max) {
+  if (!possible(sizes)) {
     return fail("flow table of {} and {} entries: at most {} of each", sizes.narrow_entries, sizes.wide_entries,
                 buckets_max * entries_a_bucket - entries_a_bucket);
   }

@@ -46,6 +46,8 @@ struct Cursor {
 class Table {
  public:
   [[nodiscard]] static std::size_t bytes_needed(Sizes sizes) noexcept;
+  /// create() with enough memory would succeed, and bytes_needed() does not overflow.
+  [[nodiscard]] static bool possible(Sizes sizes) noexcept;
   /// `memory`: bytes_needed() bytes or more, 64-byte aligned, zeroed; stays the caller's and must outlive the table.
   [[nodiscard]] static Result<Table> create(std::span<std::byte> memory, Sizes sizes, hash::Key seed);
 
@@ -139,6 +141,24 @@ class Table {
     return cursor;
   }
 
+  /// Calls `f(key, entry) -> Sweep` for every entry, like a whole sweep, at start.
+  template <class F>
+  void each(F&& f) noexcept {
+    for (std::uint64_t position = 0; position < bucket_count(); ++position) {
+      visit(position, [&](auto& share, auto& entry) {
+        if (f(entry.key(), entry) == Sweep::erase) {
+          share.erase(entry);
+        }
+      });
+    }
+  }
+
+  /// Share::adopt() of all shares; of an entry that is in both, the live one counts. Returns how many it emptied.
+  template <class F>
+  std::uint64_t adopt(F&& accept) noexcept {
+    return adopt_width<NarrowKey>(accept) + adopt_width<WideKey>(accept);
+  }
+
   /// Buckets of all shares together: what a whole sweep visits.
   [[nodiscard]] std::uint64_t bucket_count() const noexcept {
     return narrow_.buckets() + narrow_embryonic_.buckets() + wide_.buckets() + wide_embryonic_.buckets();
@@ -179,6 +199,15 @@ class Table {
   template <class Key>
   [[nodiscard]] const Share<Key>& embryonic() const noexcept {
     return embryonic_of<Key>(*this);
+  }
+
+  template <class Key, class F>
+  std::uint64_t adopt_width(F& accept) noexcept {
+    const std::uint64_t dropped = live<Key>().adopt(accept);
+    return dropped + embryonic<Key>().adopt([&](const auto& entry) {
+      const Key key = entry.key();
+      return accept(entry) && live<Key>().find(key, hash(key)) == nullptr;
+    });
   }
 
   template <class AnyShare, class F>
