@@ -13,6 +13,13 @@
 
 namespace limpet::flow {
 
+/// The entry that a new one put out.
+struct Evicted {
+  bool any = false;
+  Direction direction = Direction::forward;
+  Value value{};
+};
+
 template <class Key>
 class Share {
  public:
@@ -68,7 +75,8 @@ class Share {
 
   /// Takes the place of the oldest entry of both buckets, as seen at `value.used`. Which one among equals goes round,
   /// so that of the two entries of one flow the second does not put out the first.
-  Entry<Key>* replace_oldest(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
+  Entry<Key>* replace_oldest(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried,
+                             Evicted& evicted) noexcept {
     Entry<Key>* oldest = nullptr;
     for (Bucket* bucket : {&first(hash), &second(hash)}) {
       for (std::size_t i = 0; i < bucket_entries; ++i) {
@@ -79,6 +87,7 @@ class Share {
       }
     }
     ++replaced_;
+    evicted = {true, oldest->key().direction, oldest->value()};
     oldest->clear();
     oldest->write(key, value, carried);
     return oldest;

@@ -72,12 +72,19 @@ class Table {
   /// the two buckets makes room; other states to the live share: nothing when it is full there.
   template <class Key>
   Entry<Key>* insert(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried = {}) noexcept {
+    Evicted evicted;
+    return insert(key, hash, value, carried, evicted);
+  }
+  /// The same, and tells whom it put out.
+  template <class Key>
+  Entry<Key>* insert(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried,
+                     Evicted& evicted) noexcept {
     if (value.state != State::embryonic) {
       return live<Key>().insert(key, hash, value, carried);
     }
     Entry<Key>* entry = embryonic<Key>().insert(key, hash, value, carried);
     if (entry == nullptr) {
-      entry = embryonic<Key>().replace_oldest(key, hash, value, carried);
+      entry = embryonic<Key>().replace_oldest(key, hash, value, carried, evicted);
       ++embryonic_evicted_;
     }
     return entry;

@@ -10,23 +10,6 @@ using namespace net;
 
 constexpr std::size_t nd_size = nd::options + nd::link_option_size;
 
-/// Ethernet and the link's tag; where the payload starts, or 0 when `payload_size` more bytes do not fit.
-std::size_t write_ethernet(std::span<std::uint8_t> out, const Link& link, const Mac& destination, std::uint16_t type,
-                           std::size_t payload_size) noexcept {
-  const std::size_t head = ethernet::size + (link.vlan != 0 ? vlan_tag::size : 0);
-  if (out.size() < head + payload_size) {
-    return 0;
-  }
-  wire::put(out.data() + ethernet::destination, destination);
-  wire::put(out.data() + ethernet::source, link.mac);
-  if (link.vlan != 0) {
-    store_be<std::uint16_t>(out.data() + ethernet::type, ether_type::vlan);
-    store_be<std::uint16_t>(out.data() + ethernet::size, link.vlan);
-  }
-  store_be<std::uint16_t>(out.data() + head - 2, type);
-  return head;
-}
-
 void write_arp(std::uint8_t* at, const ArpMessage& message) noexcept {
   store_be<std::uint16_t>(at + arp::hardware_type, 1);
   store_be<std::uint16_t>(at + arp::protocol_type, ether_type::ipv4);
@@ -153,7 +136,7 @@ std::optional<NdMessage> read_nd(std::span<const std::uint8_t> frame, const Pars
 std::size_t make_arp_request(std::span<std::uint8_t> out, const Link& link, const IpAddress& sender,
                              const IpAddress& target, const Mac* known) noexcept {
   const std::size_t at =
-      write_ethernet(out, link, known != nullptr ? *known : wire::broadcast, ether_type::arp, arp::size);
+      wire::write_ethernet(out, link, known != nullptr ? *known : wire::broadcast, ether_type::arp, arp::size);
   if (at == 0) {
     return 0;
   }
@@ -170,7 +153,7 @@ std::size_t make_solicitation(std::span<std::uint8_t> out, const Link& link, con
                               const IpAddress& target, const Mac* known) noexcept {
   const IpAddress destination = known != nullptr ? target : solicited_node(target);
   const Mac mac = known != nullptr ? *known : wire::group_mac(destination);
-  const std::size_t at = write_ethernet(out, link, mac, ether_type::ipv6, ipv6::size + nd_size);
+  const std::size_t at = wire::write_ethernet(out, link, mac, ether_type::ipv6, ipv6::size + nd_size);
   if (at == 0) {
     return 0;
   }
@@ -182,7 +165,7 @@ std::size_t make_solicitation(std::span<std::uint8_t> out, const Link& link, con
 std::size_t make_unsolicited_advertisement(std::span<std::uint8_t> out, const Link& link,
                                            const IpAddress& address) noexcept {
   const std::size_t at =
-      write_ethernet(out, link, wire::group_mac(all_nodes()), ether_type::ipv6, ipv6::size + nd_size);
+      wire::write_ethernet(out, link, wire::group_mac(all_nodes()), ether_type::ipv6, ipv6::size + nd_size);
   if (at == 0) {
     return 0;
   }

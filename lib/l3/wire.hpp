@@ -39,6 +39,23 @@ inline void turn_ethernet(std::uint8_t* frame, const Mac& own) noexcept {
   put(frame + net::ethernet::source, own);
 }
 
+/// Ethernet and the link's tag; where the payload starts, or 0 when `payload_size` more bytes do not fit.
+inline std::size_t write_ethernet(std::span<std::uint8_t> out, const Link& link, const Mac& destination,
+                                  std::uint16_t type, std::size_t payload_size) noexcept {
+  const std::size_t head = net::ethernet::size + (link.vlan != 0 ? net::vlan_tag::size : 0);
+  if (out.size() < head + payload_size) {
+    return 0;
+  }
+  put(out.data() + net::ethernet::destination, destination);
+  put(out.data() + net::ethernet::source, link.mac);
+  if (link.vlan != 0) {
+    store_be<std::uint16_t>(out.data() + net::ethernet::type, net::ether_type::vlan);
+    store_be<std::uint16_t>(out.data() + net::ethernet::size, link.vlan);
+  }
+  store_be<std::uint16_t>(out.data() + head - 2, type);
+  return head;
+}
+
 struct Ip {
   IpAddress source;
   IpAddress destination;

@@ -24,11 +24,17 @@ constexpr std::uint64_t day = 24 * hour;
 constexpr std::array<std::string_view, 2> idle_words{"poll", "sleep"};
 constexpr std::array<std::string_view, 3> side_words{"clients", "backends", "both"};
 constexpr std::array<std::string_view, 3> transit_words{"kernel", "route", "drop"};
-constexpr std::array<std::string_view, 1> profile_type_words{"source_ip"};
+constexpr std::array<std::string_view, 6> profile_type_words{"source_ip",          "source_ip_port", "destination_ip",
+                                                             "source_destination", "five_tuple",     "none"};
 constexpr std::array<std::string_view, 3> on_down_words{"reselect", "reset", "hold"};
 constexpr std::array<std::string_view, 2> on_drain_words{"keep", "expire"};
 constexpr std::array<std::string_view, 3> scope_words{"service", "pool", "global"};
-constexpr std::array<std::string_view, 1> algorithm_words{"rendezvous"};
+constexpr std::array<std::string_view, 5> algorithm_words{"rendezvous", "maglev", "least_connections",
+                                                          "weighted_round_robin", "random_two"};
+constexpr std::array<std::string_view, 2> on_return_words{"stay", "return"};
+constexpr std::array<std::string_view, 3> on_full_words{"algorithm", "evict_oldest", "refuse"};
+constexpr std::array<std::string_view, 2> heavy_key_words{"stay", "split"};
+constexpr std::array<std::string_view, 2> live_flows_words{"keep", "reset"};
 constexpr std::array<std::string_view, 2> monitor_type_words{"tcp", "http"};
 constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offline"};
 constexpr std::array<std::string_view, 2> forwarding_words{"nat", "dr"};
@@ -173,8 +179,32 @@ const Section& profile_section() {
                 "When the record's backend is down: choose another, reset new flows, or hold them.")),
        value<Profile, &Profile::on_drain>(
            word("on_drain", on_drain_words, "When the record's backend drains: keep the session, or let it move.")),
+       value<Profile, &Profile::on_return>(
+           word("on_return", on_return_words,
+                "When the backend that a session had to leave for being down is up again: stay, or return to it.")),
        value<Profile, &Profile::scope>(
-           word("scope", scope_words, "Who shares the records: one service, all services of the pool, or all."))});
+           word("scope", scope_words, "Who shares the records: one service, all services of the pool, or all.")),
+       value<Profile, &Profile::max_life_ms>(
+           duration("max_life", 0, 3650 * day, "A record ends at this age, used or not; 0s: never.")),
+       value<Profile, &Profile::max_records>(
+           number("max_records", 0, 4'000'000'000, "Records at most; 0: as many as the table holds.")),
+       value<Profile, &Profile::on_full>(
+           word("on_full", on_full_words,
+                "When no record can be had: go by rendezvous alone, put out the oldest, or refuse the session.")),
+       value<Profile, &Profile::max_imbalance>(
+           {.name = "max_imbalance",
+            .kind = Kind::ratio,
+            .min = 0,
+            .max = 1'000'000,
+            .help = "A backend with more than this multiple of its fair share of connections gets no first contacts, "
+                    "1.0 and up; 0: no cap."}),
+       value<Profile, &Profile::heavy_key>(
+           word("heavy_key", heavy_key_words,
+                "A key that alone exceeds the cap: it stays, or its new connections are split over backends.")),
+       value<Profile, &Profile::override_limits>(
+           row(Kind::boolean, "override_limits", "A session with a record may exceed its backend's max_connections.")),
+       value<Profile, &Profile::backup>(
+           row(Kind::name, "backup", "Profile to ask when this one finds no key in a packet."))});
   return result;
 }
 
@@ -203,7 +233,21 @@ const Section& backend_section() {
        value<Backend, &Backend::weight>(
            number("weight", 0, 1'000'000, "Share of new sessions; 0: none by the algorithm.")),
        value<Backend, &Backend::state>(
-           word("state", state_words, "State when the backend is first seen; later the command line's word counts."))});
+           word("state", state_words, "State when the backend is first seen; later the command line's word counts.")),
+       value<Backend, &Backend::max_connections>(
+           number("max_connections", 0, 1'000'000'000, "Live connections at most; 0: no limit.")),
+       value<Backend, &Backend::priority>(
+           number("priority", 0, 255, "0 serves first; a higher number only while too few of the lower ones can."))});
+  return result;
+}
+
+const Section& passive_section() {
+  static const Section result = section<Passive>(
+      "pools.NAME.passive",
+      {value<Passive, &Passive::failures>(
+           number("failures", 0, 1'000'000, "Connections in a row that fail and take a backend down; 0: none.")),
+       value<Passive, &Passive::retry_ms>(
+           duration("retry", 100, day, "How long it stays down; with monitors also until they pass again."))});
   return result;
 }
 
@@ -217,6 +261,13 @@ const Section& pool_section() {
         "pools.NAME",
         {value<Pool, &Pool::algorithm>(
              word("algorithm", algorithm_words, "How a backend is chosen for a new session.")),
+         value<Pool, &Pool::slow_start_ms>(duration(
+             "slow_start", 0, day, "Time over which a backend that came up gets its full share; 0s: at once.")),
+         value<Pool, &Pool::min_active>(
+             number("min_active", 1, 65535, "With fewer able backends of a priority the next priority serves too.")),
+         table<Pool, &Pool::passive>(
+             row(Kind::table, "passive", "Health as the data path sees it: connections refused or unanswered."),
+             passive_section()),
          table<Pool, &Pool::monitors>(
              many(Many::one_or_list, row(Kind::table, "monitor", "Health checks; all must pass. None: always up.")),
              monitor_section()),
@@ -249,6 +300,11 @@ const Section& service_section() {
        value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
        value<Service, &Service::persist>(
            many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),
+       value<Service, &Service::flows_on_down>(
+           word("flows_on_down", live_flows_words, "Live TCP connections of a backend that goes down.")),
+       value<Service, &Service::flows_on_drain_end>(
+           word("flows_on_drain_end", live_flows_words,
+                "Live TCP connections of a backend whose drain ends or that is taken offline.")),
        table<Service, &Service::timeouts>(
            row(Kind::table, "timeouts", "Idle time after which a flow ends, by its state."), timeouts_section())});
   return result;

@@ -15,7 +15,7 @@
 
 namespace limpet::model {
 
-/// One typed value. Integers, durations, sizes and words (by their index) are numbers.
+/// One typed value. Integers, durations, sizes, ratios, booleans and words (by their index) are numbers.
 using Scalar = std::variant<std::uint64_t, std::string, Mac, IpAddress, Prefix, Endpoint, Listen>;
 
 struct Section;

@@ -57,6 +57,8 @@ std::vector<Change> diff(const Model& before, const Model& after);
 /// A time in ms as the file writes it ("1h30m"), and back; nothing when the text is no duration.
 std::string duration_text(std::uint64_t ms);
 std::optional<std::uint64_t> parse_duration(std::string_view text);
+/// Thousandths as the file writes them: "1.25".
+std::string ratio_text(std::uint64_t thousandths);
 
 /// Bytes as the file writes them ("64MiB"), and back.
 std::string size_text(std::uint64_t bytes);

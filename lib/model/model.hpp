@@ -20,11 +20,22 @@ using net::Prefix;
 enum class Idle : std::uint8_t { poll, sleep };
 enum class Side : std::uint8_t { clients, backends, both };
 enum class Transit : std::uint8_t { kernel, route, drop };
-enum class ProfileType : std::uint8_t { source_ip };
+enum class ProfileType : std::uint8_t {
+  source_ip,
+  source_ip_port,
+  destination_ip,
+  source_destination,
+  five_tuple,
+  none  // yields no key
+};
 enum class OnDown : std::uint8_t { reselect, reset, hold };
 enum class OnDrain : std::uint8_t { keep, expire };
+enum class OnReturn : std::uint8_t { stay, return_ };
+enum class OnFull : std::uint8_t { algorithm, evict_oldest, refuse };
+enum class HeavyKey : std::uint8_t { stay, split };
+enum class LiveFlows : std::uint8_t { keep, reset };
 enum class Scope : std::uint8_t { service, pool, global };
-enum class Algorithm : std::uint8_t { rendezvous };
+enum class Algorithm : std::uint8_t { rendezvous, maglev, least_connections, weighted_round_robin, random_two };
 enum class MonitorType : std::uint8_t { tcp, http };
 enum class AdminState : std::uint8_t { enabled, drain, offline };
 enum class Forwarding : std::uint8_t { nat, dr };
@@ -79,7 +90,15 @@ struct Profile {
   std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;
   OnDown on_down = OnDown::reselect;
   OnDrain on_drain = OnDrain::keep;
+  OnReturn on_return = OnReturn::stay;
   Scope scope = Scope::service;
+  std::uint64_t max_life_ms = 0;  // 0: none
+  std::uint64_t max_records = 0;  // 0: what the table holds
+  OnFull on_full = OnFull::algorithm;
+  std::uint32_t max_imbalance = 0;  // thousandths of a fair share; 0: none
+  HeavyKey heavy_key = HeavyKey::stay;
+  bool override_limits = false;  // a session with a record may go over its backend's max_connections
+  std::string backup;            // profile that is asked when this one yields no key
   bool operator==(const Profile&) const = default;
 };
 
@@ -99,11 +118,23 @@ struct Backend {
   std::vector<Endpoint> addresses;         // at most one per family; l4_port 0: the client's destination port is kept
   std::uint32_t weight = 1;                // 0: no new sessions by the algorithm
   AdminState state = AdminState::enabled;  // at creation; later the CLI's word counts
+  std::uint32_t max_connections = 0;       // 0: no limit
+  std::uint8_t priority = 0;               // 0 serves first, the next when too few of it can
   bool operator==(const Backend&) const = default;
+};
+
+/// Health as the data path sees it: connections refused or unanswered.
+struct Passive {
+  unsigned failures = 0;  // in a row that take a backend down; 0: off
+  std::uint64_t retry_ms = 10'000;
+  bool operator==(const Passive&) const = default;
 };
 
 struct Pool {
   Algorithm algorithm = Algorithm::rendezvous;
+  std::uint64_t slow_start_ms = 0;  // 0: none
+  unsigned min_active = 1;          // with fewer able backends of a priority the next one serves too
+  Passive passive;
   std::vector<Monitor> monitors;  // all must pass; none: always up
   std::map<std::string, Backend> backends;
   bool operator==(const Pool&) const = default;
@@ -131,7 +162,9 @@ struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
   std::string pool;
-  std::vector<std::string> persist;  // names of profiles: the first that yields a key wins
+  std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
+  LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down
+  LiveFlows flows_on_drain_end = LiveFlows::keep;  // ... whose drain ends, or that is taken offline
   Timeouts timeouts;
   bool operator==(const Service&) const = default;
 };

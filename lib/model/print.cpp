@@ -31,6 +31,10 @@ std::string bare_text(const Row& row, const Scalar& value) {
         return duration_text(*number);
       case Kind::size:
         return size_text(*number);
+      case Kind::ratio:
+        return ratio_text(*number);
+      case Kind::boolean:
+        return *number != 0 ? "true" : "false";
       case Kind::word:
         return std::string(row.words[*number]);
       default:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "model/fields.hpp"
@@ -76,10 +77,29 @@ Read read_text(const Row& row, std::string_view text) {
     case Kind::listen:
       return typed(parse_listen(text));
     case Kind::integer:
+    case Kind::ratio:
+    case Kind::boolean:
     case Kind::table:
       break;
   }
   return mismatch();
+}
+
+Read read_ratio(const Row& row, const Node& node) {
+  constexpr double largest = 1e9;
+  double value = static_cast<double>(node.integer);
+  if (node.type == NodeType::real) {
+    const auto [end, error] = std::from_chars(node.text.data(), node.text.data() + node.text.size(), value);
+    if (error != std::errc{} || end != node.text.data() + node.text.size()) {
+      return mismatch();
+    }
+  } else if (node.type != NodeType::integer) {
+    return mismatch(node.type == NodeType::text ? "without quotes" : "");
+  }
+  if (!(value >= 0 && value <= largest)) {
+    return mismatch();
+  }
+  return in_range(row, static_cast<std::uint64_t>(std::llround(value * 1000)), "");
 }
 
 Read read_scalar(const Row& row, const Node& node) {
@@ -88,6 +108,13 @@ Read read_scalar(const Row& row, const Node& node) {
       return in_range(row, static_cast<std::uint64_t>(node.integer), "");
     }
     return mismatch(node.type == NodeType::text ? "without quotes" : "");
+  }
+  if (row.kind == Kind::ratio) {
+    return read_ratio(row, node);
+  }
+  if (row.kind == Kind::boolean) {
+    return node.type == NodeType::boolean ? Read(Scalar{std::uint64_t{node.text == "true" ? 1u : 0u}})
+                                          : Read(mismatch(node.type == NodeType::text ? "without quotes" : ""));
   }
   if (node.type != NodeType::text) {
     const bool unit = row.kind == Kind::duration || row.kind == Kind::size;

@@ -25,6 +25,10 @@ std::string one_type_text(const Row& row) {
                          duration_text(row.max));
     case Kind::size:
       return fmt::format("a size such as \"64MiB\", {} to {}", size_text(row.min), size_text(row.max));
+    case Kind::ratio:
+      return fmt::format("a number such as 1.25, {} to {}", ratio_text(row.min), ratio_text(row.max));
+    case Kind::boolean:
+      return "true or false";
     case Kind::word: {
       std::string result;
       for (std::size_t i = 0; i < row.words.size(); ++i) {

@@ -17,6 +17,8 @@ enum class Kind : std::uint8_t {
   integer,
   duration,
   size,
+  ratio,  // "1.25"; a number in thousandths
+  boolean,
   word,
   mac,
   address,
@@ -35,7 +37,7 @@ struct Row {
   Many many = Many::one;
   bool required = false;
   bool needs_restart = false;
-  std::uint64_t min = 0;  // of integers, durations (ms), sizes (bytes); of the length of texts
+  std::uint64_t min = 0;  // of integers, durations (ms), sizes (bytes), ratios (thousandths); of the length of texts
   std::uint64_t max = 0;
   std::span<const std::string_view> words{};  // of Kind::word
   std::string_view help{};

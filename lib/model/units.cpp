@@ -64,6 +64,14 @@ std::string duration_text(std::uint64_t ms) {
   return result.empty() ? "0s" : result;
 }
 
+std::string ratio_text(std::uint64_t thousandths) {
+  std::string text = fmt::format("{}.{:03}", thousandths / 1000, thousandths % 1000);
+  while (text.back() == '0' && text[text.size() - 2] != '.') {
+    text.pop_back();
+  }
+  return text;
+}
+
 std::optional<std::uint64_t> parse_duration(std::string_view text) {
   std::uint64_t total = 0;
   std::uint64_t last_factor = std::numeric_limits<std::uint64_t>::max();

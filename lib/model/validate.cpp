@@ -14,8 +14,9 @@
 namespace limpet::model {
 namespace {
 
-constexpr std::size_t workers_max = 127;      // one less than DPDK's lcores
-constexpr std::size_t socket_path_max = 107;  // sun_path without its end
+constexpr std::size_t workers_max = 127;       // one less than DPDK's lcores
+constexpr std::uint32_t imbalance_min = 1010;  // thousandths
+constexpr std::size_t socket_path_max = 107;   // sun_path without its end
 
 bool is_link_local(const IpAddress& address) {
   return !address.is_v4() && address.high() >> 54 == 0x3fa;
@@ -55,6 +56,9 @@ class Validator {
     check_daemon();
     for (const auto& [name, port] : model_.ports) {
       check_port(name, port);
+    }
+    for (const auto& [name, profile] : model_.profiles) {
+      check_profile(below("profiles", name), name, profile);
     }
     for (const auto& [name, pool] : model_.pools) {
       check_pool(below("pools", name), pool);
@@ -207,6 +211,30 @@ class Validator {
     }
   }
 
+  void check_profile(const std::string& path, const std::string& name, const Profile& profile) {
+    if (profile.max_imbalance != 0 && profile.max_imbalance < imbalance_min) {
+      add(path + ".max_imbalance", ratio_text(profile.max_imbalance), "0 for no cap, or 1.01 and up");
+    }
+    if (profile.heavy_key == HeavyKey::split && profile.max_imbalance == 0) {
+      add(path + ".heavy_key", quote("split"), "max_imbalance beside it", "it says which keys are heavy");
+    }
+    if (profile.backup.empty()) {
+      return;
+    }
+    if (!model_.profiles.contains(profile.backup)) {
+      return add(path + ".backup", quote(profile.backup), "the name of a profile",
+                 nearest_hint(profile.backup, names_of(model_.profiles)));
+    }
+    std::set<std::string_view> seen{name};
+    for (std::string_view next = profile.backup; !next.empty();) {
+      if (!seen.insert(next).second) {
+        return add(path + ".backup", quote(profile.backup), "profiles that do not lead back to one another");
+      }
+      const auto found = model_.profiles.find(std::string(next));
+      next = found == model_.profiles.end() ? std::string_view{} : std::string_view(found->second.backup);
+    }
+  }
+
   void check_backend(const std::string& path, const Backend& backend) {
     unsigned of_family[2] = {};
     for (const auto& endpoint : backend.addresses) {
@@ -270,6 +298,10 @@ class Validator {
     }
     if (service.forwarding == Forwarding::dr && pool != model_.pools.end()) {
       check_direct_return(path, service, pool->second);
+      if (pool->second.passive.failures != 0) {
+        add(path + ".forwarding", quote("dr"), "\"nat\" with a pool that has passive health",
+            "answers that do not pass Limpet tell it nothing");
+      }
     }
   }
 

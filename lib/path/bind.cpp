@@ -2,7 +2,9 @@
 
 #include "path/commit.hpp"
 #include "path/flows.hpp"
+#include "path/records.hpp"
 #include "path/remember.hpp"
+#include "path/reset.hpp"
 
 namespace limpet::path {
 namespace {
@@ -13,32 +15,33 @@ namespace tcp = net::tcp_flag;
 class Binder {
  public:
   Binder(State& state, const plan::Plan& plan, Millis now_ms) noexcept
-      : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms) {}
+      : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms), records_(state, plan, now_ms) {}
 
-  void in(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  void in(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
     Previous previous;
-    const bool known =
-        with_forward_key(*item.listener, c, [&](const auto& key) { return follow(key, parsed, item, previous); });
+    const bool known = with_forward_key(*item.listener, c,
+                                        [&](const auto& key) { return follow(key, packet, parsed, item, previous); });
     // A narrow listener's flow whose client port was rewritten has a wide entry.
-    if (!known && !(item.listener->narrow && follow(wide_forward(*item.listener, c), parsed, item, previous))) {
-      begin(c, parsed, item, previous);
+    if (!known && !(item.listener->narrow && follow(wide_forward(*item.listener, c), packet, parsed, item, previous))) {
+      begin(c, packet, parsed, item, previous);
     }
     if (item.verdict == Verdict::undecided) {
       leave_for_backend(packet, parsed, item);
     }
   }
 
-  void back(const net::Parsed& parsed, Item& item) noexcept {
+  void back(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     const plan::EndpointEntry& endpoint = *item.endpoint;
     const net::IpAddress& client = parsed.destination;
-    const bool known = (client.is_v4() && !endpoint.any_port &&
-                        answer(narrow_back(endpoint, client, parsed.destination_port), parsed, item)) ||
-                       answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), parsed, item);
+    const bool known =
+        (client.is_v4() && !endpoint.any_port &&
+         answer(narrow_back(endpoint, client, parsed.destination_port), packet, parsed, item)) ||
+        answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), packet, parsed, item);
     if (!known && !guess(parsed, item)) {
       return unknown_answer(parsed, item);
     }
-    if (route(client, item)) {
+    if (item.verdict == Verdict::undecided && route(client, item)) {
       state_.counters.add(Counter::forwarded_back);
     }
   }
@@ -89,13 +92,41 @@ class Binder {
     if (is_tcp(listener) && !fresh) {
       return std::nullopt;
     }
-    const plan::Service& service = plan_.service_of(listener);
-    const auto reason = must_leave(plan_, plan_.pool_of(service), BackendSlot(entry.peer()), state_.node.backends,
-                                   service.persist.empty() ? nullptr : &service.persist.front());
-    if (!reason && look_closer && !is_tcp(listener) && is_bound_elsewhere(parsed.source, listener, entry.peer())) {
+    const Connection c = connection_of(listener, key);
+    const auto reason = must_leave(plan_, plan_.pool_of(plan_.service_of(listener)), BackendSlot(entry.peer()),
+                                   state_.node.backends, records_.rule(listener, c));
+    if (!reason && look_closer && !is_tcp(listener) && records_.is_bound_elsewhere(listener, c, entry.peer())) {
       return Reason::record_evicted;
     }
     return reason;
+  }
+
+  /// A live TCP connection ends with its backend's health or drain, where its service says so.
+  [[nodiscard]] bool must_reset(const plan::Listener& listener, const plan::Backend& backend) const noexcept {
+    const plan::Service& service = plan_.service_of(listener);
+    constexpr auto reset = model::LiveFlows::reset;
+    if (!service.resets()) {
+      return false;
+    }
+    const plan::BackendState& state = state_.node.backends[backend.slot];
+    return (service.flows_on_down == reset && state.health.load(std::memory_order_relaxed) == plan::Health::down) ||
+           (service.flows_on_drain_end == reset && state.admin.load(std::memory_order_relaxed) > plan::Admin::drain);
+  }
+
+  /// Resets to both sides of the connection of a client's packet, and the flow's end.
+  template <class Key>
+  void reset_from_client(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet,
+                         const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Backend& backend = *flows_.backend_of(entry.peer());
+    const std::uint16_t rewritten = entry.carried().translated_port;
+    if (is_nat(plan_, *item.listener)) {
+      net::Endpoint to = backend.endpoint(parsed.source.family());
+      to.l4_port = to.l4_port != 0 ? to.l4_port : parsed.destination_port;
+      reset_receiver(state_, plan_, packet, parsed, {parsed.source, rewritten != 0 ? rewritten : parsed.source_port},
+                     to);
+    }
+    flows_.end(*item.listener, key, hash, entry);
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
   }
 
   /// Why answers of this flow would not find their way: another plan knows its backend by no address that a service
@@ -112,24 +143,9 @@ class Binder {
     return there ? std::nullopt : std::optional(Reason::not_remembered);
   }
 
-  /// The session's record has moved to another backend, which a UDP flow follows, and be it to leave that one too.
-  bool is_bound_elsewhere(const net::IpAddress& client, const plan::Listener& listener, std::uint32_t peer) noexcept {
-    const plan::Service& service = plan_.service_of(listener);
-    const plan::Pool& pool = plan_.pool_of(service);
-    bool elsewhere = false;
-    with_record_key(client, listener, [&](const record::Key& key, std::uint64_t hash) {
-      const plan::Persist* persist = &service.persist.front();
-      if (const auto record = state_.node.records.find(key, hash)) {
-        const auto* bound = bound_backend(plan_, pool, record->backend, persist);
-        elsewhere = bound != nullptr ? bound->slot.value() != peer : plan_.backend(record->backend) == nullptr;
-      }
-    });
-    return elsewhere;
-  }
-
   /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
   template <class Key>
-  bool follow(const Key& key, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
+  bool follow(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
     const std::uint64_t hash = state_.flows.hash(key);
     flow::Entry<Key>* entry = state_.flows.find(key, hash);
     if (entry == nullptr) {
@@ -142,15 +158,19 @@ class Binder {
     }
     state_.counters.add(Counter::flow_hit);
     item.backend = flows_.backend_of(entry->peer());
+    if (is_tcp(*item.listener) && must_reset(*item.listener, *item.backend)) {
+      reset_from_client(key, hash, *entry, packet, parsed, item);
+      return true;
+    }
     item.client_port = entry->carried().translated_port;
     if (entry->used() != flows_.tick()) {
       entry->touch(flows_.tick());
-      refresh_record(parsed.source, *item.listener);
+      records_.refresh(*item.listener, connection_of(*item.listener, key));
     }
     if (is_tcp(*item.listener)) {
       note_tcp(key, hash, *entry, parsed, item);
     } else if (entry->state() == flow::State::embryonic) {
-      show_address(key, hash, *entry, parsed, item);
+      show_address(key, hash, *entry, item);
     }
     return true;
   }
@@ -165,7 +185,7 @@ class Binder {
       flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key),
                        entry.carried().translated_port, mark);
     } else if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & tcp::syn) == 0) {
-      show_address(key, hash, entry, parsed, item);
+      show_address(key, hash, entry, item);
     }
   }
 
@@ -182,8 +202,7 @@ class Binder {
   /// The client has shown that its address is its own (a packet after the backend's answer, where answers pass
   /// here): the flow and its record become lasting.
   template <class Key>
-  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
-                    Item& item) noexcept {
+  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Item& item) noexcept {
     const plan::Listener& listener = *item.listener;
     if (is_nat(plan_, listener) && (entry.flags() & flow::flag::answered) == 0) {
       return;
@@ -195,47 +214,20 @@ class Binder {
       state_.counters.add(Counter::flow_not_remembered);
       return;
     }
-    add_relaxed(state_.uses[item.backend->slot.value()].flows, 1);
+    plan::BackendUse& use = state_.uses[item.backend->slot.value()];
+    add_relaxed(use.connecting, -1);
+    add_relaxed(use.flows, 1);
+    records_.count_live(listener, c, true);
     promote_back(state_, plan_, listener, *item.backend, c, item.client_port);
-    confirm_record(parsed.source, listener, item.backend->slot);
+    records_.confirm(listener, c, item.backend->slot);
   }
 
-  template <class F>
-  void with_record_key(const net::IpAddress& client, const plan::Listener& listener, F&& f) noexcept {
-    const plan::Service& service = plan_.service_of(listener);
-    if (!service.persist.empty()) {
-      const plan::Persist& persist = service.persist.front();
-      const record::Key key = record::source_key(client, persist.prefix4, persist.prefix6, persist.scope);
-      f(key, state_.node.records.hash(key));
-    }
-  }
-  void refresh_record(const net::IpAddress& client, const plan::Listener& listener) noexcept {
-    with_record_key(client, listener,
-                    [&](const record::Key& key, std::uint64_t hash) { state_.node.records.touch(key, hash, now_s()); });
-  }
-  void confirm_record(const net::IpAddress& client, const plan::Listener& listener, BackendSlot backend) noexcept {
-    with_record_key(client, listener, [&](const record::Key& key, std::uint64_t hash) {
-      record::Table& records = state_.node.records;
-      const auto record = records.find(key, hash);
-      if (record && !record->provisional) {
-        return;
-      }
-      const bool lasting =
-          record ? records.confirm(key, hash, now_s())
-                 : records.claim(key, hash, backend, now_s(), record::Share::live).outcome == record::Outcome::claimed;
-      state_.counters.add(lasting ? Counter::record_new : Counter::record_not_remembered);
-      add_relaxed(state_.uses[backend.value()].records, lasting ? 1 : 0);
-    });
-  }
-  [[nodiscard]] std::uint32_t now_s() const noexcept { return static_cast<std::uint32_t>(now_ms_ / 1000); }
-
-  void begin(const Connection& c, const net::Parsed& parsed, Item& item, const Previous& previous) noexcept {
-    const Question question{plan_, *item.listener, c.client, c.client_port, now_s()};
-    const Decision decision = decide(question, state_.node.records, state_.node.backends);
+  void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
+             const Previous& previous) noexcept {
+    const Question question{plan_, *item.listener, tuple_of(*item.listener, c), records_.now_s()};
+    const Decision decision = decide(question, {state_.node.records, state_.loads(), &state_.key_loads});
     if (decision.backend == nullptr) {
-      return item.drop(decision.refusal == Refusal::reset  ? Counter::drop_backend_reset
-                       : decision.refusal == Refusal::hold ? Counter::drop_backend_held
-                                                           : Counter::drop_no_backend);
+      return refuse(decision.refusal, packet, parsed, item);
     }
     item.backend = commit(state_, question, decision, previous, now_ms_);
     if (is_tcp(*item.listener) && !opens(parsed)) {
@@ -248,6 +240,20 @@ class Binder {
     item.client_port = *client_port;
     state_.counters.add(Counter::flow_new);
     add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
+  }
+
+  void refuse(Refusal refusal, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    switch (refusal) {
+      case Refusal::reset:
+        return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_backend_reset);
+      case Refusal::no_record:
+        return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_record);
+      case Refusal::hold:
+        return item.drop(Counter::drop_backend_held);
+      case Refusal::no_backend:
+      case Refusal::none:
+        return item.drop(Counter::drop_no_backend);
+    }
   }
 
   void leave_for_backend(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
@@ -263,14 +269,42 @@ class Binder {
     if (is_nat(plan_, *item.listener)) {
       item.rewrite = item.backend->endpoint(family);
     }
-    BackendUse& use = state_.uses[item.backend->slot.value()];
+    plan::BackendUse& use = state_.uses[item.backend->slot.value()];
     add_relaxed(use.packets, 1);
     add_relaxed(use.bytes, packet.size);
     state_.counters.add(Counter::forwarded_in);
   }
 
+  /// The backend's first answer tells how it is.
+  void note_answer(const flow::Value& forward, const plan::Listener& listener, const net::Parsed& parsed) noexcept {
+    if (is_tcp(listener) && forward.peer < state_.node.backends.count()) {
+      plan::BackendUse& use = state_.uses[forward.peer];
+      add_relaxed((parsed.tcp_flags & tcp::rst) != 0 ? use.failed : use.succeeded, 1);
+    }
+  }
+
+  /// Resets to both sides of the connection of a backend's packet, and the flow's end.
+  bool reset_from_backend(const plan::Listener& listener, const Connection& c, bool rewritten, Packet& packet,
+                          const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Backend* backend = nullptr;
+    flows_.with_forward(listener, c, rewritten, [&](auto& entry) { backend = flows_.backend_of(entry.peer()); });
+    if (backend == nullptr || !must_reset(listener, *backend)) {
+      return false;
+    }
+    const auto end = [&](const auto& key) {
+      const std::uint64_t hash = state_.flows.hash(key);
+      if (auto* entry = state_.flows.find(key, hash)) {
+        flows_.end(listener, key, hash, *entry);
+      }
+    };
+    listener.narrow && !rewritten ? end(narrow_forward(listener, c)) : end(wide_forward(listener, c));
+    reset_receiver(state_, plan_, packet, parsed, {c.vip, c.vip_port}, {c.client, c.client_port});
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
+    return true;
+  }
+
   template <class Key>
-  bool answer(const Key& key, const net::Parsed& parsed, Item& item) noexcept {
+  bool answer(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     flow::Entry<Key>* entry = state_.flows.find(key, state_.flows.hash(key));
     const plan::Listener* listener = entry == nullptr ? nullptr : plan_.listener(ListenerSlot(entry->peer()));
     if (listener == nullptr) {
@@ -286,11 +320,16 @@ class Binder {
       c.client_port = rewritten ? carried.translated_port : c.client_port;
     }
     item.listener = listener;
+    if (is_tcp(*listener) && plan_.service_of(*listener).resets() &&
+        reset_from_backend(*listener, c, rewritten, packet, parsed, item)) {
+      return true;
+    }
     item.rewrite = {c.vip, c.vip_port};
     item.client_port = carried.translated_port;
     entry->touch(flows_.tick());
     const bool ends = is_tcp(*listener) && (parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0;
     if (ends || (entry->flags() & flow::flag::answered) == 0) {
+      const bool first = (entry->flags() & flow::flag::answered) == 0;
       const auto mark = [&](auto& e) {
         e.set_flags(e.flags() | flow::flag::answered);
         if (ends) {
@@ -298,7 +337,12 @@ class Binder {
         }
       };
       mark(*entry);
-      flows_.with_forward(*listener, c, rewritten, mark);
+      flows_.with_forward(*listener, c, rewritten, [&](auto& e) {
+        mark(e);
+        if (first) {
+          note_answer(e.value(), *listener, parsed);
+        }
+      });
     }
     return true;
   }
@@ -349,6 +393,7 @@ class Binder {
   const plan::Plan& plan_;
   Millis now_ms_;
   Flows flows_;
+  Records records_;
 };
 
 }  // namespace
@@ -360,11 +405,11 @@ void bind(State& state, const plan::Plan& plan, Burst& burst) noexcept {
       binder.prefetch(parsed, item);
     }
   });
-  burst.each_undecided([&](const Packet& packet, const net::Parsed& parsed, Item& item) {
+  burst.each_undecided([&](Packet& packet, const net::Parsed& parsed, Item& item) {
     if (item.way == Way::in) {
       binder.in(packet, parsed, item);
     } else if (item.way == Way::back) {
-      binder.back(parsed, item);
+      binder.back(packet, parsed, item);
     }
   });
 }

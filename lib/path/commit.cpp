@@ -11,10 +11,18 @@ const plan::Backend* others_choice(const State& state, const Question& question,
   const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
   const plan::Backend* backend = bound_backend(question.plan, pool, record.backend, decision.persist);
   if (backend == nullptr || must_leave(question.plan, pool, record.backend, state.node.backends, decision.persist) ||
-      backend->endpoint(question.client.family()).address.is_none()) {
+      backend->endpoint(question.tuple.client.family()).address.is_none()) {
     return nullptr;
   }
   return backend;
+}
+
+/// What can't be remembered goes by rendezvous, which is coherent without memory.
+const plan::Backend* without_memory(const State& state, const Question& question, const Decision& decision) noexcept {
+  plan::Choosing choosing = choosing_for(question, state.loads(), decision.persist);
+  choosing.from_memory = false;
+  const plan::Choice choice = plan::choose(choosing, {decision.key.high, decision.key.low});
+  return choice.backend != nullptr ? choice.backend : decision.backend;
 }
 
 struct Bound {
@@ -27,7 +35,9 @@ Bound claim(State& state, const Question& question, const Decision& decision) no
                                                        question.now_s, record::Share::provisional);
   if (claim.outcome == record::Outcome::full) {
     state.counters.add(Counter::record_not_remembered);
-  } else if (claim.outcome == record::Outcome::taken) {
+    return {without_memory(state, question, decision), false};
+  }
+  if (claim.outcome == record::Outcome::taken) {
     if (const auto* theirs = others_choice(state, question, decision, claim.record)) {
       return {theirs, true};
     }
@@ -41,30 +51,29 @@ bool binds_elsewhere(const Question& question, const Decision& decision) noexcep
          question.plan.backend(decision.from) != nullptr;
 }
 
-/// A lasting record counts for another backend from now on.
-void count_record(State& state, const record::Record& record, BackendSlot to) noexcept {
-  if (!record.provisional && record.backend.value() < state.node.backends.count()) {
-    add_relaxed(state.uses[record.backend.value()].records, -1);
-    add_relaxed(state.uses[to.value()].records, 1);
+/// Where the session would return to after a move: the backend that it had to leave while that was down.
+std::uint16_t home_after(const Decision& decision, BackendSlot to) noexcept {
+  if (decision.reason != Reason::backend_down) {
+    return record::at_home;
   }
+  const std::uint16_t home =
+      decision.record->home != record::at_home ? decision.record->home : record::home_of(decision.from);
+  return home == record::home_of(to) ? record::at_home : home;
 }
 
 const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
   record::Table& records = state.node.records;
   const BackendSlot to = decision.backend->slot;
-  if (decision.from == to) {
-    records.touch(decision.key, decision.key_hash, question.now_s);
-    return decision.backend;
-  }
-  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s)) {
-    count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
-    count_record(state, *decision.record, to);
+  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s, home_after(decision, to))) {
+    if (decision.from != to) {
+      count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
+    }
     return decision.backend;
   }
   // Meanwhile another worker has moved the record, and counted that, or the sweep has ended it.
   const Bound bound = claim(state, question, decision);
-  if (!bound.theirs) {
-    count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
+  if (!bound.theirs && decision.from != bound.backend->slot) {
+    count_move(state, question, decision.persist, decision.from, bound.backend->slot, decision.reason, now_ms);
   }
   return bound.backend;
 }
@@ -74,11 +83,11 @@ const plan::Backend* move(State& state, const Question& question, const Decision
 void count_move(State& state, const Question& question, const plan::Persist* persist, BackendSlot from, BackendSlot to,
                 Reason reason, Millis now_ms) noexcept {
   add_relaxed(state.moves[static_cast<std::size_t>(reason)], 1);
-  const bool v4 = question.client.is_v4();
+  const bool v4 = question.tuple.client.is_v4();
   const auto length = static_cast<std::uint8_t>(persist == nullptr ? (v4 ? 32 : 128)
                                                 : v4               ? persist->prefix4
                                                                    : persist->prefix6);
-  const Move move{now_ms, question.client.masked(length), length, reason, question.listener.slot, from, to};
+  const Move move{now_ms, question.tuple.client.masked(length), length, reason, question.listener.slot, from, to};
   if (!state.to_control.moves.push(move)) {
     state.counters.add(Counter::events_lost);
   }
@@ -91,10 +100,22 @@ const plan::Backend* commit(State& state, const Question& question, const Decisi
     state.node.records.touch(decision.key, decision.key_hash, question.now_s);
     return decision.backend;
   }
+  if (decision.step == Step::split) {
+    state.counters.add(Counter::record_split);
+    state.node.records.touch(decision.key, decision.key_hash, question.now_s);
+    count_move(state, question, decision.persist, decision.from, decision.backend->slot, Reason::split, now_ms);
+    return decision.backend;
+  }
+  if (decision.step == Step::returned) {
+    return move(state, question, decision, now_ms);
+  }
   state.counters.add(Counter::chosen_by_algorithm);
+  state.counters.add(Counter::chosen_spilled, decision.spilled ? 1 : 0);
+  plan::note_chosen(question.plan.pool_of(question.plan.service_of(question.listener)), state.node.backends,
+                    state.uses.get(), *decision.backend);
   if (!decision.record) {
     const plan::Backend* backend =
-        decision.persist == nullptr ? decision.backend : claim(state, question, decision).backend;
+        decision.persist == nullptr || !decision.remember ? decision.backend : claim(state, question, decision).backend;
     if (previous.backend.valid() && previous.backend != backend->slot) {
       count_move(state, question, decision.persist, previous.backend, backend->slot, previous.reason, now_ms);
     }

@@ -1,10 +1,18 @@
 #include "path/decide.hpp"
 
+#include <algorithm>
+
+#include "hash/rendezvous.hpp"
+#include "plan/lifetime.hpp"
+
 namespace limpet::path {
 namespace {
 
 using plan::Admin;
 using plan::Health;
+
+constexpr unsigned split_max = 64;             // backends that one key is spread over, at most
+constexpr std::uint16_t ports_a_block = 1024;  // as carrier NATs give them to subscribers
 
 /// The same-named backend of another pool, for records that all services share.
 const plan::Backend* namesake(const plan::Pool& pool, const plan::Backend& backend) noexcept {
@@ -18,55 +26,183 @@ const plan::Backend* namesake(const plan::Pool& pool, const plan::Backend& backe
   return nullptr;
 }
 
-plan::ChoiceKey connection_key(const Question& question) noexcept {
-  const net::IpAddress& client = question.client;
-  return {client.high() ^ question.client_port, client.low()};
+plan::ChoiceKey connection_key(const plan::Tuple& tuple) noexcept {
+  return {tuple.client.high() ^ tuple.client_port, tuple.client.low()};
 }
 
-void by_algorithm(const Question& question, const plan::Pool& pool, const plan::BackendStates& states,
-                  Decision& decision) noexcept {
-  const plan::ChoiceKey key =
-      decision.persist != nullptr ? plan::ChoiceKey{decision.key.high, decision.key.low} : connection_key(question);
-  decision.backend = plan::choose(pool, states, key, question.client.family());
-  decision.step = Step::algorithm;
-  decision.refusal = decision.backend == nullptr ? Refusal::no_backend : Refusal::none;
-}
+class Decider {
+ public:
+  Decider(const Question& question, const Sight& sight) noexcept
+      : question_(question),
+        sight_(sight),
+        service_(question.plan.service_of(question.listener)),
+        pool_(question.plan.pool_of(service_)) {}
 
-bool expired(const record::Record& record, const plan::Persist& persist, std::uint32_t now_s) noexcept {
-  // Another worker's clock may be a little ahead of this one's: an age below zero is none.
-  const auto age_s = static_cast<std::int32_t>(now_s - record.used_s);
-  return age_s > 0 && static_cast<std::uint32_t>(age_s) > persist.idle_timeout_s;
-}
-
-/// Follows the record where it may be followed; else says whence and why the session moves. True: decided.
-bool by_record(const Question& question, const plan::Pool& pool, const plan::BackendStates& states,
-               Decision& decision) noexcept {
-  if (!decision.record) {
-    return false;
+  Decision run() noexcept {
+    const plan::Found found = plan::find_key(question_.plan, service_, question_.tuple);
+    if (found.persist != nullptr) {
+      decision_.persist = found.persist;
+      decision_.key = found.key;
+      decision_.key_hash = sight_.records.hash(found.key);
+      decision_.record = sight_.records.find(found.key, decision_.key_hash);
+      if (by_record() || !has_room()) {
+        return decision_;
+      }
+    }
+    by_algorithm();
+    return decision_;
   }
-  const plan::Persist& persist = *decision.persist;
-  decision.from = decision.record->backend;
-  if (expired(*decision.record, persist, question.now_s)) {
-    decision.reason = Reason::idle_timeout;
-    return false;
+
+ private:
+  [[nodiscard]] net::Family family() const noexcept { return question_.tuple.client.family(); }
+
+  [[nodiscard]] plan::ChoiceKey choice_key() const noexcept {
+    return decision_.persist != nullptr ? plan::ChoiceKey{decision_.key.high, decision_.key.low}
+                                        : connection_key(question_.tuple);
   }
-  const auto leave = must_leave(question.plan, pool, decision.record->backend, states, &persist);
-  const plan::Backend* backend = bound_backend(question.plan, pool, decision.record->backend, &persist);
-  if (!leave && !backend->endpoint(question.client.family()).address.is_none()) {
-    decision.backend = backend;
-    decision.step = Step::record;
+
+  void by_algorithm() noexcept {
+    plan::Choosing choosing = choosing_for(question_, sight_.loads, decision_.persist);
+    choosing.from_memory = decision_.remember;
+    const plan::Choice choice = plan::choose(choosing, choice_key());
+    decision_.backend = choice.backend;
+    decision_.spilled = choice.spilled;
+    decision_.step = Step::algorithm;
+    decision_.refusal = choice.backend == nullptr ? Refusal::no_backend : Refusal::none;
+  }
+
+  /// Whether a session without a record may begin; what can't be remembered goes by rendezvous.
+  bool has_room() noexcept {
+    const plan::Persist& persist = *decision_.persist;
+    if (decision_.record || persist.max_records == 0 ||
+        sight_.records.counts().of_scope(persist.scope) < persist.max_records) {
+      return true;
+    }
+    if (persist.on_full == model::OnFull::refuse) {
+      decision_.refusal = Refusal::no_record;
+      return false;
+    }
+    decision_.remember = persist.on_full == model::OnFull::evict_oldest;
     return true;
   }
-  decision.reason = leave.value_or(Reason::model_changed);
-  if (decision.reason == Reason::backend_down && persist.on_down != model::OnDown::reselect) {
-    decision.step = Step::record;
-    decision.refusal = persist.on_down == model::OnDown::reset ? Refusal::reset : Refusal::hold;
+
+  /// Follows the record where it may be followed; else says whence and why the session moves. True: decided.
+  bool by_record() noexcept {
+    if (!decision_.record) {
+      return false;
+    }
+    const record::Record& record = *decision_.record;
+    const plan::Persist& persist = *decision_.persist;
+    decision_.from = record.backend;
+    if (const auto life = plan::life_of(record, persist, question_.now_s); life != plan::Life::going_on) {
+      decision_.reason = life == plan::Life::too_old ? Reason::max_life : Reason::idle_timeout;
+      return false;
+    }
+    if (goes_home(record)) {
+      return true;
+    }
+    const auto leave = must_leave(question_.plan, pool_, record.backend, sight_.loads.states, &persist);
+    const plan::Backend* backend = bound_backend(question_.plan, pool_, record.backend, &persist);
+    if (!leave && !backend->endpoint(family()).address.is_none()) {
+      return stays(*backend);
+    }
+    decision_.reason = leave.value_or(Reason::model_changed);
+    if (decision_.reason == Reason::backend_down && persist.on_down != model::OnDown::reselect) {
+      decision_.step = Step::record;
+      decision_.refusal = persist.on_down == model::OnDown::reset ? Refusal::reset : Refusal::hold;
+      return true;
+    }
+    return false;
+  }
+
+  /// The record's backend can: it takes the flow, unless it is full or the key too heavy for it.
+  bool stays(const plan::Backend& backend) noexcept {
+    const bool full = backend.max_connections != 0 && !decision_.persist->override_limits &&
+                      sight_.loads.connections(backend.slot) >= backend.max_connections;
+    if (full) {
+      decision_.reason = Reason::limit;
+      return false;
+    }
+    decision_.backend = &backend;
+    decision_.step = Step::record;
+    split();
     return true;
   }
-  return false;
-}
+
+  /// The backend that the session left while it was down is up again and takes sessions.
+  bool goes_home(const record::Record& record) noexcept {
+    if (record.home == record::at_home || decision_.persist->on_return != model::OnReturn::return_) {
+      return false;
+    }
+    const plan::Choosing choosing = choosing_for(question_, sight_.loads, nullptr);
+    const plan::Candidates candidates(choosing);
+    for (const plan::Backend& backend : pool_.backends) {
+      if (record::home_of(backend.slot) == record.home && backend.slot != record.backend &&
+          candidates.exclusion(backend) == plan::Exclusion::none) {
+        decision_.backend = &backend;
+        decision_.step = Step::returned;
+        decision_.reason = Reason::backend_up;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// A key that alone exceeds its backend's cap is spread over the fewest backends that can carry it: the record's and
+  /// the next ones by rendezvous; which of them is a matter of the client port's block.
+  void split() noexcept {
+    const plan::Persist& persist = *decision_.persist;
+    if (persist.heavy_key != model::HeavyKey::split || sight_.key_loads == nullptr) {
+      return;
+    }
+    const plan::Choosing choosing = choosing_for(question_, sight_.loads, &persist);
+    const std::int64_t cap = plan::Candidates(choosing).cap(*decision_.backend);
+    const std::int64_t load = sight_.key_loads->estimate(decision_.key_hash);
+    if (load < cap) {
+      return;
+    }
+    const auto members =
+        static_cast<unsigned>(std::min<std::int64_t>(load / std::max<std::int64_t>(cap, 1) + 1, split_max));
+    const std::uint64_t block = question_.tuple.client_port / ports_a_block;
+    const plan::Backend* const bound = decision_.backend;
+    const auto bid = [&](const plan::Backend& backend) {
+      return hash::candidate_hash(pool_.seed, backend.name_hash, decision_.key_hash, block);
+    };
+    const plan::Backend* best = bound;
+    unsigned taken = 1;
+    for (unsigned rank = 0; taken < members; ++rank) {
+      const plan::Backend* next = plan::ranked(choosing, choice_key(), rank);
+      if (next == nullptr) {
+        break;
+      }
+      if (next != bound) {
+        best = bid(*next) < bid(*best) ? next : best;
+        ++taken;
+      }
+    }
+    if (best != bound) {
+      decision_.backend = best;
+      decision_.step = Step::split;
+      decision_.reason = Reason::split;
+    }
+  }
+
+  const Question& question_;
+  const Sight& sight_;
+  const plan::Service& service_;
+  const plan::Pool& pool_;
+  Decision decision_;
+};
 
 }  // namespace
+
+plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, const plan::Persist* persist) noexcept {
+  return {.pool = question.plan.pool_of(question.plan.service_of(question.listener)),
+          .loads = loads,
+          .family = question.tuple.client.family(),
+          .max_imbalance = persist == nullptr ? 0 : persist->max_imbalance,
+          .connection = connection_key(question.tuple)};
+}
 
 const plan::Backend* bound_backend(const plan::Plan& plan, const plan::Pool& pool, BackendSlot slot,
                                    const plan::Persist* persist) noexcept {
@@ -88,6 +224,9 @@ std::optional<Reason> must_leave(const plan::Plan& plan, const plan::Pool& pool,
   if (admin == Admin::offline) {
     return Reason::backend_offline;
   }
+  if (admin == Admin::drained) {
+    return Reason::drain_expired;
+  }
   if (state.health.load(std::memory_order_relaxed) == Health::down) {
     return Reason::backend_down;
   }
@@ -97,22 +236,8 @@ std::optional<Reason> must_leave(const plan::Plan& plan, const plan::Pool& pool,
   return std::nullopt;
 }
 
-Decision decide(const Question& question, const record::Table& records, const plan::BackendStates& states) noexcept {
-  const plan::Service& service = question.plan.service_of(question.listener);
-  const plan::Pool& pool = question.plan.pool_of(service);
-  Decision decision;
-  if (!service.persist.empty()) {  // every type there is yields a key from any packet: the first profile wins
-    decision.persist = &service.persist.front();
-    decision.key = record::source_key(question.client, decision.persist->prefix4, decision.persist->prefix6,
-                                      decision.persist->scope);
-    decision.key_hash = records.hash(decision.key);
-    decision.record = records.find(decision.key, decision.key_hash);
-    if (by_record(question, pool, states, decision)) {
-      return decision;
-    }
-  }
-  by_algorithm(question, pool, states, decision);
-  return decision;
+Decision decide(const Question& question, const Sight& sight) noexcept {
+  return Decider(question, sight).run();
 }
 
 }  // namespace limpet::path

@@ -1,35 +1,50 @@
 // Which backend takes a new flow: token -> record -> algorithm. Pure and read-only, so that workers, `why` and dry
-// runs share it; commit (bind.cpp) makes the decision stick.
+// runs share it; commit (commit.cpp) makes the decision stick.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <string_view>
 
+#include "path/key_loads.hpp"
 #include "path/reason.hpp"
 #include "plan/choose.hpp"
 #include "plan/plan.hpp"
+#include "plan/session_key.hpp"
 #include "record/table.hpp"
 
 namespace limpet::path {
 
-/// What decided.
-enum class Step : std::uint8_t { none, record, algorithm };
+/// What decided. returned: the record's session goes back to the backend that it had to leave while that was down.
+/// split: the key is too heavy for one backend.
+enum class Step : std::uint8_t { none, record, returned, split, algorithm };
+inline constexpr std::array<std::string_view, 5> step_names = {"none", "record", "returned", "split", "algorithm"};
 
 /// Why there is no backend, when there is none.
-enum class Refusal : std::uint8_t { none, no_backend, reset, hold };
+enum class Refusal : std::uint8_t { none, no_backend, reset, hold, no_record };
+inline constexpr std::array<std::string_view, 5> refusal_names = {"none", "no_backend", "reset", "hold", "no_record"};
 
 struct Question {
   const plan::Plan& plan;
   const plan::Listener& listener;
-  net::IpAddress client;
-  std::uint16_t client_port = 0;
+  plan::Tuple tuple;
   std::uint32_t now_s = 0;
+};
+
+/// What a decision looks at besides the plan. `key_loads` null: no key is heavy.
+struct Sight {
+  const record::Table& records;
+  plan::Loads loads;
+  const KeyLoads* key_loads = nullptr;
 };
 
 struct Decision {
   const plan::Backend* backend = nullptr;
   Step step = Step::none;
   Refusal refusal = Refusal::none;
-  const plan::Persist* persist = nullptr;  // the profile whose key counts; null: none is configured
+  bool spilled = false;                    // the algorithm's first choice was above its cap
+  bool remember = true;                    // false: by rendezvous alone, as there is no room for a record
+  const plan::Persist* persist = nullptr;  // the profile whose key counts; null: none found one
   record::Key key;                         // with `persist`
   std::uint64_t key_hash = 0;
   std::optional<record::Record> record;  // as found, usable or not
@@ -37,8 +52,11 @@ struct Decision {
   Reason reason = Reason::violation;     // why it may move; meaningful with `from`
 };
 
-/// Reads records and backend states, changes nothing.
-Decision decide(const Question& question, const record::Table& records, const plan::BackendStates& states) noexcept;
+/// Reads records, loads and backend states, changes nothing.
+Decision decide(const Question& question, const Sight& sight) noexcept;
+
+/// What the algorithm is asked for this question, with the profile that found a key, or null.
+plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, const plan::Persist* persist) noexcept;
 
 /// The backend of this pool that a record or flow stands for, or null: the slot's own, or, where records bind all
 /// services of a node, the one of its name.

@@ -1,5 +1,7 @@
 #include "path/flows.hpp"
 
+#include "path/records.hpp"
+
 namespace limpet::path {
 
 std::uint16_t Flows::timeout_s(const plan::Listener& listener, flow::State state) const noexcept {
@@ -13,9 +15,21 @@ std::uint16_t Flows::timeout_s(const plan::Listener& listener, flow::State state
   return state == flow::State::closing ? timeouts.closing_s : timeouts.established_s;
 }
 
-void Flows::count_end(std::uint32_t backend_slot, std::uint8_t flags) noexcept {
-  if ((flags & flow::flag::counted) != 0) {
-    add_relaxed(state_.uses[backend_slot].flows, -1);
+void Flows::count_end(const plan::Listener* listener, const Connection& c, std::uint32_t backend_slot,
+                      std::uint8_t flags) noexcept {
+  plan::BackendUse& use = state_.uses[backend_slot];
+  if ((flags & flow::flag::counted) == 0) {
+    add_relaxed(use.connecting, -1);
+    const bool unanswered = (flags & flow::flag::answered) == 0;
+    if (unanswered && listener != nullptr && listener->listen.protocol == net::Protocol::tcp &&
+        is_nat(plan_, *listener)) {
+      add_relaxed(use.failed, 1);
+    }
+  } else {
+    add_relaxed(use.flows, -1);
+    if (listener != nullptr) {
+      Records(state_, plan_, 0).count_live(*listener, c, false);
+    }
   }
   state_.counters.add(counters::Counter::flow_ended);
 }

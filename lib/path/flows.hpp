@@ -56,13 +56,15 @@ class Flows {
   }
 
   /// Counts the end of a flow; the forward entry itself is the caller's to erase.
-  void count_end(std::uint32_t backend_slot, std::uint8_t flags) noexcept;
+  void count_end(const plan::Listener* listener, const Connection& c, std::uint32_t backend_slot,
+                 std::uint8_t flags) noexcept;
 
   /// Ends a flow: both entries.
   template <class Key>
   void end(const plan::Listener& listener, const Key& key, std::uint64_t hash, flow::Entry<Key>& entry) noexcept {
-    erase_back(listener, connection_of(listener, key), entry.peer(), entry.carried().translated_port);
-    count_end(entry.peer(), entry.flags());
+    const Connection c = connection_of(listener, key);
+    erase_back(listener, c, entry.peer(), entry.carried().translated_port);
+    count_end(&listener, c, entry.peer(), entry.flags());
     state_.flows.erase(key, hash);
   }
   /// Erases the back entry of a connection to the backend, where there is one.

@@ -18,7 +18,12 @@ void put(State& state, const Key& key, const flow::Value& value, const flow::Car
   if (state.flows.find(key, hash) != nullptr) {
     state.flows.erase(key, hash);
   }
-  state.flows.insert(key, hash, value, carried);
+  flow::Evicted evicted;
+  state.flows.insert(key, hash, value, carried, evicted);
+  if (evicted.any && evicted.direction == flow::Direction::forward) {
+    add_relaxed(state.uses[evicted.value.peer].connecting, -1);
+    state.counters.add(Counter::flow_ended);
+  }
 }
 
 class Rememberer {
@@ -83,6 +88,7 @@ class Rememberer {
 std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
                                       const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept {
   flow::Value value{backend.slot.value(), flow::State::embryonic, 0, tick};
+  add_relaxed(state.uses[backend.slot.value()].connecting, 1);
   const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
   if (endpoint == nullptr) {
     with_forward_key(listener, c, [&](const auto& key) { put(state, key, value, {}); });
@@ -91,6 +97,7 @@ std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, cons
   const Rememberer rememberer(state, listener, *endpoint, c);
   const auto port = rememberer.free_port();
   if (!port) {
+    add_relaxed(state.uses[backend.slot.value()].connecting, -1);
     return std::nullopt;
   }
   rememberer.insert_back(*port, value);

@@ -15,6 +15,7 @@
 #include "l3/adjacency.hpp"
 #include "l3/frame.hpp"
 #include "path/burst.hpp"
+#include "path/key_loads.hpp"
 #include "path/packet.hpp"
 #include "path/reason.hpp"
 #include "path/waiting.hpp"
@@ -22,15 +23,6 @@
 #include "record/table.hpp"
 
 namespace limpet::path {
-
-/// What one worker adds to a backend. writer: the worker; reader: control, which sums.
-struct BackendUse {
-  std::atomic<std::int64_t> flows{0};    // live flows
-  std::atomic<std::int64_t> records{0};  // records made minus records ended by this worker
-  std::atomic<std::uint64_t> flows_total{0};
-  std::atomic<std::uint64_t> packets{0};  // towards the backend
-  std::atomic<std::uint64_t> bytes{0};
-};
 
 /// Adds to a single-writer counter without a locked instruction.
 template <class T>
@@ -50,17 +42,21 @@ struct Node {
 struct ToControl {
   SpscRing<l3::Frame> frames{256};  // ARP and ND frames seen
   SpscRing<l3::Want> wants{256};    // next hops without a MAC address
+  SpscRing<l3::Frame> resets{256};  // to be sent as they are: TCP resets for the other side of a connection
   SpscRing<Move> moves{4096};
 };
 
 struct State {
   State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots)
-      : index(worker), node(shared), flows(flow_table), uses(std::make_unique<BackendUse[]>(backend_slots)) {}
+      : index(worker), node(shared), flows(flow_table), uses(std::make_unique<plan::BackendUse[]>(backend_slots)) {}
+
+  [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 
   const unsigned index;  // of this worker
   Node node;
   flow::Table& flows;
-  std::unique_ptr<BackendUse[]> uses;                            // by BackendSlot
+  KeyLoads key_loads;
+  std::unique_ptr<plan::BackendUse[]> uses;                      // by BackendSlot
   counters::Block counters;                                      // readers: control
   std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control
   ToControl to_control;

@@ -24,13 +24,14 @@ class Sweeper {
   template <class Key, class Entry>
   flow::Sweep forward(const Key& key, Entry& entry) noexcept {
     const plan::Listener* listener = plan_.listener(ListenerSlot(key.slot));
+    const Connection c = listener == nullptr ? Connection{} : connection_of(*listener, key);
     if (listener != nullptr && flows_.backend_of(entry.peer()) != nullptr && !flows_.is_idle(*listener, key, entry)) {
       return flow::Sweep::keep;
     }
     if (listener != nullptr) {
-      flows_.erase_back(*listener, connection_of(*listener, key), entry.peer(), entry.carried().translated_port);
+      flows_.erase_back(*listener, c, entry.peer(), entry.carried().translated_port);
     }
-    flows_.count_end(entry.peer(), entry.flags());
+    flows_.count_end(listener, c, entry.peer(), entry.flags());
     return flow::Sweep::erase;
   }
 

@@ -1,5 +1,6 @@
 #include "plan/compile.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace limpet::plan {
@@ -11,6 +12,7 @@ class Compiler {
 
   Result<std::shared_ptr<const Plan>> run() {
     plan_->version = input_.version;
+    plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
     add_interfaces();
     add_routes();
     if (auto ok = add_pools(); !ok) {
@@ -75,6 +77,8 @@ class Compiler {
     to.slot = BackendSlot(*number);
     to.name_hash = hash::keyed(seed, name);
     to.weight = from.weight;
+    to.max_connections = from.max_connections;
+    to.priority = from.priority;
     for (const net::Endpoint& endpoint : from.addresses) {
       const auto family = static_cast<std::size_t>(endpoint.address.family());
       to.endpoints[family] = endpoint;
@@ -83,9 +87,29 @@ class Compiler {
     return to;
   }
 
+  /// Shared with the plan before where nothing that it is made of has changed.
+  [[nodiscard]] std::shared_ptr<const hash::MaglevTable> maglev_table(const Pool& pool) const {
+    std::vector<hash::MaglevCandidate> candidates;
+    for (const Backend& backend : pool.backends) {
+      candidates.push_back({backend.name_hash, backend.weight});
+    }
+    if (input_.previous != nullptr) {
+      for (const Pool& before : input_.previous->pools) {
+        if (before.name == pool.name && before.maglev != nullptr && before.maglev->candidates() == candidates) {
+          return before.maglev;
+        }
+      }
+    }
+    return std::make_shared<const hash::MaglevTable>(pool.seed, std::move(candidates));
+  }
+
   Result<void> add_pools() {
     for (const auto& [name, from] : model_.pools) {
-      Pool pool{name, hash::derive_key(input_.secret, "rendezvous " + name), {}};
+      Pool pool;
+      pool.name = name;
+      pool.seed = hash::derive_key(input_.secret, "rendezvous " + name);
+      pool.algorithm = from.algorithm;
+      pool.min_active = from.min_active;
       for (const auto& [backend_name, declared] : from.backends) {
         auto made = backend(name, backend_name, declared, pool.seed);
         if (!made) {
@@ -95,6 +119,14 @@ class Compiler {
                                  static_cast<std::uint32_t>(pool.backends.size())};
         place_at(plan_->backend_of_slot, made->slot.value(), place, BackendPlace{});
         pool.backends.push_back(std::move(*made));
+      }
+      std::set<std::uint8_t> priorities;
+      for (const Backend& made : pool.backends) {
+        priorities.insert(made.priority);
+      }
+      pool.priorities.assign(priorities.begin(), priorities.end());
+      if (pool.algorithm == model::Algorithm::maglev) {
+        pool.maglev = maglev_table(pool);
       }
       pool_index_[name] = static_cast<std::uint32_t>(plan_->pools.size());
       plan_->pools.push_back(std::move(pool));
@@ -110,6 +142,19 @@ class Compiler {
     table[at] = value;
   }
 
+  /// The service's profiles in order, each followed by its backups.
+  std::vector<std::string> chain(const model::Service& service) const {
+    std::vector<std::string> names;
+    for (const std::string& first : service.persist) {
+      for (std::string name = first; !name.empty(); name = model_.profiles.at(name).backup) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) {
+          names.push_back(name);
+        }
+      }
+    }
+    return names;
+  }
+
   Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name) {
     const model::Profile& from = model_.profiles.at(name);
     const std::string scope = from.scope == model::Scope::service ? fmt::format("{} of service {}", name, service)
@@ -119,9 +164,24 @@ class Compiler {
     if (!number) {
       return tl::unexpected(number.error());
     }
-    const auto idle_timeout_s = static_cast<std::uint32_t>(seconds(from.idle_timeout_ms, 0x7fffffff));
-    place_at(plan_->idle_timeout_of_scope, *number, idle_timeout_s, 0u);
-    return Persist{name, *number, from.scope, from.prefix4, from.prefix6, idle_timeout_s, from.on_down, from.on_drain};
+    Persist to;
+    to.profile = name;
+    to.type = from.type;
+    to.scope = *number;
+    to.reach = from.scope;
+    to.prefix4 = from.prefix4;
+    to.prefix6 = from.prefix6;
+    to.idle_timeout_s = static_cast<std::uint32_t>(seconds(from.idle_timeout_ms, 0x7fffffff));
+    to.max_life_s = from.max_life_ms == 0 ? 0 : static_cast<std::uint32_t>(seconds(from.max_life_ms, 0x7fffffff));
+    to.max_records = from.max_records;
+    to.max_imbalance = from.max_imbalance;
+    to.on_down = from.on_down;
+    to.on_drain = from.on_drain;
+    to.on_return = from.on_return;
+    to.on_full = from.on_full;
+    to.heavy_key = from.heavy_key;
+    to.override_limits = from.override_limits;
+    return to;
   }
 
   static std::uint64_t seconds(std::uint64_t ms, std::uint64_t max) {
@@ -134,11 +194,17 @@ class Compiler {
       service.name = name;
       service.forwarding = from.forwarding;
       service.pool = pool_index_.at(from.pool);
-      for (const std::string& profile : from.persist) {
+      service.flows_on_down = from.flows_on_down;
+      service.flows_on_drain_end = from.flows_on_drain_end;
+      for (const std::string& profile : chain(from)) {
         auto made = persist(name, from.pool, profile);
         if (!made) {
           return tl::unexpected(made.error());
         }
+        const ScopeUse use{static_cast<std::uint32_t>(plan_->services.size()),
+                           static_cast<std::uint32_t>(service.persist.size())};
+        place_at(plan_->scopes, made->scope, use, ScopeUse{});
+        service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
         service.persist.push_back(std::move(*made));
       }
       const auto limit = [](std::uint64_t ms) {
@@ -248,8 +314,8 @@ void keep_only_used(const Plan& plan, Slots& slots) {
   }
   plan.fronts.each_endpoint(
       [&](const EndpointEntry& entry) { endpoints.insert(slots.endpoints.name(entry.slot.value())); });
-  for (std::uint32_t scope = 0; scope < plan.idle_timeout_of_scope.size(); ++scope) {
-    if (plan.idle_timeout_of_scope[scope] != 0) {
+  for (std::uint32_t scope = 0; scope < plan.scopes.size(); ++scope) {
+    if (plan.persist_of_scope(scope) != nullptr) {
       scopes.insert(slots.scopes.name(scope));
     }
   }

@@ -11,11 +11,13 @@
 
 #include "base/id.hpp"
 #include "hash/keyed.hpp"
+#include "hash/maglev.hpp"
 #include "hash/owner.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
 #include "plan/front_table.hpp"
 #include "plan/route_table.hpp"
+#include "record/table.hpp"
 
 namespace limpet::plan {
 
@@ -39,9 +41,11 @@ struct Interface {
 
 struct Backend {
   BackendSlot slot;
-  std::string name;             // "pool/backend"
-  std::uint64_t name_hash = 0;  // of the backend's own name: an input of the choice
-  std::uint32_t weight = 1;
+  std::string name;                        // "pool/backend"
+  std::uint64_t name_hash = 0;             // of the backend's own name: an input of the choice
+  std::uint32_t weight = 1;                // declared
+  std::uint32_t max_connections = 0;       // 0: no limit
+  std::uint8_t priority = 0;               // 0 serves first
   std::array<net::Endpoint, 2> endpoints;  // by Family; address none: no address of that family
   std::array<std::optional<Hop>, 2> hops;  // by Family: where packets to it leave
   [[nodiscard]] const net::Endpoint& endpoint(Family family) const noexcept {
@@ -56,18 +60,40 @@ struct Pool {
   std::string name;
   hash::Key seed;                 // of (secret, pool name)
   std::vector<Backend> backends;  // by name
+  model::Algorithm algorithm = model::Algorithm::rendezvous;
+  std::uint32_t min_active = 1;
+  std::vector<std::uint8_t> priorities;             // in use, lowest first
+  std::shared_ptr<const hash::MaglevTable> maglev;  // of `backends`; null: another algorithm
 };
 
 /// A profile as one service uses it.
 struct Persist {
   std::string profile;
+  model::ProfileType type = model::ProfileType::source_ip;
   std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
   model::Scope reach = model::Scope::service;
   std::uint8_t prefix4 = 32;
   std::uint8_t prefix6 = 64;
   std::uint32_t idle_timeout_s = 0;
+  std::uint32_t max_life_s = 0;  // 0: none
+  std::uint64_t max_records = 0;
+  std::uint32_t max_imbalance = 0;  // thousandths; 0: no cap
   model::OnDown on_down = model::OnDown::reselect;
   model::OnDrain on_drain = model::OnDrain::keep;
+  model::OnReturn on_return = model::OnReturn::stay;
+  model::OnFull on_full = model::OnFull::algorithm;
+  model::HeavyKey heavy_key = model::HeavyKey::stay;
+  bool override_limits = false;
+
+  [[nodiscard]] record::Room room() const noexcept {
+    return {max_records == 0 ? ~std::uint64_t{0} : max_records, on_full == model::OnFull::evict_oldest};
+  }
+};
+
+/// What rules the records of one scope; `persist` of a scope that no service of this plan uses is null.
+struct ScopeUse {
+  std::uint32_t service = ~0u;  // index in Plan::services: one of those that use it
+  std::uint32_t persist = 0;    // index in Service::persist
 };
 
 struct Timeouts {
@@ -77,9 +103,17 @@ struct Timeouts {
 struct Service {
   std::string name;
   model::Forwarding forwarding = model::Forwarding::nat;
-  std::uint32_t pool = 0;  // index in Plan::pools
-  std::vector<Persist> persist;
+  std::uint32_t pool = 0;        // index in Plan::pools
+  std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
+  bool splits = false;           // one of them spreads heavy keys
+  model::LiveFlows flows_on_down = model::LiveFlows::keep;
+  model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
+
+  /// Live TCP connections may be reset for their backend's state.
+  [[nodiscard]] bool resets() const noexcept {
+    return flows_on_down == model::LiveFlows::reset || flows_on_drain_end == model::LiveFlows::reset;
+  }
 };
 
 /// One listen address of a service.
@@ -104,11 +138,12 @@ struct Plan {
   std::vector<Interface> interfaces;
   std::vector<Service> services;
   std::vector<Pool> pools;
-  std::vector<Listener> listeners;                   // in order of the model
-  std::vector<std::uint32_t> listener_of_slot;       // slot -> index in listeners, ~0: not in this plan
-  std::vector<BackendPlace> backend_of_slot;         // slot -> place
-  std::vector<std::uint32_t> idle_timeout_of_scope;  // scope slot -> seconds, 0: not in this plan
-  FrontTable fronts;                                 // destination -> listener; source -> endpoint
+  std::vector<Listener> listeners;              // in order of the model
+  std::vector<std::uint32_t> listener_of_slot;  // slot -> index in listeners, ~0: not in this plan
+  std::vector<BackendPlace> backend_of_slot;    // slot -> place
+  std::vector<ScopeUse> scopes;                 // by scope slot
+  hash::Key fingerprint_seed;                   // of keys that do not fit into a record
+  FrontTable fronts;                            // destination -> listener; source -> endpoint
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
   FlatMap<IpAddress, std::uint8_t> own_addresses;               // of all interfaces
@@ -130,6 +165,13 @@ struct Plan {
   }
   [[nodiscard]] const Service& service_of(const Listener& listener) const noexcept {
     return services[listener.service];
+  }
+  /// The profile that made the records of a scope, or null.
+  [[nodiscard]] const Persist* persist_of_scope(std::uint32_t scope) const noexcept {
+    if (scope >= scopes.size() || scopes[scope].service == ~0u) {
+      return nullptr;
+    }
+    return &services[scopes[scope].service].persist[scopes[scope].persist];
   }
   [[nodiscard]] const Pool& pool_of(const Service& service) const noexcept { return pools[service.pool]; }
 };

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "record/key.hpp"
+
 namespace limpet::plan {
 
 class SlotMap {
@@ -47,7 +49,7 @@ struct Slots {
   SlotMap listeners{1u << 16};
   SlotMap backends;
   SlotMap endpoints{1u << 20};
-  SlotMap scopes{1u << 24};
+  SlotMap scopes{record::scopes_max};
   explicit Slots(std::uint32_t backends_max) : backends(backends_max) {}
 };
 

@@ -46,8 +46,28 @@ struct Seen {
   Key key;
   Record record;
   std::uint64_t used_word = 0;  // scope, used_s
-  std::uint64_t made_word = 0;  // backend, created_s
+  std::uint64_t made_word = 0;  // backend, home, created_s
 };
+
+/// The word of a record's backend: slot (20 bits), home (11) and whether it is away from it (1), created_s (32).
+namespace made {
+
+inline constexpr unsigned slot_bits = 20;
+static_assert(backend_slots_max <= 1u << slot_bits);
+
+constexpr std::uint64_t word(BackendSlot backend, std::uint16_t home, std::uint32_t created_s) noexcept {
+  const bool away = home != at_home;
+  const std::uint64_t high = backend.value() | std::uint64_t{away ? home : 0u} << slot_bits | std::uint64_t{away} << 31;
+  return high << 32 | created_s;
+}
+constexpr BackendSlot backend(std::uint64_t word) noexcept {
+  return BackendSlot(static_cast<std::uint32_t>(word >> 32) & ((1u << slot_bits) - 1));
+}
+constexpr std::uint16_t home(std::uint64_t word) noexcept {
+  return word >> 63 != 0 ? static_cast<std::uint16_t>(word >> (32 + slot_bits) & home_mask) : at_home;
+}
+
+}  // namespace made
 
 /// `key_words`: 1 narrow, 2 wide. Words of a slot: key, scope and used, backend and created.
 template <unsigned key_words>
@@ -73,8 +93,8 @@ struct alignas(64) Bucket {
     const std::uint64_t used = load(slot, key_words);
     const std::uint64_t made = load(slot, key_words + 1);
     return {{load(slot, 0), wide ? load(slot, 1) : 0, static_cast<std::uint32_t>(used >> 32), wide},
-            {BackendSlot(static_cast<std::uint32_t>(made >> 32)), static_cast<std::uint32_t>(made),
-             static_cast<std::uint32_t>(used), false},
+            {made::backend(made), static_cast<std::uint32_t>(made), static_cast<std::uint32_t>(used), false,
+             made::home(made)},
             used,
             made};
   }
@@ -90,12 +110,10 @@ struct alignas(64) Bucket {
       store(slot, 1, key.low);
     }
     store(slot, key_words, used_word(key, record.used_s));
-    set_made(slot, record.backend, record.created_s);
+    set_made(slot, made::word(record.backend, record.home, record.created_s));
   }
-  [[nodiscard]] std::uint64_t made(unsigned slot) noexcept { return load(slot, key_words + 1); }
-  void set_made(unsigned slot, BackendSlot backend, std::uint32_t created_s) noexcept {
-    store(slot, key_words + 1, std::uint64_t{backend.value()} << 32 | created_s);
-  }
+  [[nodiscard]] std::uint64_t made_word(unsigned slot) noexcept { return load(slot, key_words + 1); }
+  void set_made(unsigned slot, std::uint64_t word) noexcept { store(slot, key_words + 1, word); }
   /// Needs no hold. False when the word is not `from` any more.
   bool exchange_used(unsigned slot, std::uint64_t from, std::uint64_t to) noexcept {
     return Atomic(slots[slot][key_words]).compare_exchange_strong(from, to, std::memory_order_acq_rel);

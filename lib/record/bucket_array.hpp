@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "record/bucket.hpp"
+#include "record/counts.hpp"
 
 namespace limpet::record {
 
@@ -28,8 +29,9 @@ class BucketArray {
 
   BucketArray() noexcept = default;
   /// `memory`: `buckets` * sizeof(Bucket) bytes, 64-byte aligned, zero where nothing is stored.
-  BucketArray(std::byte* memory, std::uint64_t buckets, bool provisional) noexcept
-      : buckets_(static_cast<Bucket*>(static_cast<void*>(memory))), count_(buckets), provisional_(provisional) {}
+  /// `counts`: null for the provisional share, whose records count for nobody.
+  BucketArray(std::byte* memory, std::uint64_t buckets, Counts* counts) noexcept
+      : buckets_(static_cast<Bucket*>(static_cast<void*>(memory))), count_(buckets), counts_(counts) {}
 
   [[nodiscard]] std::uint64_t buckets() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t records() const noexcept {
@@ -92,27 +94,44 @@ class BucketArray {
     return false;
   }
 
-  /// Takes the slot of the oldest record among the candidates, if it is `age_s` old or older.
-  bool replace_oldest(const Key& key, std::uint64_t hash, const Record& record, std::uint32_t age_s, const Bucket* home,
-                      Hold* home_hold) noexcept {
-    const auto buckets = candidates(hash);
-    const auto age = [&](Bucket* candidate) {
-      return record.created_s - oldest_in(*candidate, candidate->load_header()).created_s;
-    };
-    Bucket* bucket = buckets[0];
-    for (Bucket* candidate : buckets) {
-      bucket = age(candidate) > age(bucket) ? candidate : bucket;
-    }
-    return with_hold(*bucket, home, home_hold, [&](Hold& hold) {
-      const Oldest victim = oldest_in(*bucket, hold.word());
-      if (victim.slot == bucket_slots || record.created_s - victim.created_s < age_s) {
-        return false;
+  /// Which records may be put out, and by what their age is told.
+  struct Victims {
+    std::uint32_t age_min_s = 0;
+    bool by_use = false;      // since they were used, else since they were made
+    bool same_scope = false;  // only records of the new one's scope
+  };
+  /// Takes the slot of the oldest such record among the candidates. False: there is none.
+  bool replace_oldest(const Key& key, std::uint64_t hash, const Record& record, const Victims& victims,
+                      const Bucket* home, Hold* home_hold) noexcept {
+    Bucket* bucket = nullptr;
+    std::uint32_t age_s = 0;
+    for (Bucket* candidate : candidates(hash)) {
+      const Oldest oldest = oldest_in(*candidate, candidate->load_header(), key, record, victims);
+      if (oldest.slot != bucket_slots && (bucket == nullptr || oldest.age_s > age_s)) {
+        bucket = candidate;
+        age_s = oldest.age_s;
       }
-      hold.clear_tag_now(victim.slot);
-      bucket->write(victim.slot, key, record);
-      hold.set_tag(victim.slot, tag_of(hash));
-      return true;
-    });
+    }
+    return bucket != nullptr && with_hold(*bucket, home, home_hold, [&](Hold& hold) {
+             const Oldest victim = oldest_in(*bucket, hold.word(), key, record, victims);
+             if (victim.slot == bucket_slots) {
+               return false;
+             }
+             const Seen gone = bucket->read(victim.slot);
+             hold.clear_tag_now(victim.slot);
+             bucket->write(victim.slot, key, record);
+             hold.set_tag(victim.slot, tag_of(hash));
+             count(gone.key, gone.record.backend, -1);
+             count(key, record.backend, 1);
+             return true;
+           });
+  }
+
+  /// The record of a held bucket's slot gets another backend.
+  void set_backend(Bucket& bucket, unsigned slot, const Seen& before, std::uint64_t made_word) noexcept {
+    bucket.set_made(slot, made_word);
+    count(before.key, before.record.backend, -1);
+    count(before.key, made::backend(made_word), 1);
   }
 
   /// Erases the record found if it is still there; only if it was neither used nor moved since, when
@@ -122,12 +141,14 @@ class BucketArray {
       if (header::tag(hold.word(), found.slot) == 0 || !found.bucket->holds(found.slot, found.seen.key)) {
         return false;
       }
-      if (only_as_seen && (found.bucket->made(found.slot) != found.seen.made_word ||
+      if (only_as_seen && (found.bucket->made_word(found.slot) != found.seen.made_word ||
                            !found.bucket->exchange_used(found.slot, found.seen.used_word, Bucket::erased_word))) {
         return false;
       }
+      const BackendSlot backend = made::backend(found.bucket->made_word(found.slot));
       found.bucket->set_erased(found.slot);
       hold.set_tag(found.slot, 0);
+      count(found.seen.key, backend, -1);
       std::atomic_ref(records_).fetch_sub(1, std::memory_order_relaxed);
       return true;
     });
@@ -142,7 +163,7 @@ class BucketArray {
       }
       Found found{&bucket, slot, bucket.read(slot)};
       if (bucket.unchanged_since(before) && found.seen.used_word != Bucket::erased_word) {
-        found.seen.record.provisional = provisional_;
+        found.seen.record.provisional = counts_ == nullptr;
         return found;
       }
     }
@@ -152,8 +173,14 @@ class BucketArray {
  private:
   struct Oldest {
     unsigned slot = bucket_slots;
-    std::uint32_t created_s = 0;
+    std::uint32_t age_s = 0;
   };
+
+  void count(const Key& key, BackendSlot backend, std::int32_t change) noexcept {
+    if (counts_ != nullptr) {
+      counts_->add(key, backend, change);
+    }
+  }
 
   static std::uint8_t tag_of(std::uint64_t hash) noexcept {
     const auto tag = static_cast<std::uint8_t>(hash ^ hash >> 32);  // bits that choose no bucket
@@ -185,7 +212,7 @@ class BucketArray {
       for (unsigned slot = 0; slot < bucket_slots && !again; ++slot) {
         if (header::tag(before, slot) == tag && bucket.holds(slot, key)) {
           Found found{&bucket, slot, bucket.read(slot)};
-          found.seen.record.provisional = provisional_;
+          found.seen.record.provisional = counts_ == nullptr;
           again = !bucket.unchanged_since(before) || !(found.seen.key == key);
           if (!again) {
             return found;
@@ -204,6 +231,7 @@ class BucketArray {
       if (header::tag(hold.word(), slot) == 0) {
         bucket.write(slot, key, record);
         hold.set_tag(slot, tag_of(hash));
+        count(key, record.backend, 1);
         std::atomic_ref(records_).fetch_add(1, std::memory_order_relaxed);
         return true;
       }
@@ -211,20 +239,28 @@ class BucketArray {
     return false;
   }
 
-  static Oldest oldest_in(Bucket& bucket, std::uint64_t word) noexcept {
+  static Oldest oldest_in(Bucket& bucket, std::uint64_t word, const Key& key, const Record& record,
+                          const Victims& victims) noexcept {
     Oldest oldest;
     for (unsigned slot = 0; slot < bucket_slots; ++slot) {
-      const std::uint32_t created_s = bucket.read(slot).record.created_s;
-      if (header::tag(word, slot) != 0 && (oldest.slot == bucket_slots || created_s < oldest.created_s)) {
-        oldest = {slot, created_s};
+      const Seen seen = bucket.read(slot);
+      if (header::tag(word, slot) == 0 || (victims.same_scope && !same_scope(seen.key, key))) {
+        continue;
+      }
+      // Another worker's clock may be a little ahead: an age below zero is none.
+      const auto age =
+          static_cast<std::int32_t>(record.used_s - (victims.by_use ? seen.record.used_s : seen.record.created_s));
+      const auto age_s = static_cast<std::uint32_t>(age < 0 ? 0 : age);
+      if (age_s >= victims.age_min_s && (oldest.slot == bucket_slots || age_s > oldest.age_s)) {
+        oldest = {slot, age_s};
       }
     }
     return oldest;
   }
 
   Bucket* buckets_ = nullptr;
-  std::uint64_t count_ = 0;  // below 2^32
-  bool provisional_ = false;
+  std::uint64_t count_ = 0;                        // below 2^32
+  Counts* counts_ = nullptr;                       // null: provisional
   alignas(64) mutable std::uint64_t records_ = 0;  // writers and readers: all
 };
 

@@ -9,10 +9,12 @@
 
 namespace limpet::record {
 
-/// In Key::scope: `high` is an IPv4 address. It keeps IPv4 sources apart from IPv6 ones with the same bits.
+/// In Key::scope: the addresses in the key are IPv4 ones. Keeps them apart from IPv6 ones with the same bits.
 inline constexpr std::uint32_t scope_v4 = 1u << 31;
+/// In Key::scope: the key is a keyed fingerprint of what does not fit into 128 bits.
+inline constexpr std::uint32_t scope_fingerprint = 1u << 30;
 /// Scopes proper lie below this; the bits from here on say what kind of key it is.
-inline constexpr std::uint32_t scopes_max = 1u << 30;
+inline constexpr std::uint32_t scopes_max = 1u << 16;
 
 /// Narrow: 64 bits in `high`, `low` 0. Wide: 128 bits. All fields are part of the identity.
 struct Key {
@@ -23,11 +25,26 @@ struct Key {
   friend constexpr bool operator==(const Key&, const Key&) noexcept = default;
 };
 
+/// What a record keeps of a backend's slot that its session had to leave while that was down: the low bits.
+inline constexpr std::uint16_t home_mask = 0x7ff;
+inline constexpr std::uint16_t at_home = 0xffff;
+constexpr std::uint16_t home_of(BackendSlot slot) noexcept {
+  return static_cast<std::uint16_t>(slot.value() & home_mask);
+}
+
+constexpr std::uint32_t scope_of(const Key& key) noexcept {
+  return key.scope & (scopes_max - 1);
+}
+constexpr bool same_scope(const Key& one, const Key& other) noexcept {
+  return scope_of(one) == scope_of(other);
+}
+
 struct Record {
   BackendSlot backend{};
   std::uint32_t created_s = 0;  // since boot, as used_s; when the record got this backend
   std::uint32_t used_s = 0;
-  bool provisional = false;  // the client has not shown its address yet
+  bool provisional = false;      // the client has not shown its address yet
+  std::uint16_t home = at_home;  // home_of() the backend it would return to
   friend constexpr bool operator==(const Record&, const Record&) noexcept = default;
 };
 

@@ -29,8 +29,23 @@ constexpr std::size_t bytes_of(Buckets buckets) {
   return (buckets.live + buckets.provisional) * sizeof(Bucket<key_words>);
 }
 
+/// Into the live share, where there is room. The caller holds the key's home and knows that the key is absent there.
 template <class Shares>
-Claim claim_in(Shares& shares, const Key& key, std::uint64_t hash, const Record& record, Share share) noexcept {
+Claim store_live(Shares& shares, const Counts& counts, const Key& key, std::uint64_t hash, const Record& record,
+                 const Room& room) noexcept {
+  const bool scope_full = counts.of_scope(scope_of(key)) >= room.scope_max;
+  if (!scope_full && shares.live.insert(key, hash, record, nullptr, nullptr)) {
+    return {record, Outcome::claimed};
+  }
+  const bool evicted =
+      room.evict &&
+      shares.live.replace_oldest(key, hash, record, {.by_use = true, .same_scope = scope_full}, nullptr, nullptr);
+  return {record, evicted ? Outcome::claimed : Outcome::full, evicted};
+}
+
+template <class Shares>
+Claim claim_in(Shares& shares, const Counts& counts, const Key& key, std::uint64_t hash, const Record& record,
+               Share share, const Room& room) noexcept {
   auto& home = shares.provisional.home(hash);
   Hold hold(home.header);
   for (auto* array : {&shares.provisional, &shares.live}) {
@@ -39,19 +54,19 @@ Claim claim_in(Shares& shares, const Key& key, std::uint64_t hash, const Record&
     }
   }
   if (share == Share::live) {
-    const bool stored = shares.live.insert(key, hash, record, nullptr, nullptr);
-    return {record, stored ? Outcome::claimed : Outcome::full};
+    return store_live(shares, counts, key, hash, record, room);
   }
   if (shares.provisional.insert(key, hash, record, &home, &hold)) {
     return {record, Outcome::claimed};
   }
-  const bool evicted = shares.provisional.replace_oldest(key, hash, record, provisional_grace_s, &home, &hold);
+  const bool evicted =
+      shares.provisional.replace_oldest(key, hash, record, {.age_min_s = provisional_grace_s}, &home, &hold);
   return {record, evicted ? Outcome::claimed : Outcome::full, evicted};
 }
 
 template <class Array>
 bool replace_in(Array& array, const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,
-                const typename Array::Bucket* home, Hold* home_hold) noexcept {
+                std::uint16_t away_from, const typename Array::Bucket* home, Hold* home_hold) noexcept {
   const auto found = array.find_surely(key, hash);
   if (!found) {
     return false;
@@ -66,26 +81,29 @@ bool replace_in(Array& array, const Key& key, std::uint64_t hash, BackendSlot fr
       return false;
     }
     bucket.exchange_used(found->slot, now.used_word, Array::Bucket::used_word(key, now_s));
-    bucket.set_made(found->slot, to, now_s);
+    array.set_backend(bucket, found->slot, now, made::word(to, away_from, now_s));
     return true;
   });
 }
 
 template <class Shares>
-bool confirm_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
+Claim confirm_in(Shares& shares, const Counts& counts, const Key& key, std::uint64_t hash, std::uint32_t now_s,
+                 const Room& room) noexcept {
   auto& home = shares.provisional.home(hash);
   Hold hold(home.header);
   const auto found = shares.provisional.find_surely(key, hash);
   if (!found) {
-    return shares.live.find_surely(key, hash).has_value();
+    const auto live = shares.live.find_surely(key, hash);
+    return live ? Claim{live->seen.record, Outcome::taken} : Claim{};
   }
   Record record = found->seen.record;
   record.used_s = now_s;
-  if (!shares.live.insert(key, hash, record, nullptr, nullptr)) {
-    return false;
+  record.provisional = false;
+  const Claim stored = store_live(shares, counts, key, hash, record, room);
+  if (stored.outcome == Outcome::claimed) {
+    shares.provisional.erase(*found, false, &home, &hold);  // in this order: never in neither share
   }
-  shares.provisional.erase(*found, false, &home, &hold);  // in this order: never in neither share
-  return true;
+  return stored;
 }
 
 template <class Shares>
@@ -136,11 +154,12 @@ Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key 
     return fail("memory of a record table must begin at a multiple of 64 bytes");
   }
   Table table;
+  table.counts_ = std::make_shared<Counts>();
   std::byte* at = memory.data();
   const auto take = [&]<unsigned key_words>(Shares<key_words>& shares, Buckets buckets) {
-    shares.live = BucketArray<key_words>(at, buckets.live, false);
+    shares.live = BucketArray<key_words>(at, buckets.live, table.counts_.get());
     at += buckets.live * sizeof(Bucket<key_words>);
-    shares.provisional = BucketArray<key_words>(at, buckets.provisional, true);
+    shares.provisional = BucketArray<key_words>(at, buckets.provisional, nullptr);
     at += buckets.provisional * sizeof(Bucket<key_words>);
   };
   take(table.narrow_, narrow);
@@ -169,24 +188,27 @@ std::optional<Record> Table::find(const Key& key, std::uint64_t hash) const noex
   return key.wide ? in(wide_) : in(narrow_);
 }
 
-Claim Table::claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share) noexcept {
+Claim Table::claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share,
+                   const Room& room) noexcept {
   const Record record{backend, now_s, now_s, share == Share::provisional};
-  return key.wide ? claim_in(wide_, key, hash, record, share) : claim_in(narrow_, key, hash, record, share);
+  return key.wide ? claim_in(wide_, *counts_, key, hash, record, share, room)
+                  : claim_in(narrow_, *counts_, key, hash, record, share, room);
 }
 
-bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to,
-                    std::uint32_t now_s) noexcept {
+bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,
+                    std::uint16_t home) noexcept {
   const auto in = [&](auto& shares) {
-    auto& home = shares.provisional.home(hash);
-    Hold hold(home.header);
-    return replace_in(shares.provisional, key, hash, from, to, now_s, &home, &hold) ||
-           replace_in(shares.live, key, hash, from, to, now_s, nullptr, nullptr);
+    auto& first = shares.provisional.home(hash);
+    Hold hold(first.header);
+    return replace_in(shares.provisional, key, hash, from, to, now_s, home, &first, &hold) ||
+           replace_in(shares.live, key, hash, from, to, now_s, home, nullptr, nullptr);
   };
   return key.wide ? in(wide_) : in(narrow_);
 }
 
-bool Table::confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
-  return key.wide ? confirm_in(wide_, key, hash, now_s) : confirm_in(narrow_, key, hash, now_s);
+Claim Table::confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s, const Room& room) noexcept {
+  return key.wide ? confirm_in(wide_, *counts_, key, hash, now_s, room)
+                  : confirm_in(narrow_, *counts_, key, hash, now_s, room);
 }
 
 void Table::touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -33,13 +34,19 @@ inline constexpr std::uint32_t provisional_grace_s = 2;
 
 enum class Share : std::uint8_t { provisional, live };
 enum class Outcome : std::uint8_t { claimed, taken, full };
+
+/// What a scope may take of the live share, and whether its oldest record makes room.
+struct Room {
+  std::uint64_t scope_max = ~std::uint64_t{0};
+  bool evict = false;
+};
 enum class Sweep : std::uint8_t { keep, erase };
 
 /// claimed: the record is the caller's. taken: it is somebody else's, and holds. full: nothing was stored.
 struct Claim {
   Record record{};
   Outcome outcome = Outcome::full;
-  bool evicted = false;  // it took the place of an older provisional one
+  bool evicted = false;  // it took the place of an older one
 };
 
 struct Stats {
@@ -66,14 +73,17 @@ class Table {
   /// Wait-free. "Nothing" is not the last word (the record may be on its way from share to share): claim() is.
   [[nodiscard]] std::optional<Record> find(const Key& key, std::uint64_t hash) const noexcept;
 
-  Claim claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share) noexcept;
+  /// `room`: of the live share.
+  Claim claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share,
+              const Room& room = {}) noexcept;
 
-  /// A move: only while the record names `from`. Renews created_s and used_s.
-  bool replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s) noexcept;
+  /// A move: only while the record names `from` (which `to` may be too). Renews created_s and used_s.
+  bool replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,
+               std::uint16_t home = at_home) noexcept;
 
-  /// From the provisional to the live share. True when the record is live afterwards; false when there is none, or
-  /// when the live share is full (it then stays provisional).
-  bool confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
+  /// From the provisional to the live share. claimed: it is live now. taken: it was. full: there is no such record,
+  /// or no room for it (it then stays provisional).
+  Claim confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s, const Room& room = {}) noexcept;
 
   void touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;
@@ -114,6 +124,8 @@ class Table {
     return narrow_.live.buckets() + narrow_.provisional.buckets() + wide_.live.buckets() + wide_.provisional.buckets();
   }
   [[nodiscard]] Stats stats() const noexcept;
+  /// Lasting records by backend and by scope.
+  [[nodiscard]] const Counts& counts() const noexcept { return *counts_; }
 
  private:
   template <unsigned key_words>
@@ -154,6 +166,7 @@ class Table {
 
   Shares<1> narrow_;
   Shares<2> wide_;
+  std::shared_ptr<Counts> counts_;
   hash::Key seed_;
   std::uint64_t sweep_position_ = 0;  // writer and reader: the sweeper
   std::uint64_t sweeps_done_ = 0;

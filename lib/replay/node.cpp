@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "path/turn.hpp"
+#include "plan/lifetime.hpp"
 
 namespace limpet::replay {
 namespace {
@@ -31,7 +32,7 @@ bool same_ports(const model::Model& model, const plan::Plan& plan) {
 
 /// A backend's state as the model creates it.
 void set_state(plan::BackendState& state, const model::Backend& backend, bool is_new) {
-  state.weight.store(backend.weight, std::memory_order_relaxed);
+  state.weight.store(backend.weight * plan::weight_one, std::memory_order_relaxed);
   if (is_new) {
     state.admin.store(static_cast<plan::Admin>(backend.state), std::memory_order_relaxed);
     state.health.store(plan::Health::up, std::memory_order_relaxed);
@@ -116,7 +117,7 @@ Result<void> Node::apply(const model::Model& model) {
   }
   plan::Slots slots = slots_;
   const std::uint64_t version = plan_ == nullptr ? 1 : plan_->version + 1;
-  auto plan = plan::compile({model, secret_, stand_in_macs(model), version}, slots);
+  auto plan = plan::compile({model, secret_, stand_in_macs(model), version, plan_.get()}, slots);
   if (!plan) {
     return tl::unexpected(plan.error());
   }
@@ -152,6 +153,10 @@ bool Node::serve_control() {
       neighbours_->on_frame(frame.interface, frame.view(), now_ms_);
       busy = true;
     }
+    while (worker->state->to_control.resets.pop(frame)) {
+      wires_.from_control.push_back(make_frame(plan_->interfaces[frame.interface.value()].port, frame.view()));
+      busy = true;
+    }
     l3::Want want;
     while (worker->state->to_control.wants.pop(want)) {
       neighbours_->want(want.interface, want.address, now_ms_);
@@ -172,10 +177,7 @@ void Node::sweep_records() {
   const auto now_s = static_cast<std::uint32_t>(now_ms_ / 1000);
   std::uint64_t ended = 0;
   records_->sweep(static_cast<unsigned>(buckets), [&](const record::Key& key, const record::Record& record) {
-    const std::uint32_t scope = key.scope & (record::scopes_max - 1);
-    const bool known = scope < plan_->idle_timeout_of_scope.size();
-    const bool over = !known || now_s - record.used_s > plan_->idle_timeout_of_scope[scope] ||
-                      (record.provisional && now_s - record.created_s > record::provisional_life_s);
+    const bool over = plan::is_over(*plan_, key, record, now_s);
     ended += over && !record.provisional ? 1 : 0;
     return over ? record::Sweep::erase : record::Sweep::keep;
   });

@@ -1,0 +1,67 @@
+#include "path/records.hpp"
+
+#include "path/decide.hpp"
+
+namespace limpet::path {
+
+using counters::Counter;
+
+void Records::refresh(const plan::Listener& listener, const Connection& c) noexcept {
+  const plan::Found found = plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+  if (found.persist != nullptr) {
+    record::Table& records = state_.node.records;
+    records.touch(found.key, records.hash(found.key), now_s_);
+  }
+}
+
+void Records::confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept {
+  const plan::Found found = plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+  if (found.persist == nullptr) {
+    return;
+  }
+  record::Table& records = state_.node.records;
+  const std::uint64_t hash = records.hash(found.key);
+  const auto record = records.find(found.key, hash);
+  if (record && !record->provisional) {
+    return;
+  }
+  const record::Room room = found.persist->room();
+  const record::Claim claim = record ? records.confirm(found.key, hash, now_s_, room)
+                                     : records.claim(found.key, hash, backend, now_s_, record::Share::live, room);
+  if (claim.outcome == record::Outcome::claimed) {
+    state_.counters.add(Counter::record_new);
+  } else if (claim.outcome == record::Outcome::full) {
+    state_.counters.add(Counter::record_not_remembered);
+  }
+  state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
+}
+
+bool Records::is_bound_elsewhere(const plan::Listener& listener, const Connection& c,
+                                 std::uint32_t peer) const noexcept {
+  const plan::Service& service = plan_.service_of(listener);
+  const plan::Found found = plan::find_key(plan_, service, tuple_of(listener, c));
+  if (found.persist == nullptr || found.persist->heavy_key == model::HeavyKey::split) {
+    return false;  // a split key's flows stay where they are
+  }
+  const record::Table& records = state_.node.records;
+  const auto record = records.find(found.key, records.hash(found.key));
+  if (!record) {
+    return false;
+  }
+  const auto* bound = bound_backend(plan_, plan_.pool_of(service), record->backend, found.persist);
+  return bound != nullptr ? bound->slot.value() != peer : plan_.backend(record->backend) == nullptr;
+}
+
+void Records::count_live(const plan::Listener& listener, const Connection& c, bool begins) noexcept {
+  const plan::Service& service = plan_.service_of(listener);
+  if (!service.splits) {
+    return;
+  }
+  const plan::Found found = plan::find_key(plan_, service, tuple_of(listener, c));
+  if (found.persist != nullptr) {
+    const std::uint64_t hash = state_.node.records.hash(found.key);
+    begins ? state_.key_loads.add(hash) : state_.key_loads.remove(hash);
+  }
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,45 @@
+#include "path/reset.hpp"
+
+#include "l3/reset.hpp"
+#include "net/headers.hpp"
+
+namespace limpet::path {
+
+void reset_sender(State& state, const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
+                  Counter otherwise) noexcept {
+  const plan::Interface& in = plan.interfaces[item.interface.value()];
+  const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+  const std::size_t size =
+      packet.contiguous == packet.size ? l3::reset_in_place(buffer, parsed, in.mac) : std::size_t{0};
+  if (size == 0) {
+    return item.drop(otherwise);
+  }
+  state.counters.add(Counter::resets);
+  packet.size = static_cast<std::uint32_t>(size);
+  packet.contiguous = static_cast<std::uint16_t>(size);
+  item.verdict = Verdict::reply;
+}
+
+void reset_receiver(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
+                    const net::Endpoint& source, const net::Endpoint& destination) noexcept {
+  const auto hop = plan.routes.find(destination.address);
+  if (!hop || packet.contiguous < std::size_t{parsed.l4_offset} + net::tcp::size) {
+    return;
+  }
+  const l3::Adjacency next = state.node.adjacencies.find(hop->interface, hop->next_hop);
+  if (next.state != l3::AdjacencyState::reachable) {
+    return;
+  }
+  const plan::Interface& out = plan.interfaces[hop->interface.value()];
+  l3::Frame frame;
+  frame.interface = hop->interface;
+  const l3::Segment segment{source, destination,
+                            load_be<std::uint32_t>(packet.data + parsed.l4_offset + net::tcp::sequence),
+                            load_be<std::uint32_t>(packet.data + parsed.l4_offset + net::tcp::acknowledgment)};
+  frame.size = static_cast<std::uint16_t>(l3::make_reset(frame.bytes, {out.mac, next.mac, out.vlan}, segment));
+  if (frame.size != 0 && state.to_control.resets.push(frame)) {
+    state.counters.add(Counter::resets);
+  }
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,47 @@
+// What sessions are told apart by, at layers 3 and 4: from a packet's addresses and ports to a record's key, and from
+// a key back to text, as long as it fits into a record readably.
+//
+// Layout of a key, by type. `v4`: record::scope_v4 is set and the key is narrow unless it says wide.
+//   source_ip, destination_ip   v4: address; v6: prefix (wide when longer than 64 bits)
+//   source_ip_port              v4: address 32, port 16, protocol 8; v6: wide: prefix of 64 bits or less, port,
+//   protocol source_destination          v4: source 32, destination 32; v6: wide: source prefix of 64 bits or less,
+//   destination's five_tuple                  v4: wide: source 32, destination 32 | ports 16 + 16, protocol 8
+// What is longer is a keyed fingerprint (record::scope_fingerprint) of 128 bits, wide.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "plan/plan.hpp"
+#include "record/key.hpp"
+
+namespace limpet::plan {
+
+/// A packet's addresses and ports, as the client sees them.
+struct Tuple {
+  net::IpAddress client;
+  net::IpAddress vip;
+  std::uint16_t client_port = 0;
+  std::uint16_t vip_port = 0;
+  net::Protocol protocol = net::Protocol::tcp;
+};
+
+/// The key that the profile finds; nothing where it finds none. `seed`: Plan::fingerprint_seed.
+[[nodiscard]] std::optional<record::Key> session_key(const Persist& persist, const Tuple& tuple,
+                                                     const hash::Key& seed) noexcept;
+
+/// The first of the service's profiles that finds a key, and the key; null: none does.
+struct Found {
+  const Persist* persist = nullptr;
+  record::Key key;
+};
+[[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple) noexcept;
+
+/// A key for people: "192.0.2.7/32", "192.0.2.0/24:1234/tcp", "192.0.2.7/32 > 198.51.100.1/32",
+/// "192.0.2.7:1234 > 198.51.100.1:80/tcp", "#00112233445566778899aabbccddeeff".
+[[nodiscard]] std::string key_text(const Persist& persist, const record::Key& key);
+/// The key of such a text, as this profile would make it; nothing when it is none of this profile's.
+[[nodiscard]] std::optional<record::Key> parse_key(const Persist& persist, std::string_view text);
+
+}  // namespace limpet::plan
