@@ -3,24 +3,12 @@
 #include <algorithm>
 
 #include "control/ask.hpp"
+#include "plan/lifetime.hpp"
 
 namespace limpet::control {
 namespace {
 
 constexpr Millis ask_every_ms = 1000;
-
-template <class T>
-T& at_grown(std::vector<T>& values, std::uint32_t slot) {
-  if (values.size() <= slot) {
-    values.resize(slot + 1);
-  }
-  return values[slot];
-}
-
-template <class T>
-T at_or_zero(const std::vector<T>& values, std::uint32_t slot) {
-  return slot < values.size() ? values[slot] : T{};
-}
 
 }  // namespace
 
@@ -86,9 +74,6 @@ void Accounts::sweep_records(Millis now_ms) {
     if (is_over(plan, key, record, now_s)) {
       return record::Sweep::erase;
     }
-    if (!record.provisional) {
-      ++at_grown(counting_, record.backend.value());
-    }
     return record::Sweep::keep;
   });
   sweep_position_ += buckets;
@@ -109,37 +94,14 @@ bool Accounts::is_over(const plan::Plan& plan, const record::Key& key, const rec
       return true;
     }
   }
-  const std::uint32_t scope = key.scope & (record::scopes_max - 1);
-  const std::uint32_t idle_s = at_or_zero(plan.idle_timeout_of_scope, scope);
-  // Workers' clocks may be a little ahead of the one read here: an age below zero is none.
-  const auto age = [now_s](std::uint32_t since) {
-    const auto signed_age = static_cast<std::int32_t>(now_s - since);
-    return signed_age < 0 ? 0u : static_cast<std::uint32_t>(signed_age);
-  };
-  if (record.provisional && age(record.created_s) > record::provisional_life_s) {
-    return true;
-  }
-  return idle_s == 0 || age(record.used_s) > idle_s;
+  return plan::is_over(plan, key, record, now_s);
 }
 
 void Accounts::end_of_pass() {
-  counted_ = std::move(counting_);
-  counting_.clear();
-  for (std::uint32_t slot = 0; slot < configuration_.slots().backends.extent(); ++slot) {
-    at_grown(made_before_, slot) = records_made(slot);
-  }
   std::erase_if(removed_ms_, [&](const auto& entry) {
     return runtime_.now_ms() > entry.second + removed_kept_ms ||
            configuration_.plan().backend(BackendSlot(entry.first)) != nullptr;
   });
-}
-
-std::int64_t Accounts::records_made(std::uint32_t slot) const {
-  std::int64_t made = 0;
-  for (const auto* state : runtime_.states()) {
-    made += state->uses[slot].records.load(std::memory_order_relaxed);
-  }
-  return made;
 }
 
 BackendCounts Accounts::counts(BackendSlot slot) const {
@@ -152,10 +114,8 @@ BackendCounts Accounts::counts(BackendSlot slot) const {
     result.packets += use.packets.load(std::memory_order_relaxed);
     result.bytes += use.bytes.load(std::memory_order_relaxed);
   }
-  const auto records = static_cast<std::int64_t>(at_or_zero(counted_, slot.value())) + records_made(slot.value()) -
-                       at_or_zero(made_before_, slot.value());
   result.flows = static_cast<std::uint64_t>(std::max<std::int64_t>(flows, 0));
-  result.records = static_cast<std::uint64_t>(std::max<std::int64_t>(records, 0));
+  result.records = runtime_.records().counts().of_backend(slot);
   const auto& plan = configuration_.plan();
   const auto pool = plan.backend(slot) == nullptr ? ~0u : plan.backend_of_slot[slot.value()].pool;
   const Telling telling = pool < telling_.size() ? telling_[pool] : Telling{true, false};
@@ -170,7 +130,20 @@ void Accounts::sum_sessions() {
     next_summed_ = next_summed_ + 1 < extent ? next_summed_ + 1 : 0;
     const BackendSlot slot(next_summed_);
     runtime_.backends()[slot].sessions.store(counts(slot).sessions, std::memory_order_relaxed);
+    sum_connections(slot);
   }
+}
+
+/// Each worker's part is told back to it, so that it can add what has changed since.
+void Accounts::sum_connections(BackendSlot slot) {
+  std::int64_t sum = 0;
+  for (auto* state : runtime_.states()) {
+    auto& use = state->uses[slot.value()];
+    const std::int64_t part = use.connections();
+    sum += part;
+    use.summed.store(part, std::memory_order_relaxed);
+  }
+  runtime_.backends()[slot].connections.store(sum, std::memory_order_relaxed);
 }
 
 // A slot may be used again once nothing in any table knows its old holder: not before the records of a removed

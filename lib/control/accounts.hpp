@@ -55,16 +55,13 @@ class Accounts {
   void end_of_pass();
   void sum_sessions();
   void let_slots_rest(Millis now_ms);
-  [[nodiscard]] std::int64_t records_made(std::uint32_t slot) const;
+  void sum_connections(BackendSlot slot);
   void learn_telling();
 
   Runtime& runtime_;
   Configuration& configuration_;
   std::uint64_t plan_version_ = 0;                        // that `telling_` is of
   std::vector<Telling> telling_;                          // by pool
-  std::vector<std::uint64_t> counting_;                   // by backend slot: records seen in this pass
-  std::vector<std::uint64_t> counted_;                    // ... in the last whole pass
-  std::vector<std::int64_t> made_before_;                 // ... what workers had made when that pass ended
   std::unordered_map<std::uint32_t, Millis> removed_ms_;  // by backend slot: when it left the plan
   std::uint64_t sweep_position_ = 0;                      // buckets of this pass that are done
   std::uint64_t records_ended_ = 0;

@@ -148,7 +148,7 @@ Answer set_admin(Context& context, const std::string& name, model::AdminState st
 
 void set_backend_state(Context& context, const plan::Backend& backend, const model::Backend& declared, bool fresh) {
   auto& state = context.runtime.backends()[backend.slot];
-  state.weight.store(declared.weight, std::memory_order_relaxed);
+  state.weight.store(declared.weight * plan::weight_one, std::memory_order_relaxed);
   const bool up = context.monitors.up(backend.name).value_or(true);
   const auto health = up ? plan::Health::up : plan::Health::down;
   if (state.health.exchange(health, std::memory_order_relaxed) != health || fresh) {

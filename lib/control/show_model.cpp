@@ -71,7 +71,7 @@ Json backend_row(const Context& context, const plan::Backend& backend) {
   const auto since = context.health_since.find(backend.name);
   return {{"name", backend.name},
           {"address", std::move(addresses)},
-          {"weight", state.weight.load(std::memory_order_relaxed)},
+          {"weight", state.weight.load(std::memory_order_relaxed) / plan::weight_one},
           {"state", admin_word(state.admin.load(std::memory_order_relaxed))},
           {"health", state.health.load(std::memory_order_relaxed) == plan::Health::up ? "up" : "down"},
           {"since", since == context.health_since.end() ? Json(nullptr) : Json(utc_text(since->second))},

@@ -72,6 +72,8 @@ std::string words(const Context& context, const path::Decision& decision) {
   switch (decision.refusal) {
     case path::Refusal::no_backend:
       return "no backend of the pool takes new sessions";
+    case path::Refusal::no_record:
+      return "max_records is reached and on_full = refuse";
     case path::Refusal::reset:
       return fmt::format("its record names {}, which is down, and on_down = reset", names.name(decision.from.value()));
     case path::Refusal::hold:
@@ -97,18 +99,18 @@ Json decision_json(const Context& context, const plan::Listener& listener, const
   const auto& service = plan.service_of(listener);
   const auto family = client.address.family();
   const auto now_s = static_cast<std::uint32_t>(context.runtime.now_ms() / 1000);
-  const auto decision = path::decide({plan, listener, client.address, client.l4_port, now_s}, context.runtime.records(),
-                                     context.runtime.backends());
+  const plan::Tuple tuple{client.address, listener.listen.prefix.address, client.l4_port, listener.listen.l4_port,
+                          listener.listen.protocol};
+  const auto decision =
+      path::decide({plan, listener, tuple, now_s}, {context.runtime.records(), {context.runtime.backends()}, nullptr});
   Json key = nullptr;
   if (decision.persist != nullptr) {
-    key = record::prefix_of(decision.key, decision.persist->prefix4, decision.persist->prefix6).text();
+    key = plan::key_text(*decision.persist, decision.key);
   }
   return {{"service", service.name},
           {"client", client.text()},
           {"listen", listener.listen.text()},
-          {"step", decision.step == path::Step::record      ? "record"
-                   : decision.step == path::Step::algorithm ? "algorithm"
-                                                            : "none"},
+          {"step", path::step_names[static_cast<std::size_t>(decision.step)]},
           {"backend", decision.backend == nullptr ? Json(nullptr) : Json(decision.backend->name)},
           {"reason", words(context, decision)},
           {"worker", context.runtime.owner().owner(client.address)},

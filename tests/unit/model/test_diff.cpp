@@ -58,7 +58,8 @@ TEST(Diff, tells_each_change) {
        {{"ports.front.mac", "\"02:00:00:00:00:01\"", "", true}}},
       {"a new service",
        [](Model& model) {
-         model.services["dns"] = {{*parse_listen("192.0.2.9:53/udp")}, {}, "web", {}, {}};
+         model.services["dns"].listen = {*parse_listen("192.0.2.9:53/udp")};
+         model.services["dns"].pool = "web";
        },
        {{"services.dns", "", "{ listen = \"192.0.2.9:53/udp\", pool = \"web\" }", false}}},
   };

@@ -20,10 +20,10 @@ struct Case {
     return lab.node->plan().listeners[fronts.find_listener(ip(vip), 80, 6)];
   }
   [[nodiscard]] Question question(std::string_view vip = "192.0.2.10", std::uint32_t now_s = 1000) const {
-    return {lab.node->plan(), listener(vip), ip("10.0.0.1"), 1000, now_s};
+    return {lab.node->plan(), listener(vip), {ip("10.0.0.1"), ip(vip), 1000, 80, net::Protocol::tcp}, now_s};
   }
   [[nodiscard]] Decision decide(const Question& asked) {
-    return path::decide(asked, lab.node->records(), lab.node->backends());
+    return path::decide(asked, {lab.node->records(), lab.node->state(0).loads()});
   }
   const plan::Backend* commit(const Question& asked, const Decision& decision) {
     return path::commit(lab.node->state(0), asked, decision, {}, 1'000'000);

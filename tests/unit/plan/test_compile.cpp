@@ -62,12 +62,12 @@ struct Compiled {
     plan = *made;
     for (const Pool& pool : plan->pools) {
       for (const Backend& one : pool.backends) {
-        states[one.slot].weight = one.weight;
+        states[one.slot].weight = one.weight * weight_one;
       }
     }
   }
   [[nodiscard]] std::string choice(std::uint64_t key, Family family = Family::v4) const {
-    const Backend* chosen = choose(plan->pools.back(), states, {key, 0}, family);
+    const Backend* chosen = choose({.pool = plan->pools.back(), .loads = {states}, .family = family}, {key, 0}).backend;
     return chosen == nullptr ? "" : chosen->name;
   }
   BackendState& state(const std::string& name) { return states[BackendSlot(*slots.backends.find(name))]; }

@@ -60,7 +60,7 @@ class Differential {
         claim(n, to);
         break;
       case 3: {
-        const bool live = table().confirm(key, hash, now_s_);
+        const bool live = table().confirm(key, hash, now_s_).outcome != Outcome::full;
         if (known == shadow_.end()) {
           EXPECT_FALSE(live);
         } else if (live && known->second.provisional) {
@@ -237,7 +237,7 @@ TEST_P(TableOf, a_full_live_share_refuses_and_keeps_what_it_has) {
   const Key key = key_of(wide, 5000);
   const auto hash = owned.table.hash(key);
   ASSERT_EQ(owned.table.claim(key, hash, backend(7), 1, Share::provisional).outcome, Outcome::claimed);
-  EXPECT_FALSE(owned.table.confirm(key, hash, 2));
+  EXPECT_EQ(owned.table.confirm(key, hash, 2).outcome, Outcome::full);
   EXPECT_TRUE(owned.table.find(key, hash)->provisional) << "it stays where it was";
 }
 
@@ -273,13 +273,13 @@ TEST_P(TableOf, one_key_lives_in_one_share) {
   Owned owned(sizes_of(wide, 100));
   const Key key = key_of(wide, 1);
   const auto hash = owned.table.hash(key);
-  EXPECT_FALSE(owned.table.confirm(key, hash, 1));
+  EXPECT_EQ(owned.table.confirm(key, hash, 1).outcome, Outcome::full);
   ASSERT_EQ(owned.table.claim(key, hash, backend(1), 1, Share::provisional).outcome, Outcome::claimed);
   const auto second = owned.table.claim(key, hash, backend(2), 2, Share::live);
   EXPECT_EQ(second.outcome, Outcome::taken);
   EXPECT_EQ(second.record, (Record{backend(1), 1, 1, true}));
-  EXPECT_TRUE(owned.table.confirm(key, hash, 5));
-  EXPECT_TRUE(owned.table.confirm(key, hash, 6)) << "again";
+  EXPECT_NE(owned.table.confirm(key, hash, 5).outcome, Outcome::full);
+  EXPECT_NE(owned.table.confirm(key, hash, 6).outcome, Outcome::full) << "again";
   EXPECT_EQ(owned.table.find(key, hash), (Record{backend(1), 1, 5, false}));
   EXPECT_EQ(owned.table.claim(key, hash, backend(3), 7, Share::provisional).outcome, Outcome::taken);
   EXPECT_TRUE(owned.table.erase(key, hash));

@@ -143,7 +143,7 @@ TEST(Node, BackendsKeepTheirStateOverAModel) {
   model.pools["web"].backends["b9"].state = model::AdminState::drain;
   ASSERT_TRUE(node->apply(model));
   EXPECT_EQ(node->backend("web/b1").health, plan::Health::down);
-  EXPECT_EQ(node->backend("web/b1").weight, 7u);
+  EXPECT_EQ(node->backend("web/b1").weight, 7u * plan::weight_one);
   EXPECT_EQ(node->backend("web/b9").admin, plan::Admin::drain);
 }
 
