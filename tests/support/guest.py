@@ -26,7 +26,7 @@ SHARE = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 INIT = f"""#!/bin/busybox sh
 export PATH=/bin
-busybox mkdir -p /dev /proc /sys /lower /upper /root
+busybox mkdir -p /dev /proc /sys /lower /upper /new
 busybox mount -t devtmpfs dev /dev
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sys /sys
@@ -34,20 +34,19 @@ for module in {' '.join(INITRD_MODULES)}; do busybox insmod /modules/$module.ko;
 busybox mount -t 9p -o {SHARE},ro hostroot /lower
 busybox mount -t tmpfs -o mode=755 upper /upper
 busybox mkdir /upper/up /upper/work
-busybox mount -t overlay -o lowerdir=/lower,upperdir=/upper/up,workdir=/upper/work root /root
-for folder in dev proc sys; do busybox mount --move /$folder /root/$folder; done
-busybox mount -t tmpfs -o mode=755 run /root/run
-busybox mount -t tmpfs -o mode=1777 tmp /root/tmp
-busybox mkdir /root/run/job /root/run/kernel
-busybox mount -t 9p -o {SHARE.replace('cache=loose', 'cache=none')} job /root/run/job
-busybox mount -t 9p -o {SHARE},ro kernel /root/run/kernel
-busybox cp /bin/busybox /root/run/busybox
-exec busybox switch_root /root /bin/sh /run/job/init
+busybox mount -t overlay -o lowerdir=/lower,upperdir=/upper/up,workdir=/upper/work root /new
+for folder in dev proc sys; do busybox mount --move /$folder /new/$folder; done
+busybox mount -t tmpfs -o mode=755 run /new/run
+busybox mkdir /new/run/job /new/run/kernel
+busybox mount -t 9p -o {SHARE.replace('cache=loose', 'cache=none')} job /new/run/job
+busybox mount -t 9p -o {SHARE},ro kernel /new/run/kernel
+busybox cp /bin/busybox /new/run/busybox
+exec busybox switch_root /new /bin/sh /run/job/init
 """
 
 # Runs after the change of root; the job's own environment is that of a login without a terminal.
 JOB_INIT = """export PATH=/run/kernel/bin:/run/kernel/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export HOME=/tmp LANG=C.UTF-8 LD_LIBRARY_PATH=/run/kernel/lib/x86_64-linux-gnu:/run/kernel/usr/lib/x86_64-linux-gnu
+export HOME=/run LANG=C.UTF-8 LD_LIBRARY_PATH=/run/kernel/lib/x86_64-linux-gnu:/run/kernel/usr/lib/x86_64-linux-gnu
 mkdir -p /dev/pts /dev/shm /dev/hugepages
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
