@@ -52,6 +52,14 @@ void Accounts::on_replaced(const plan::Plan& before, const plan::Plan& after) {
   }
 }
 
+void Accounts::on_recovered() {
+  configuration_.slots().backends.each([&](const std::string&, std::uint32_t slot, bool) {
+    if (configuration_.plan().backend(BackendSlot(slot)) == nullptr) {
+      removed_ms_[slot] = runtime_.now_ms();
+    }
+  });
+}
+
 void Accounts::learn_telling() {
   const auto& plan = configuration_.plan();
   if (plan_version_ == plan.version) {

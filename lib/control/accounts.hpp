@@ -38,6 +38,9 @@ class Accounts {
   /// A plan has been replaced: records of backends that left stay for a while, so that their moves get a reason.
   void on_replaced(const plan::Plan& before, const plan::Plan& after);
 
+  /// At start: the same for backends of the process before that the first plan does not have.
+  void on_recovered();
+
   [[nodiscard]] BackendCounts counts(BackendSlot slot) const;
   [[nodiscard]] std::uint64_t records_ended() const noexcept { return records_ended_; }
 

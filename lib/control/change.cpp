@@ -90,6 +90,9 @@ class ApplyJob : public Job {
     if (dry_run_) {
       return done_(apply_reply(candidate_, counted_, false, version));
     }
+    if (const auto saved = context_.runtime.save_slots(candidate_.slots); !saved) {
+      return done_(api::reject(api::Code::refused, "{}; nothing was changed", saved.error().text));
+    }
     const Json reply = apply_reply(candidate_, counted_, true, version + 1);
     context_.events.add("apply", fmt::format("plan {}: {} changes, {} of {} sessions move", version + 1,
                                              candidate_.changes.size(), counted_.moving, counted_.live));

@@ -30,6 +30,7 @@ Result<std::shared_ptr<const plan::Plan>> Configuration::compile_first(const Mac
   auto compiled = plan::compile({model_, secret_, device_macs, 1}, slots_);
   if (compiled) {
     plan_ = *compiled;
+    plan::keep_only_used(*plan_, slots_);
     since_ms_ = unix_ms();
   }
   return compiled;

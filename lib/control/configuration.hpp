@@ -24,13 +24,13 @@ struct Candidate {
 
 class Configuration {
  public:
-  /// `backend_slots`: what the node has room for.
-  Configuration(model::Model model, const hash::Secret& secret, std::uint32_t backend_slots)
-      : model_(std::move(model)), secret_(secret), slots_(backend_slots) {}
+  /// `slots`: those that flows and records may know already.
+  Configuration(model::Model model, const hash::Secret& secret, plan::Slots slots)
+      : model_(std::move(model)), secret_(secret), slots_(std::move(slots)) {}
 
   using Macs = std::map<std::string, net::Mac>;
 
-  /// The first plan, of the model given. Not yet published.
+  /// The first plan, of the model given. Not yet published. Slots that it does not use begin to rest.
   Result<std::shared_ptr<const plan::Plan>> compile_first(const Macs& device_macs);
 
   /// Checks everything and compiles on a copy of the slots; changes nothing here. Problems of the file, changes

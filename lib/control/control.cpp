@@ -73,7 +73,7 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
     : runtime(the_runtime),
       config_path(std::move(path)),
       base(make_base()),
-      configuration(std::move(model), secret, runtime.backends().count()),
+      configuration(std::move(model), secret, runtime.recovered_slots()),
       admin(configuration.model().limpetd.state_dir),
       monitors(base.get(), [this](const HealthChange& change) { on_health(change); }),
       accounts(runtime, configuration),
@@ -101,6 +101,9 @@ Result<void> Control::Parts::start() {
   if (auto loaded = admin.load(); !loaded) {
     events.add("admin", loaded.error().text);
   }
+  for (const auto& note : runtime.notes()) {
+    events.add("tables", note);
+  }
   auto plan = configuration.compile_first(runtime.device_macs());
   if (!plan) {
     return tl::unexpected(plan.error());
@@ -109,6 +112,10 @@ Result<void> Control::Parts::start() {
   if (auto listening = server.listen(daemon.socket); !listening) {
     return listening;
   }
+  if (auto saved = runtime.save_slots(configuration.slots()); !saved) {
+    return saved;
+  }
+  accounts.on_recovered();
   monitors.reconcile(configuration.model());
   set_backend_states(context, **plan, configuration.model(), nullptr);
   runtime.publish(*plan);

@@ -15,7 +15,9 @@
 #include "path/state.hpp"
 #include "path/task.hpp"
 #include "plan/backend_state.hpp"
+#include "plan/compile.hpp"
 #include "plan/plan.hpp"
+#include "plan/slot_map.hpp"
 #include "record/table.hpp"
 
 namespace limpet::control {
@@ -44,6 +46,13 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
   virtual ~Runtime() = default;
+
+  /// Who holds which slot in the tables that were taken over from the process before; for a node without such, nobody.
+  [[nodiscard]] virtual plan::Slots recovered_slots() const { return plan::Slots(plan::backend_slots_default); }
+  /// What happened before control began, for the event log; one sentence each.
+  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
+  /// Keeps the slots for the process after this one. To be called before a plan that uses new ones is published.
+  virtual Result<void> save_slots(const plan::Slots&) { return {}; }
 
   /// Makes workers use `plan` from their next turn on; keeps it alive until none reads it. Never blocks workers.
   virtual void publish(std::shared_ptr<const plan::Plan> plan) = 0;

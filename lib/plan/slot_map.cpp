@@ -55,4 +55,25 @@ void SlotMap::swept() {
   }
 }
 
+bool SlotMap::restore(std::uint32_t slot, const std::string& name, bool rests) {
+  if (slot >= capacity_ || (slot < names_.size() && !names_[slot].empty()) ||
+      !holders_.emplace(name, Holder{slot, rests ? 1u : 0u}).second) {
+    return false;
+  }
+  if (slot >= names_.size()) {
+    names_.resize(slot + 1);
+  }
+  names_[slot] = name;
+  return true;
+}
+
+void SlotMap::restored() {
+  free_.clear();
+  for (auto slot = extent(); slot > 0; --slot) {
+    if (names_[slot - 1].empty()) {
+      free_.push_back(slot - 1);
+    }
+  }
+}
+
 }  // namespace limpet::plan

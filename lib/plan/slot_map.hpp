@@ -29,6 +29,20 @@ class SlotMap {
   /// Every table has been swept once more since the last call: slots that have rested for two calls become free.
   void swept();
 
+  [[nodiscard]] std::uint64_t holders() const noexcept { return holders_.size(); }
+  /// Calls `f(name, slot, rests)` for each holder.
+  template <class F>
+  void each(F&& f) const {
+    for (const auto& [name, holder] : holders_) {
+      f(name, holder.slot, holder.rested != 0);
+    }
+  }
+  /// For an empty map, before restored(): a holder as each() told of it. False when the slot cannot be, or when slot
+  /// or name are there already.
+  bool restore(std::uint32_t slot, const std::string& name, bool rests);
+  /// Slots that nobody was given are free.
+  void restored();
+
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   /// One above the largest slot ever used.
   [[nodiscard]] std::uint32_t extent() const noexcept { return static_cast<std::uint32_t>(names_.size()); }

@@ -154,6 +154,44 @@ class BucketArray {
     });
   }
 
+  /// Takes over what another process left in the memory: lets held headers go and drops the records that
+  /// `accept(seen)` refuses, that lie where find() does not look or are there twice; counts the others. `hash_of(key)`
+  /// is the table's. Returns how many it dropped. At start, when nobody else reads.
+  template <class Hash, class F>
+  std::uint64_t adopt(Hash&& hash_of, F&& accept) noexcept {
+    std::uint64_t kept = 0, dropped = 0;
+    const auto drop_unless = [&](auto&& good) {
+      kept = 0;
+      for (std::uint64_t i = 0; i < count_; ++i) {
+        Bucket& bucket = buckets_[i];
+        std::uint64_t word = bucket.load_header() & ~header::held;
+        for (unsigned slot = 0; slot < bucket_slots; ++slot) {
+          if (header::tag(word, slot) == 0) {
+            continue;
+          }
+          Found found{&bucket, slot, bucket.read(slot)};
+          found.seen.record.provisional = counts_ == nullptr;
+          const bool keep = good(found, header::tag(word, slot));
+          ++(keep ? kept : dropped);
+          word = keep ? word : header::with_tag(word, slot, 0);
+        }
+        std::atomic_ref(bucket.header).store(word, std::memory_order_release);
+      }
+    };
+    drop_unless([&](const Found& found, std::uint8_t tag) {
+      return found.seen.used_word != Bucket::erased_word && tag == tag_of(hash_of(found.seen.key)) &&
+             accept(found.seen);
+    });
+    drop_unless([&](const Found& found, std::uint8_t) {
+      const auto first = find(found.seen.key, hash_of(found.seen.key));
+      const bool keep = first && first->bucket == found.bucket && first->slot == found.slot;
+      count(found.seen.key, found.seen.record.backend, keep ? 1 : 0);
+      return keep;
+    });
+    std::atomic_ref(records_).store(kept, std::memory_order_relaxed);
+    return dropped;
+  }
+
   /// A consistent view of one slot; nothing when it is free or changes all the time.
   [[nodiscard]] std::optional<Found> read(Bucket& bucket, unsigned slot) const noexcept {
     for (unsigned attempt = 0; attempt < read_attempts; ++attempt) {

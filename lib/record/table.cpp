@@ -140,10 +140,14 @@ std::size_t Table::bytes_needed(Sizes sizes) noexcept {
   return bytes_of<1>(buckets_for(sizes.narrow_records)) + bytes_of<2>(buckets_for(sizes.wide_records));
 }
 
+bool Table::possible(Sizes sizes) noexcept {
+  return buckets_for(sizes.narrow_records).live < buckets_max && buckets_for(sizes.wide_records).live < buckets_max;
+}
+
 Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key seed) {
   const Buckets narrow = buckets_for(sizes.narrow_records);
   const Buckets wide = buckets_for(sizes.wide_records);
-  if (narrow.live >= buckets_max || wide.live >= buckets_max) {
+  if (!possible(sizes)) {
     return fail("record table of {} and {} records: at most {} of each", sizes.narrow_records, sizes.wide_records,
                 (buckets_max - 1) * records_a_bucket);
   }
@@ -193,6 +197,15 @@ Claim Table::claim(const Key& key, std::uint64_t hash, BackendSlot backend, std:
   const Record record{backend, now_s, now_s, share == Share::provisional};
   return key.wide ? claim_in(wide_, *counts_, key, hash, record, share, room)
                   : claim_in(narrow_, *counts_, key, hash, record, share, room);
+}
+
+bool Table::restore(const Key& key, const Record& record) noexcept {
+  const std::uint64_t hash = this->hash(key);
+  const Share share = record.provisional ? Share::provisional : Share::live;
+  const auto in = [&](auto& shares) {
+    return claim_in(shares, *counts_, key, hash, record, share, {}).outcome == Outcome::claimed;
+  };
+  return key.wide ? in(wide_) : in(narrow_);
 }
 
 bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,

@@ -64,6 +64,8 @@ struct Cursor {
 class Table {
  public:
   [[nodiscard]] static std::size_t bytes_needed(Sizes sizes) noexcept;
+  /// create() with enough memory would succeed, and bytes_needed() does not overflow.
+  [[nodiscard]] static bool possible(Sizes sizes) noexcept;
   /// `memory`: bytes_needed() bytes or more, 64-byte aligned, zeroed; stays the caller's and must outlive the table.
   [[nodiscard]] static Result<Table> create(std::span<std::byte> memory, Sizes sizes, hash::Key seed);
 
@@ -84,6 +86,9 @@ class Table {
   /// From the provisional to the live share. claimed: it is live now. taken: it was. full: there is no such record,
   /// or no room for it (it then stays provisional).
   Claim confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s, const Room& room = {}) noexcept;
+
+  /// Stores a record as it was in another table. False: the key is there already, or there is no room.
+  bool restore(const Key& key, const Record& record) noexcept;
 
   void touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;
@@ -117,6 +122,19 @@ class Table {
     }
     cursor.done = cursor.bucket >= bucket_count();
     return cursor;
+  }
+
+  /// BucketArray::adopt() of all shares; of a record in both shares the live one counts. Returns how many it dropped.
+  template <class F>
+  std::uint64_t adopt(F&& accept) noexcept {
+    const auto hash = [this](const Key& key) { return this->hash(key); };
+    const auto width = [&](auto& shares) {
+      const std::uint64_t dropped = shares.live.adopt(hash, accept);
+      return dropped + shares.provisional.adopt(hash, [&](const Seen& seen) {
+        return accept(seen) && !shares.live.find(seen.key, this->hash(seen.key));
+      });
+    };
+    return width(narrow_) + width(wide_);
   }
 
   /// Buckets of all shares together: what a whole sweep visits.

@@ -9,6 +9,7 @@
 
 #include "hash/secret.hpp"
 #include "path/packet.hpp"
+#include "path/recount.hpp"
 #include "plan/compile.hpp"
 
 namespace limpet::worker {
@@ -115,30 +116,20 @@ Result<void> Machine::attach_devices() {
 }
 
 Result<void> Machine::take_memory(const hash::Secret& secret) {
-  const auto record_sizes = record::sizes_for(model_.limits.records_max);
-  const auto record_memory = tables_->map("records", record::Table::bytes_needed(record_sizes), -1);
-  if (!record_memory) {
-    return tl::unexpected(record_memory.error());
+  Wanted wanted{
+      record::sizes_for(model_.limits.records_max), flow::sizes_for(model_.limits.flows_max), {}, backends_.count()};
+  for (const unsigned cpu : model_.limpetd.workers) {
+    wanted.nodes.push_back(node_of_cpu(cpu));
   }
-  auto records = record::Table::create(*record_memory, record_sizes, hash::derive_key(secret, "records"));
-  if (!records) {
-    return tl::unexpected(records.error());
+  auto recovered = recover(*tables_, wanted, secret, owner_, now_ms());
+  if (!recovered) {
+    return tl::unexpected(recovered.error());
   }
-  records_.emplace(std::move(*records));
-
-  const auto flow_sizes = flow::sizes_for(model_.limits.flows_max);
-  for (std::size_t i = 0; i < model_.limpetd.workers.size(); ++i) {
-    const auto memory = tables_->map(fmt::format("flows{}", i), flow::Table::bytes_needed(flow_sizes),
-                                     node_of_cpu(model_.limpetd.workers[i]));
-    if (!memory) {
-      return tl::unexpected(memory.error());
-    }
-    auto flows = flow::Table::create(*memory, flow_sizes, hash::derive_key(secret, "flows"));
-    if (!flows) {
-      return tl::unexpected(flows.error());
-    }
-    flows_.push_back(std::move(*flows));
-  }
+  files_ = std::move(recovered->files);
+  slots_ = std::move(recovered->slots);
+  notes_ = std::move(recovered->notes);
+  records_.emplace(std::move(recovered->tables.records));
+  flows_ = std::move(recovered->tables.flows);
   return {};
 }
 
@@ -207,11 +198,17 @@ void Machine::halt() noexcept {
 }
 
 void Machine::publish(std::shared_ptr<const plan::Plan> plan) {
+  if (plans_.current() == nullptr) {  // workers touch nothing before their first plan
+    for (const auto& worker : workers_) {
+      path::recount(worker->state, *plan);
+    }
+  }
   plans_.publish(std::move(plan));
 }
 
 std::vector<path::State*> Machine::states() {
   plans_.collect();
+  restart::set_alive(files_.names, now_ms() / 1000);
   std::vector<path::State*> states;
   for (const auto& worker : workers_) {
     states.push_back(&worker->state);

@@ -24,7 +24,7 @@
 #include "worker/fabric.hpp"
 #include "worker/loop.hpp"
 #include "worker/plan_cell.hpp"
-#include "worker/tables.hpp"
+#include "worker/recovery.hpp"
 
 namespace limpet::worker {
 
@@ -43,6 +43,11 @@ class Machine final : public control::Runtime {
   /// Packet buffers that nobody holds. For tests.
   [[nodiscard]] unsigned buffers_available() const noexcept { return buffers_->available(); }
 
+  [[nodiscard]] plan::Slots recovered_slots() const override { return slots_; }
+  [[nodiscard]] std::vector<std::string> notes() const override { return notes_; }
+  Result<void> save_slots(const plan::Slots& slots) override {
+    return worker::save_slots(*tables_, files_.names, slots);
+  }
   void publish(std::shared_ptr<const plan::Plan> plan) override;
   [[nodiscard]] std::shared_ptr<const plan::Plan> current_plan() const override { return plans_.current(); }
   [[nodiscard]] std::vector<path::State*> states() override;
@@ -72,6 +77,9 @@ class Machine final : public control::Runtime {
   l3::AdjacencyTable adjacencies_;
   PlanCell plans_;
   std::unique_ptr<Tables> tables_;
+  restart::Files files_;
+  plan::Slots slots_{plan::backend_slots_default};  // as recovered
+  std::vector<std::string> notes_;
   std::unique_ptr<nic::Eal> eal_;
   std::optional<record::Table> records_;
   std::vector<flow::Table> flows_;  // by worker

@@ -41,8 +41,9 @@ class Placement {
   }
 };
 
-/// Memory that can be had without swapping; nothing to say (all) where the kernel does not tell.
-std::uint64_t available_bytes() {
+}  // namespace
+
+std::uint64_t Tables::available_bytes() {
   std::ifstream file("/proc/meminfo");
   std::string name;
   std::uint64_t kib = 0;
@@ -55,13 +56,11 @@ std::uint64_t available_bytes() {
   return UINT64_MAX;
 }
 
-std::string_view error_text(int error) {
+std::string_view Tables::error_text(int error) {
   return std::strerror(error);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Tables>> Tables::open(const std::string& directory) {
+Result<std::unique_ptr<Tables>> Tables::open(const std::string& directory, Millis patience_ms) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
@@ -85,16 +84,27 @@ Result<std::unique_ptr<Tables>> Tables::open(const std::string& directory) {
   tables->directory_ = directory;
   tables->huge_ = type == HUGETLBFS_MAGIC;
   tables->page_bytes_ = static_cast<std::size_t>(filesystem.f_bsize);
-  const std::string lock = directory + "/lock";
-  tables->lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (tables->lock_ < 0) {
-    return fail("[limpetd] tables: {} cannot be opened: {}", lock, error_text(errno));
+  if (auto locked = tables->lock(patience_ms); !locked) {
+    return tl::unexpected(locked.error());
   }
-  if (flock(tables->lock_, LOCK_EX | LOCK_NB) != 0) {
-    return fail("[limpetd] tables: another limpetd uses {}: stop it or give this one a directory of its own",
-                directory);
-  }
+  tables->find_set();
   return tables;
+}
+
+Result<void> Tables::lock(Millis patience_ms) {
+  const std::string path = directory_ + "/lock";
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) {
+    return fail("[limpetd] tables: {} cannot be opened: {}", path, error_text(errno));
+  }
+  for (Millis waited_ms = 0; flock(lock_, LOCK_EX | LOCK_NB) != 0; ++waited_ms) {
+    if (waited_ms >= patience_ms) {
+      return fail("[limpetd] tables: another limpetd uses {}: stop it or give this one a directory of its own",
+                  directory_);
+    }
+    usleep(1000);
+  }
+  return {};
 }
 
 Tables::~Tables() {
@@ -106,9 +116,8 @@ Tables::~Tables() {
   }
 }
 
-Result<std::span<std::byte>> Tables::map(const std::string& name, std::size_t size_bytes, int node) {
+Result<std::span<std::byte>> Tables::map(const std::string& path, std::size_t size_bytes, int node) {
   const std::size_t size = (size_bytes + page_bytes_ - 1) / page_bytes_ * page_bytes_;
-  const std::string path = directory_ + "/" + name;
   const char* const remedy = huge_ ? "reserve more huge pages" : "free memory, or enlarge the tmpfs";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) {

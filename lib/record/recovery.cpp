@@ -1,0 +1,30 @@
+#include "record/recovery.hpp"
+
+namespace limpet::record {
+namespace {
+
+Recovered counted(const Table& table, std::uint64_t dropped) noexcept {
+  const Stats stats = table.stats();
+  return {stats.live + stats.provisional, dropped};
+}
+
+}  // namespace
+
+Recovered adopt(Table& table, const Known& known) noexcept {
+  const std::uint64_t dropped = table.adopt([&](const Seen& seen) { return known.accepts(seen.key, seen.record); });
+  return counted(table, dropped);
+}
+
+Recovered refill(Table& table, const Table& from, const Known& known, bool before_homes) noexcept {
+  std::uint64_t dropped = 0;
+  for (Cursor cursor; !cursor.done;) {
+    cursor = from.walk(cursor, 1u << 20, [&](const Key& key, const Record& record) {
+      // In the layout without homes their bits belonged to the slot, and no slot is so large.
+      const bool whole = known.accepts(key, record) && !(before_homes && record.home != at_home);
+      dropped += whole && table.restore(key, record) ? 0 : 1;
+    });
+  }
+  return counted(table, dropped);
+}
+
+}  // namespace limpet::record

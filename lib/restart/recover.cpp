@@ -1,0 +1,189 @@
+#include "restart/recover.hpp"
+
+#include <algorithm>
+
+#include "restart/names.hpp"
+
+namespace limpet::restart {
+namespace {
+
+// Records of another thread's clock may be a little ahead.
+constexpr std::uint32_t clock_slack_s = 2;
+
+std::vector<bool> held(const plan::SlotMap& map) {
+  std::vector<bool> slots(map.extent());
+  map.each([&](const std::string&, std::uint32_t slot, bool) { slots[slot] = true; });
+  return slots;
+}
+
+flow::Known known_flows(const plan::Slots& slots, Millis now_ms) {
+  return {held(slots.listeners), held(slots.backends), held(slots.endpoints), Tick16(now_ms)};
+}
+
+record::Known known_records(const plan::Slots& slots, Millis now_ms) {
+  return {held(slots.backends), held(slots.scopes), static_cast<std::uint32_t>(now_ms / 1000) + clock_slack_s};
+}
+
+/// Flow entries keep time in 16 bits: after a long pause their ages say nothing.
+bool flows_are_too_old(const Old& old, Millis now_ms) {
+  return now_ms / 1000 > old.alive_s + flow_timeout_max_ms / 1000;
+}
+
+net::IpAddress client_of(const flow::NarrowKey& key) noexcept {
+  return net::IpAddress::v4(key.client);
+}
+net::IpAddress client_of(const flow::WideKey& key) noexcept {
+  return key.client;
+}
+
+template <class F>
+void walk_all(const flow::Table& table, F&& f) {
+  for (flow::Cursor cursor; !cursor.done;) {
+    cursor = table.walk(cursor, 1u << 20, f);
+  }
+}
+
+std::span<std::byte> table_of(std::span<std::byte> file) {
+  return file.subspan(header_bytes);
+}
+
+/// The header of one file of the set that `first` belongs to.
+Result<Header> read_member(std::span<const std::byte> file, Kind kind, const BootId& boot, const Header& first,
+                           std::uint32_t worker, std::size_t size_bytes) {
+  auto header = read_header(file, kind, boot);
+  if (header && (header->set_id != first.set_id || !(header->geometry() == first.geometry()) ||
+                 header->layout != first.layout || header->worker != worker)) {
+    return fail("belongs to other tables");
+  }
+  if (header && header->size_bytes + header_bytes != size_bytes) {
+    return fail("has a damaged header");
+  }
+  return header;
+}
+
+tl::unexpected<Error> of_file(const std::string& name, const Error& error) {
+  return fail("{} {}", name, error.text);
+}
+
+}  // namespace
+
+Keys keys_of(const hash::Secret& secret) {
+  return {hash::derive_key(secret, "records"), hash::derive_key(secret, "flows"),
+          hash::derive_key(secret, "name of the key").a};
+}
+
+std::size_t records_file_bytes(const Geometry& geometry) noexcept {
+  return header_bytes + record::Table::bytes_needed(geometry.records);
+}
+
+std::size_t flows_file_bytes(const Geometry& geometry) noexcept {
+  return header_bytes + flow::Table::bytes_needed(geometry.flows);
+}
+
+std::size_t names_file_bytes(const plan::Slots& slots) {
+  return header_bytes + names_bytes_wanted(slots);
+}
+
+Result<Old> read(const Files& files, const BootId& boot, std::uint32_t backends_max) {
+  const auto names = read_header(files.names, Kind::names, boot);
+  if (!names) {
+    return of_file("names", names.error());
+  }
+  const Geometry geometry = names->geometry();
+  if (!record::Table::possible(geometry.records) || !flow::Table::possible(geometry.flows) ||
+      geometry.workers != files.flows.size()) {
+    return fail("names has a damaged header");
+  }
+  if (auto records = read_member(files.records, Kind::records, boot, *names, 0, records_file_bytes(geometry));
+      !records) {
+    return of_file("records", records.error());
+  }
+  for (std::uint32_t i = 0; i < files.flows.size(); ++i) {
+    if (auto flows = read_member(files.flows[i], Kind::flows, boot, *names, i, flows_file_bytes(geometry)); !flows) {
+      return of_file(fmt::format("flows{}", i), flows.error());
+    }
+  }
+  auto slots = read_names(table_of(files.names), backends_max);
+  if (!slots) {
+    return of_file("names", slots.error());
+  }
+  return Old{names->layout, geometry, names->set_id, names->alive_s, std::move(*slots)};
+}
+
+Result<void> begin(const Files& files, const Geometry& geometry, const BootId& boot, std::uint64_t set_id,
+                   const plan::Slots& slots) {
+  if (!write_names(table_of(files.names), slots)) {
+    return fail("no room for the names of services and backends");
+  }
+  const auto sign = [&](std::span<std::byte> file, Kind kind, std::uint32_t worker, std::size_t size_bytes) {
+    write_header(file, make_header(kind, geometry, boot, set_id, worker, size_bytes - header_bytes));
+  };
+  sign(files.records, Kind::records, 0, records_file_bytes(geometry));
+  for (std::uint32_t i = 0; i < files.flows.size(); ++i) {
+    sign(files.flows[i], Kind::flows, i, flows_file_bytes(geometry));
+  }
+  sign(files.names, Kind::names, 0, files.names.size());
+  return {};
+}
+
+Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys) {
+  auto records = record::Table::create(table_of(files.records), geometry.records, keys.records);
+  if (!records) {
+    return tl::unexpected(records.error());
+  }
+  Tables tables{std::move(*records), {}};
+  for (const auto& file : files.flows) {
+    auto flows = flow::Table::create(table_of(file), geometry.flows, keys.flows);
+    if (!flows) {
+      return tl::unexpected(flows.error());
+    }
+    tables.flows.push_back(std::move(*flows));
+  }
+  return tables;
+}
+
+Report adopt(Tables& tables, const Old& old, Millis now_ms) {
+  flow::Known known = known_flows(old.slots, now_ms);
+  if (flows_are_too_old(old, now_ms)) {
+    known.listeners.clear();  // accepts none
+  }
+  Report report;
+  for (flow::Table& flows : tables.flows) {
+    const auto done = flow::adopt(flows, known);
+    report.flow_entries += done.kept;
+    report.flow_entries_dropped += done.dropped;
+  }
+  const auto done = record::adopt(tables.records, known_records(old.slots, now_ms));
+  report.records = done.kept;
+  report.records_dropped = done.dropped;
+  return report;
+}
+
+Result<Report> refill(Tables& tables, const Files& files, const Old& old, const hash::Owner& owner, Millis now_ms) {
+  auto from = tables_in(files, old.geometry, {});
+  if (!from) {
+    return tl::unexpected(from.error());
+  }
+  Report report;
+  const flow::Known known = known_flows(old.slots, now_ms);
+  std::uint64_t seen = 0;
+  for (const flow::Table& flows : from->flows) {
+    if (flows_are_too_old(old, now_ms)) {
+      break;
+    }
+    walk_all(flows, [&](const auto& key, const auto& entry) {
+      ++seen;
+      flow::restore(tables.flows[owner.owner(client_of(key))], known, key, entry);
+    });
+  }
+  for (flow::Table& flows : tables.flows) {
+    report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
+  }
+  report.flow_entries_dropped = seen - report.flow_entries;
+  const auto done = record::refill(tables.records, from->records, known_records(old.slots, now_ms), old.layout == 1);
+  report.records = done.kept;
+  report.records_dropped = done.dropped;
+  return report;
+}
+
+}  // namespace limpet::restart
