@@ -169,7 +169,6 @@ bool Tables::enough_without(std::uint64_t wanted_bytes, std::uint64_t old_bytes)
   return (!bounded || room >= wanted_bytes) && memory >= old_bytes && (huge_ || memory + old_bytes >= wanted_bytes);
 }
 
-/// Moves the old set to memory of the process's own and removes its files. A kill from here on loses it.
 void Tables::copy_old(restart::Files& old) {
   const auto copy = [this](std::span<std::byte>& file) {
     void* const memory = mmap(nullptr, file.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -230,11 +229,12 @@ std::string Tables::set_aside() {
   std::error_code error;
   std::filesystem::remove_all(aside, error);
   std::filesystem::rename(set_path(), aside, error);
-  if (error) {
+  const bool kept = !error;
+  if (!kept) {
     std::filesystem::remove_all(set_path(), error);
-    return "nowhere";
   }
-  return aside;
+  set_ = 0;
+  return kept ? aside : "nowhere";
 }
 
 Result<void> Tables::rename(const std::string& from, const std::string& to) {

@@ -32,6 +32,8 @@ class Tables {
   /// from all nodes. Where there is no memory for both, the old set gives its up: `old` then is a copy.
   Result<restart::Files> make_files(const restart::Geometry& geometry, std::size_t names_bytes,
                                     std::span<const int> nodes, restart::Files* old);
+  /// Moves the set in force to memory of the process's own and removes its files. A kill from here on loses it.
+  void copy_old(restart::Files& old);
   /// What make_files() gave comes into force; the set before it is removed.
   Result<void> put_in_force();
   void unmap(std::span<std::byte> file);
@@ -68,7 +70,6 @@ class Tables {
   Result<restart::Files> try_make_files(const restart::Geometry& geometry, std::size_t names_bytes,
                                         std::span<const int> nodes);
   [[nodiscard]] bool enough_without(std::uint64_t wanted_bytes, std::uint64_t old_bytes) const;
-  void copy_old(restart::Files& old);
 
   std::string directory_;
   std::size_t page_bytes_ = 4096;

@@ -1,6 +1,7 @@
 """Labs for a whole file of tests: making one takes seconds."""
 
 import os
+import shutil
 
 import pytest
 
@@ -18,7 +19,8 @@ def lab():
 
 @pytest.fixture
 def limpetd(lab):
-    """A fresh daemon on the file's lab, all backends up."""
+    """A fresh daemon on the file's lab, which remembers nothing; all backends up."""
+    shutil.rmtree(lab.tables / "tables", ignore_errors=True)
     for backend in lab.nginx.values():
         backend.healthy(True)
         if backend.process is None:

@@ -25,7 +25,7 @@ TEST_F(TablesTest, GivesZeroedMemoryAgainAndAgain) {
   for (int start = 0; start < 2; ++start) {
     auto tables = Tables::open(directory_ + "/deep/er");
     ASSERT_TRUE(tables) << tables.error().text;
-    const auto memory = (*tables)->map("records", 100'000, -1);
+    const auto memory = (*tables)->map(directory_ + "/deep/er/some", 100'000, -1);
     ASSERT_TRUE(memory) << memory.error().text;
     EXPECT_GE(memory->size(), 100'000u);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->data()) % 64, 0u);
@@ -47,10 +47,10 @@ TEST_F(TablesTest, BelongsToOneDaemon) {
 TEST_F(TablesTest, SaysWhenThereIsNotEnough) {
   auto tables = Tables::open(directory_);
   ASSERT_TRUE(tables);
-  const auto memory = (*tables)->map("records", std::size_t{1} << 50, -1);
+  const auto memory = (*tables)->map(directory_ + "/some", std::size_t{1} << 50, -1);
   ASSERT_FALSE(memory);
   EXPECT_THAT(memory.error().text, HasSubstr("lower [limits]"));
-  EXPECT_TRUE((*tables)->map("records", 4096, -1)) << "the failure must leave nothing behind";
+  EXPECT_TRUE((*tables)->map(directory_ + "/some", 4096, -1)) << "the failure must leave nothing behind";
 }
 
 TEST_F(TablesTest, RefusesADisk) {
