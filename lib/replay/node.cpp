@@ -75,40 +75,32 @@ Node::~Node() {
 Result<std::unique_ptr<Node>> Node::create(const model::Model& model, const hash::Secret& secret,
                                            const Options& options) {
   std::unique_ptr<Node> node(new Node(secret, options));
-  const auto record_sizes = record::sizes_for(options.records_max);
-  node->record_memory_ = std::make_unique<Memory>(record::Table::bytes_needed(record_sizes));
-  auto records =
-      record::Table::create(node->record_memory_->bytes(), record_sizes, hash::derive_key(secret, "record table"));
-  if (!records) {
-    return tl::unexpected(records.error());
+  if (auto made = node->make_tables(); !made) {
+    return tl::unexpected(made.error());
   }
-  node->records_ = std::make_unique<record::Table>(*records);
-  const auto flow_sizes = flow::sizes_for(options.flows_max);
-  for (unsigned i = 0; i < options.workers; ++i) {
-    Memory memory(flow::Table::bytes_needed(flow_sizes));
-    auto flows = flow::Table::create(memory.bytes(), flow_sizes, hash::derive_key(secret, "flow table"));
-    if (!flows) {
-      return tl::unexpected(flows.error());
-    }
-    node->workers_.push_back(std::unique_ptr<Worker>(
-        new Worker{std::move(memory), *flows, nullptr, MemoryIo(node->wires_, i, options.workers)}));
-    Worker& worker = *node->workers_.back();
-    const path::Node shared{node->owner_, *node->records_, node->backends_, node->adjacencies_};
-    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default);
-  }
-  auto* const raw = node.get();
-  node->neighbours_ = std::make_unique<l3::Neighbours>(
-      node->adjacencies_,
-      [raw](InterfaceIndex interface, std::span<const std::uint8_t> frame) {
-        raw->wires_.from_control.push_back(make_frame(raw->plan_->interfaces[interface.value()].port, frame));
-      },
-      [raw](InterfaceIndex interface, const net::IpAddress& address) {
-        return raw->plan_->interfaces[interface.value()].owns(address) || raw->plan_->fronts.is_vip(address);
-      });
+  node->build();
   if (auto applied = node->apply(model); !applied) {
     return tl::unexpected(applied.error());
   }
   return node;
+}
+
+void Node::build() {
+  const path::Node shared{owner_, tables_->records, backends_, adjacencies_};
+  for (unsigned i = 0; i < options_.workers; ++i) {
+    workers_.push_back(
+        std::unique_ptr<Worker>(new Worker{tables_->flows[i], nullptr, MemoryIo(wires_, i, options_.workers)}));
+    Worker& worker = *workers_.back();
+    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default);
+  }
+  neighbours_ = std::make_unique<l3::Neighbours>(
+      adjacencies_,
+      [this](InterfaceIndex interface, std::span<const std::uint8_t> frame) {
+        wires_.from_control.push_back(make_frame(plan_->interfaces[interface.value()].port, frame));
+      },
+      [this](InterfaceIndex interface, const net::IpAddress& address) {
+        return plan_->interfaces[interface.value()].owns(address) || plan_->fronts.is_vip(address);
+      });
 }
 
 Result<void> Node::apply(const model::Model& model) {
@@ -122,6 +114,7 @@ Result<void> Node::apply(const model::Model& model) {
     return tl::unexpected(plan.error());
   }
   slots_ = std::move(slots);
+  save_slots();
   adopt(model, std::move(*plan));
   return {};
 }
@@ -169,14 +162,14 @@ bool Node::serve_control() {
 /// Ends the records that are over, as control does in limpetd: a whole pass takes sweep_pass_ms.
 void Node::sweep_records() {
   const Millis late_ms = std::min(now_ms_ - swept_ms_, sweep_pass_ms);
-  const std::uint64_t buckets = records_->bucket_count() * late_ms / sweep_pass_ms;
+  const std::uint64_t buckets = tables_->records.bucket_count() * late_ms / sweep_pass_ms;
   if (buckets == 0) {
     return;
   }
   swept_ms_ = now_ms_;
   const auto now_s = static_cast<std::uint32_t>(now_ms_ / 1000);
   std::uint64_t ended = 0;
-  records_->sweep(static_cast<unsigned>(buckets), [&](const record::Key& key, const record::Record& record) {
+  tables_->records.sweep(static_cast<unsigned>(buckets), [&](const record::Key& key, const record::Record& record) {
     const bool over = plan::is_over(*plan_, key, record, now_s);
     ended += over && !record.provisional ? 1 : 0;
     return over ? record::Sweep::erase : record::Sweep::keep;
@@ -198,6 +191,7 @@ void Node::settle() {
 }
 
 void Node::advance(Millis now_ms) {
+  restart::set_alive(files_.names, std::max(now_ms, now_ms_) / 1000);
   const Millis gap = now_ms > now_ms_ ? now_ms - now_ms_ : 0;
   for (unsigned step = 0; step < std::min<Millis>(gap / step_ms, steps_max); ++step) {
     now_ms_ += step_ms;

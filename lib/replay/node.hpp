@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "path/state.hpp"
 #include "plan/compile.hpp"
 #include "replay/memory_io.hpp"
+#include "restart/recover.hpp"
 
 namespace limpet::replay {
 
@@ -48,6 +50,14 @@ class Node {
   static Result<std::unique_ptr<Node>> create(const model::Model& model, const hash::Secret& secret,
                                               const Options& options);
 
+  /// What a kill of `killed` at this instant and a start afterwards leave: flows and records, by the daemon's own
+  /// recovery, and the clock; admin states and health by backend's name. All else begins anew, counters and MAC
+  /// addresses too. Workers, limits, ports and model may be others; `options.start_ms` does not count.
+  static Result<std::unique_ptr<Node>> restart(std::unique_ptr<Node> killed, const model::Model& model,
+                                               const Options& options);
+  /// Of the restart that made this node.
+  [[nodiscard]] const restart::Report& recovered() const noexcept { return recovered_; }
+
   /// Uses another model, of the same ports, from now on; refused with a reason, it changes nothing.
   Result<void> apply(const model::Model& model);
 
@@ -77,20 +87,24 @@ class Node {
   [[nodiscard]] plan::BackendStates& backends() noexcept { return backends_; }
   /// State of the backend named "pool/name"; the plan has it.
   [[nodiscard]] plan::BackendState& backend(const std::string& name);
-  [[nodiscard]] record::Table& records() noexcept { return *records_; }
+  [[nodiscard]] record::Table& records() noexcept { return tables_->records; }
   [[nodiscard]] path::State& state(unsigned worker) noexcept { return *workers_[worker]->state; }
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
   [[nodiscard]] Millis now_ms() const noexcept { return now_ms_; }
 
  private:
   struct Worker {
-    Memory memory;
-    flow::Table flows;
+    flow::Table& flows;
     std::unique_ptr<path::State> state;
     MemoryIo io;
   };
 
   Node(const hash::Secret& secret, const Options& options);
+  std::span<std::byte> take(std::size_t size_bytes);
+  Result<void> make_tables();
+  Result<void> take_over(Node& killed);
+  void build();
+  void save_slots();
   void settle();
   bool serve_control();
   void sweep_records();
@@ -107,8 +121,11 @@ class Node {
   hash::Owner owner_;
   l3::AdjacencyTable adjacencies_{4096};
   std::unique_ptr<l3::Neighbours> neighbours_;
-  std::unique_ptr<Memory> record_memory_;
-  std::unique_ptr<record::Table> records_;
+  std::vector<Memory> memory_;
+  restart::Geometry geometry_;
+  restart::Files files_;  // in `memory_`
+  std::optional<restart::Tables> tables_;
+  restart::Report recovered_;
   Wires wires_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
