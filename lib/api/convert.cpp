@@ -9,7 +9,7 @@
 namespace limpet::api {
 namespace {
 
-constexpr std::array<std::string_view, 12> kind_names{"text", "name",    "integer", "duration", "size",   "word",
+constexpr std::array<std::string_view, 14> kind_names{"text", "name",    "integer", "duration", "size", "ratio", "boolean", "word",
                                                       "mac",  "address", "prefix",  "endpoint", "listen", "table"};
 constexpr std::array<std::string_view, 4> many_names{"one", "one_or_list", "list", "map"};
 

@@ -138,7 +138,8 @@ std::string toml_key(std::string_view key) {
 }
 
 std::string scalar_text(const Row& row, const Scalar& value) {
-  return row.kind == Kind::integer ? bare_text(row, value) : toml_string(bare_text(row, value));
+  const bool bare = row.kind == Kind::integer || row.kind == Kind::ratio || row.kind == Kind::boolean;
+  return bare ? bare_text(row, value) : toml_string(bare_text(row, value));
 }
 
 std::string key_text(const Row& row, const Scalar& value) {

@@ -177,6 +177,22 @@ void Node::sweep_records() {
   workers_[0]->state->counters.add(counters::Counter::record_ended, ended);
 }
 
+/// As control does in limpetd: what all workers' connections come to, told back to each.
+void Node::sum_connections() {
+  for (const plan::Pool& pool : plan_->pools) {
+    for (const plan::Backend& backend : pool.backends) {
+      std::int64_t sum = 0;
+      for (auto& worker : workers_) {
+        plan::BackendUse& use = worker->state->uses[backend.slot.value()];
+        const std::int64_t part = use.connections();
+        use.summed.store(part, std::memory_order_relaxed);
+        sum += part;
+      }
+      backends_[backend.slot].connections.store(sum, std::memory_order_relaxed);
+    }
+  }
+}
+
 void Node::settle() {
   bool busy = true;
   while (busy) {
@@ -197,11 +213,13 @@ void Node::advance(Millis now_ms) {
     now_ms_ += step_ms;
     neighbours_->tick(now_ms_);
     sweep_records();
+    sum_connections();
     settle();
   }
   now_ms_ = std::max(now_ms_, now_ms);
   neighbours_->tick(now_ms_);
   sweep_records();
+  sum_connections();
   settle();
 }
 

@@ -108,6 +108,7 @@ class Node {
   void settle();
   bool serve_control();
   void sweep_records();
+  void sum_connections();
   void adopt(const model::Model& model, std::shared_ptr<const plan::Plan> plan);
 
   hash::Secret secret_;

@@ -92,8 +92,8 @@ TEST(Moves, BackendDownMovesOnlyItsSessionsAndKeepsEstablishedFlows) {
 }
 
 TEST(Moves, DownWithHoldOrResetRefusesAndKeepsTheRecord) {
-  for (const auto& [on_down, counter] : {std::pair{model::OnDown::hold, Counter::drop_backend_held},
-                                         std::pair{model::OnDown::reset, Counter::drop_backend_reset}}) {
+  for (const auto& [on_down, counter] :
+       {std::pair{model::OnDown::hold, Counter::drop_backend_held}, std::pair{model::OnDown::reset, Counter::resets}}) {
     auto model = base_model();
     model.profiles["client"].on_down = on_down;
     Lab lab(model);
