@@ -70,14 +70,15 @@ TEST_P(Algorithms, ParallelFirstConnectionsAgree) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, Algorithms,
-    testing::Values(Algorithm::rendezvous, Algorithm::maglev, Algorithm::least_connections,
-                    Algorithm::weighted_round_robin, Algorithm::random_two),
-    [](const auto& info) {
-      constexpr std::array names{"rendezvous", "maglev", "least_connections", "weighted_round_robin", "random_two"};
-      return names[static_cast<std::size_t>(info.param)];
-    });
+std::string algorithm_name(const testing::TestParamInfo<Algorithm>& tested) {
+  const std::array names = {"rendezvous", "maglev", "least_connections", "weighted_round_robin", "random_two"};
+  return names[static_cast<std::size_t>(tested.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Algorithms,
+                         testing::Values(Algorithm::rendezvous, Algorithm::maglev, Algorithm::least_connections,
+                                         Algorithm::weighted_round_robin, Algorithm::random_two),
+                         algorithm_name);
 
 TEST(LeastConnections, FillsUpTheEmptiest) {
   auto model = base_model();
