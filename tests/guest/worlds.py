@@ -7,8 +7,6 @@ Whole networks of client and backend addresses live behind one link address each
 being set up. Servers answer with the name of the backend whose address they were asked at.
 """
 
-import ctypes
-import os
 import selectors
 import socket
 import subprocess
@@ -26,7 +24,6 @@ SERVERS = {4: "198.51.100.0/24", 6: "2001:db8:b::/64"}
 FRONT = {4: ("192.0.2.1/24", "192.0.2.2/24"), 6: ("2001:db8:1::1/64", "2001:db8:1::2/64")}
 BACK = {4: ("203.0.113.1/24", "203.0.113.2/24"), 6: ("2001:db8:2::1/64", "2001:db8:2::2/64")}
 IPV6_FREEBIND = 78  # linux/in6.h: an address of a local route may be bound, as with IPv4
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def backend_address(name: str, family: int) -> str:
@@ -49,34 +46,12 @@ def endpoint(address: str, port) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-class Inside:
-    """This thread is in the namespace: sockets made meanwhile stay there."""
-
-    def __init__(self, namespace: netns.Namespace):
-        self.path = f"/run/netns/{namespace.name}"
-
-    def __enter__(self):
-        self.back = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        self.enter(os.open(self.path, os.O_RDONLY))
-
-    def __exit__(self, *error):
-        self.enter(self.back)
-
-    @staticmethod
-    def enter(descriptor: int):
-        try:
-            if LIBC.setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
-                raise OSError(ctypes.get_errno(), "setns")
-        finally:
-            os.close(descriptor)
-
-
 class Servers:
     """Every backend on every port, in one thread."""
 
     def __init__(self, namespace: netns.Namespace, tcp_ports, udp_ports):
         self.waiting = selectors.DefaultSelector()
-        with Inside(namespace):
+        with namespace.inside():
             for port in tcp_ports:
                 listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
                 self.waiting.register(listener, selectors.EVENT_READ, self.accept)
@@ -133,7 +108,7 @@ class Network:
         Servers(self.servers, tcp_ports, udp_ports)
 
     def open(self, client: str, port: int, vip="") -> socket.socket:
-        with Inside(self.clients):
+        with self.clients.inside():
             connection = socket.socket(socket.AF_INET6 if ":" in client else socket.AF_INET, socket.SOCK_STREAM)
         connection.settimeout(20)
         if ":" in client:
@@ -149,7 +124,7 @@ class Network:
 
     def ask_udp(self, client: str, port: int) -> str:
         """Who answers a datagram from a port of its own."""
-        with Inside(self.clients):
+        with self.clients.inside():
             asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with asking:
             asking.settimeout(20)

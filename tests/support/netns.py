@@ -1,6 +1,8 @@
 """Network namespaces of our own: made with unique names, joined by veth pairs, removed with whatever runs in them.
 Nothing here touches an interface of the host."""
 
+import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -10,6 +12,8 @@ import time
 from support.programs import run
 
 OWN_NAME = re.compile(r"^limpet-(\d+)-")
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 
 
 class Namespace:
@@ -39,6 +43,19 @@ class Namespace:
     def popen(self, *words, **options) -> subprocess.Popen:
         return subprocess.Popen(self.command(*words), **options)
 
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread is in here: sockets that it makes meanwhile stay here."""
+        back = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            enter(f"/run/netns/{self.name}")
+            try:
+                yield
+            finally:
+                enter(f"/proc/self/fd/{back}")
+        finally:
+            os.close(back)
+
     def ip(self, *words):
         return run(["ip", "-n", self.name, *words])
 
@@ -61,6 +78,15 @@ class Namespace:
 
     def remove(self):
         remove_namespace(self.name)
+
+
+def enter(path: str):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if LIBC.setns(descriptor, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns to {path}")
+    finally:
+        os.close(descriptor)
 
 
 def remove_namespace(name: str):
