@@ -9,6 +9,14 @@
 
 namespace limpet::path {
 
+inline bool is_tcp(const plan::Listener& listener) noexcept {
+  return listener.listen.protocol == net::Protocol::tcp;
+}
+/// The first packet of a connection (RFC 9293, section 3.5).
+inline bool opens_connection(const net::Parsed& parsed) noexcept {
+  return (parsed.tcp_flags & (net::tcp_flag::syn | net::tcp_flag::ack)) == net::tcp_flag::syn;
+}
+
 class Flows {
  public:
   Flows(State& state, const plan::Plan& plan, Millis now_ms) noexcept : state_(state), plan_(plan), tick_(now_ms) {}
@@ -53,6 +61,29 @@ class Flows {
                 [&](auto& back) { back_idle = back.used().age(tick_) > limit; });
     }
     return back_idle;
+  }
+
+  /// A live TCP connection ends with its backend's health or drain, where its service says so.
+  [[nodiscard]] bool must_reset(const plan::Listener& listener, const plan::Backend& backend) const noexcept {
+    const plan::Service& service = plan_.service_of(listener);
+    constexpr auto reset = model::LiveFlows::reset;
+    if (!service.resets()) {
+      return false;
+    }
+    const plan::BackendState& state = state_.node.backends[backend.slot];
+    return (service.flows_on_down == reset && state.health.load(std::memory_order_relaxed) == plan::Health::down) ||
+           (service.flows_on_drain_end == reset && state.admin.load(std::memory_order_relaxed) > plan::Admin::drain);
+  }
+
+  /// One side has said its last (`last`: both have).
+  template <class Entry>
+  static void mark_end(Entry& entry, std::uint8_t fin, bool last) noexcept {
+    const auto flags = static_cast<std::uint8_t>(entry.flags() | fin);
+    entry.set_flags(flags);
+    constexpr auto both = flow::flag::client_fin | flow::flag::server_fin;
+    if (entry.state() == flow::State::established && (last || (flags & both) == both)) {
+      entry.set_state(flow::State::closing);
+    }
   }
 
   /// Counts the end of a flow; the forward entry itself is the caller's to erase.

@@ -1,0 +1,233 @@
+#include "path/inward.hpp"
+
+#include "path/commit.hpp"
+#include "path/flows.hpp"
+#include "path/records.hpp"
+#include "path/remember.hpp"
+#include "path/reset.hpp"
+
+namespace limpet::path {
+namespace {
+
+using counters::Counter;
+namespace tcp = net::tcp_flag;
+
+class Inward {
+ public:
+  Inward(State& state, const plan::Plan& plan, Millis now_ms) noexcept
+      : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms), records_(state, plan, now_ms) {}
+
+  void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
+    Previous previous;
+    const bool known = with_forward_key(*item.listener, c,
+                                        [&](const auto& key) { return follow(key, packet, parsed, item, previous); });
+    // A narrow listener's flow whose client port was rewritten has a wide entry.
+    if (!known && !(item.listener->narrow && follow(wide_forward(*item.listener, c), packet, parsed, item, previous))) {
+      begin(c, packet, parsed, item, previous);
+    }
+    if (item.verdict == Verdict::undecided) {
+      leave_for_backend(packet, parsed, item);
+    }
+  }
+
+ private:
+  /// Why a known flow may not go on as it is. Live TCP connections stay with their backend whatever its state.
+  template <class Key>
+  std::optional<Reason> must_end(const Key& key, const flow::Entry<Key>& entry, const net::Parsed& parsed,
+                                 const plan::Listener& listener) noexcept {
+    if (flows_.is_idle(listener, key, entry)) {
+      return Reason::idle_timeout;
+    }
+    if (flows_.backend_of(entry.peer()) == nullptr) {
+      return Reason::backend_removed;
+    }
+    const bool fresh = is_tcp(listener) && opens_connection(parsed);
+    if (fresh && entry.state() == flow::State::closing) {
+      return Reason::idle_timeout;
+    }
+    const bool look_closer = entry.state() == flow::State::embryonic || entry.used() != flows_.tick();
+    if (look_closer && is_nat(plan_, listener)) {
+      if (const auto reason = lacks_way_back(connection_of(listener, key), entry, listener)) {
+        return reason;
+      }
+    }
+    if (is_tcp(listener) && !fresh) {
+      return std::nullopt;
+    }
+    const Connection c = connection_of(listener, key);
+    const auto reason = must_leave(plan_, plan_.pool_of(plan_.service_of(listener)), BackendSlot(entry.peer()),
+                                   state_.node.backends, records_.rule(listener, c));
+    if (!reason && look_closer && !is_tcp(listener) && records_.is_bound_elsewhere(listener, c, entry.peer())) {
+      return Reason::record_evicted;
+    }
+    return reason;
+  }
+
+  /// Resets to both sides of the connection of a client's packet, and the flow's end.
+  template <class Key>
+  void reset_from_client(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet,
+                         const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Backend& backend = *flows_.backend_of(entry.peer());
+    const std::uint16_t rewritten = entry.carried().translated_port;
+    if (is_nat(plan_, *item.listener)) {
+      net::Endpoint to = backend.endpoint(parsed.source.family());
+      to.l4_port = to.l4_port != 0 ? to.l4_port : parsed.destination_port;
+      reset_receiver(state_, plan_, packet, parsed, {parsed.source, rewritten != 0 ? rewritten : parsed.source_port},
+                     to);
+    }
+    flows_.end(*item.listener, key, hash, entry);
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
+  }
+
+  /// Why answers of this flow would not find their way: another plan knows its backend by no address that a service
+  /// has, or the entry of the way back was put out. A new flow then takes its place. Flows that are live are looked
+  /// at once a second.
+  template <class Entry>
+  std::optional<Reason> lacks_way_back(const Connection& c, const Entry& entry,
+                                       const plan::Listener& listener) noexcept {
+    const plan::Backend& backend = *flows_.backend_of(entry.peer());
+    if (endpoint_of(plan_, listener, backend, c) == nullptr) {
+      return Reason::model_changed;
+    }
+    const bool there = flows_.with_back(listener, backend, c, entry.carried().translated_port, [](auto&) {});
+    return there ? std::nullopt : std::optional(Reason::not_remembered);
+  }
+
+  /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
+  template <class Key>
+  bool follow(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
+    const std::uint64_t hash = state_.flows.hash(key);
+    flow::Entry<Key>* entry = state_.flows.find(key, hash);
+    if (entry == nullptr) {
+      return false;
+    }
+    if (const auto reason = must_end(key, *entry, parsed, *item.listener)) {
+      previous = {BackendSlot(entry->peer()), *reason};
+      flows_.end(*item.listener, key, hash, *entry);
+      return false;
+    }
+    state_.counters.add(Counter::flow_hit);
+    item.backend = flows_.backend_of(entry->peer());
+    if (is_tcp(*item.listener) && flows_.must_reset(*item.listener, *item.backend)) {
+      reset_from_client(key, hash, *entry, packet, parsed, item);
+      return true;
+    }
+    item.client_port = entry->carried().translated_port;
+    if (entry->used() != flows_.tick()) {
+      entry->touch(flows_.tick());
+      records_.refresh(*item.listener, connection_of(*item.listener, key));
+    }
+    if (is_tcp(*item.listener)) {
+      note_tcp(key, hash, *entry, parsed, item);
+    } else if (entry->state() == flow::State::embryonic) {
+      show_address(key, hash, *entry, item);
+    }
+    return true;
+  }
+
+  template <class Key>
+  void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
+                Item& item) noexcept {
+    if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
+      const bool last = (parsed.tcp_flags & tcp::rst) != 0 || !is_nat(plan_, *item.listener);  // dr: all we shall see
+      const auto mark = [&](auto& e) { flows_.mark_end(e, flow::flag::client_fin, last); };
+      mark(entry);
+      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key),
+                       entry.carried().translated_port, mark);
+    } else if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & tcp::syn) == 0) {
+      show_address(key, hash, entry, item);
+    }
+  }
+
+  /// The client has shown that its address is its own (a packet after the backend's answer, where answers pass
+  /// here): the flow and its record become lasting.
+  template <class Key>
+  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Item& item) noexcept {
+    const plan::Listener& listener = *item.listener;
+    if (is_nat(plan_, listener) && (entry.flags() & flow::flag::answered) == 0) {
+      return;
+    }
+    entry.set_flags(entry.flags() | flow::flag::counted);
+    const Connection c = connection_of(listener, key);
+    if (state_.flows.promote(key, hash) == nullptr) {
+      entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~flow::flag::counted));
+      state_.counters.add(Counter::flow_not_remembered);
+      return;
+    }
+    plan::BackendUse& use = state_.uses[item.backend->slot.value()];
+    add_relaxed(use.connecting, -1);
+    add_relaxed(use.flows, 1);
+    records_.count_live(listener, c, true);
+    promote_back(state_, plan_, listener, *item.backend, c, item.client_port);
+    records_.confirm(listener, c, item.backend->slot);
+  }
+
+  void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
+             const Previous& previous) noexcept {
+    const Question question{plan_, *item.listener, tuple_of(*item.listener, c), records_.now_s()};
+    const Decision decision = decide(question, {state_.node.records, state_.loads(), &state_.key_loads});
+    if (decision.backend == nullptr) {
+      return refuse(decision.refusal, packet, parsed, item);
+    }
+    item.backend = commit(state_, question, decision, previous, now_ms_);
+    if (is_tcp(*item.listener) && !opens_connection(parsed)) {
+      state_.counters.add(Counter::flow_midstream);
+    }
+    const auto client_port = remember(state_, plan_, *item.listener, *item.backend, c, flows_.tick());
+    if (!client_port) {
+      return item.drop(Counter::drop_no_client_port);
+    }
+    item.client_port = *client_port;
+    state_.counters.add(Counter::flow_new);
+    add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
+  }
+
+  void refuse(Refusal refusal, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    switch (refusal) {
+      case Refusal::reset:
+        return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_backend_reset);
+      case Refusal::no_record:
+        return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_record);
+      case Refusal::hold:
+        return item.drop(Counter::drop_backend_held);
+      case Refusal::no_backend:
+      case Refusal::none:
+        return item.drop(Counter::drop_no_backend);
+    }
+  }
+
+  void leave_for_backend(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    const net::Family family = parsed.source.family();
+    const auto& hop = item.backend->hop(family);
+    if (item.backend->endpoint(family).address.is_none()) {
+      return item.drop(Counter::drop_no_address_family);
+    }
+    if (!hop) {
+      return item.drop(Counter::drop_no_route);
+    }
+    item.hop = *hop;
+    if (is_nat(plan_, *item.listener)) {
+      item.rewrite = item.backend->endpoint(family);
+    }
+    plan::BackendUse& use = state_.uses[item.backend->slot.value()];
+    add_relaxed(use.packets, 1);
+    add_relaxed(use.bytes, packet.size);
+    state_.counters.add(Counter::forwarded_in);
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+  Millis now_ms_;
+  Flows flows_;
+  Records records_;
+};
+
+}  // namespace
+
+void bind_inward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+                 Item& item) noexcept {
+  Inward(state, plan, now_ms)(packet, parsed, item);
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,158 @@
+#include "path/outward.hpp"
+
+#include "path/flows.hpp"
+#include "path/reset.hpp"
+
+namespace limpet::path {
+namespace {
+
+using counters::Counter;
+namespace tcp = net::tcp_flag;
+
+class Outward {
+ public:
+  Outward(State& state, const plan::Plan& plan, Millis now_ms) noexcept
+      : state_(state), plan_(plan), flows_(state, plan, now_ms) {}
+
+  void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    const plan::EndpointEntry& endpoint = *item.endpoint;
+    const net::IpAddress& client = parsed.destination;
+    const bool known =
+        (client.is_v4() && !endpoint.any_port &&
+         answer(narrow_back(endpoint, client, parsed.destination_port), packet, parsed, item)) ||
+        answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), packet, parsed, item);
+    if (!known && !guess(parsed, item)) {
+      return unknown_answer(parsed, item);
+    }
+    if (item.verdict == Verdict::undecided && route(client, item)) {
+      state_.counters.add(Counter::forwarded_back);
+    }
+  }
+
+ private:
+  /// The backend's first answer tells how it is.
+  void note_answer(const flow::Value& forward, const plan::Listener& listener, const net::Parsed& parsed) noexcept {
+    if (is_tcp(listener) && forward.peer < state_.node.backends.count()) {
+      plan::BackendUse& use = state_.uses[forward.peer];
+      add_relaxed((parsed.tcp_flags & tcp::rst) != 0 ? use.failed : use.succeeded, 1);
+    }
+  }
+
+  /// Resets to both sides of the connection of a backend's packet, and the flow's end.
+  bool reset_from_backend(const plan::Listener& listener, const Connection& c, bool rewritten, Packet& packet,
+                          const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Backend* backend = nullptr;
+    flows_.with_forward(listener, c, rewritten, [&](auto& entry) { backend = flows_.backend_of(entry.peer()); });
+    if (backend == nullptr || !flows_.must_reset(listener, *backend)) {
+      return false;
+    }
+    const auto end = [&](const auto& key) {
+      const std::uint64_t hash = state_.flows.hash(key);
+      if (auto* entry = state_.flows.find(key, hash)) {
+        flows_.end(listener, key, hash, *entry);
+      }
+    };
+    listener.narrow && !rewritten ? end(narrow_forward(listener, c)) : end(wide_forward(listener, c));
+    reset_receiver(state_, plan_, packet, parsed, {c.vip, c.vip_port}, {c.client, c.client_port});
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
+    return true;
+  }
+
+  template <class Key>
+  bool answer(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    flow::Entry<Key>* entry = state_.flows.find(key, state_.flows.hash(key));
+    const plan::Listener* listener = entry == nullptr ? nullptr : plan_.listener(ListenerSlot(entry->peer()));
+    if (listener == nullptr) {
+      return false;
+    }
+    Connection c{parsed.destination, listener->listen.prefix.address, parsed.destination_port,
+                 listener->listen.l4_port};
+    const flow::Carried carried = entry->carried();
+    const bool rewritten = carried.translated_port != 0;
+    if (std::is_same_v<Key, flow::WideKey>) {
+      c.vip = carried.vip;
+      c.vip_port = carried.vip_port;
+      c.client_port = rewritten ? carried.translated_port : c.client_port;
+    }
+    item.listener = listener;
+    if (is_tcp(*listener) && plan_.service_of(*listener).resets() &&
+        reset_from_backend(*listener, c, rewritten, packet, parsed, item)) {
+      return true;
+    }
+    item.rewrite = {c.vip, c.vip_port};
+    item.client_port = carried.translated_port;
+    entry->touch(flows_.tick());
+    const bool ends = is_tcp(*listener) && (parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0;
+    if (ends || (entry->flags() & flow::flag::answered) == 0) {
+      const bool first = (entry->flags() & flow::flag::answered) == 0;
+      const auto mark = [&](auto& e) {
+        e.set_flags(e.flags() | flow::flag::answered);
+        if (ends) {
+          flows_.mark_end(e, flow::flag::server_fin, (parsed.tcp_flags & tcp::rst) != 0);
+        }
+      };
+      mark(*entry);
+      flows_.with_forward(*listener, c, rewritten, [&](auto& e) {
+        mark(e);
+        if (first) {
+          note_answer(e.value(), *listener, parsed);
+        }
+      });
+    }
+    return true;
+  }
+
+  /// Mid-flow without an entry (restart, another node): right when only one VIP can be meant.
+  bool guess(const net::Parsed& parsed, Item& item) noexcept {
+    if (item.endpoint->only_listener == plan::FrontTable::none || opens_connection(parsed)) {
+      return false;
+    }
+    const auto* any_port = plan_.fronts.find_endpoint(parsed.source, 0, parsed.protocol);
+    if (any_port != nullptr && any_port != item.endpoint) {
+      return false;  // a service on any port has backends at this address too
+    }
+    item.listener = &plan_.listeners[item.endpoint->only_listener];
+    item.rewrite = {item.listener->listen.prefix.address, item.listener->listen.l4_port};
+    state_.counters.add(Counter::flow_return_guessed);
+    return true;
+  }
+
+  /// What a backend sends that belongs to no service follows its interface's transit rule.
+  void unknown_answer(const net::Parsed& parsed, Item& item) noexcept {
+    const plan::Interface& interface = plan_.interfaces[item.interface.value()];
+    item.way = Way::transit;
+    if (interface.transit == model::Transit::kernel && interface.has_kernel) {
+      item.verdict = Verdict::punt;
+    } else if (interface.transit == model::Transit::route) {
+      if (route(parsed.destination, item)) {
+        state_.counters.add(Counter::routed);
+      }
+    } else {
+      item.drop(Counter::drop_no_return_flow);
+    }
+  }
+
+  /// False: dropped, there is none.
+  bool route(const net::IpAddress& destination, Item& item) noexcept {
+    const auto hop = plan_.routes.find(destination);
+    if (!hop) {
+      item.drop(Counter::drop_no_route);
+      return false;
+    }
+    item.hop = *hop;
+    return true;
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+  Flows flows_;
+};
+
+}  // namespace
+
+void bind_outward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+                  Item& item) noexcept {
+  Outward(state, plan, now_ms)(packet, parsed, item);
+}
+
+}  // namespace limpet::path
