@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from support.lab import VIP4, VIP6
 from support.netns import Namespace
 
-PATIENCE_S = 15  # of one request: longer than TCP's first retransmissions
+PATIENCE_S = 15  # of one request, unless told: longer than TCP's first retransmissions
 
 
 @dataclass
@@ -26,8 +26,8 @@ class Seen:
 class Crowd:
     """Use as a context manager: asks go on inside. A thread of its own lives in the clients' namespace."""
 
-    def __init__(self, namespace: Namespace, sources: list[str], *, every_s=1.0):
-        self.namespace, self.sources, self.every_s = namespace, sources, every_s
+    def __init__(self, namespace: Namespace, sources: list[str], *, every_s=1.0, patience_s=PATIENCE_S):
+        self.namespace, self.sources, self.every_s, self.patience_s = namespace, sources, every_s, patience_s
         self.page: dict[str, Seen] = defaultdict(Seen)
         self.loop = asyncio.new_event_loop()
         self.stopping = False
@@ -39,7 +39,7 @@ class Crowd:
 
     def __exit__(self, *error):
         self.stopping = True
-        self.thread.join(timeout=PATIENCE_S + 5)
+        self.thread.join(timeout=self.patience_s + 5)
 
     def turn_page(self) -> dict[str, Seen]:
         """What was seen up to now; a new page begins."""
@@ -80,9 +80,9 @@ class Crowd:
         await asyncio.sleep(offset_s)
         while not self.stopping:
             try:
-                stream = await self.connect(source)
+                stream = await connect(source, self.patience_s)
                 try:
-                    self.page[source].short.append(await ask(*stream, "close"))
+                    self.page[source].short.append(await ask(*stream, "close", self.patience_s))
                 finally:
                     stream[1].close()
             except (OSError, EOFError, TimeoutError, asyncio.TimeoutError) as error:
@@ -94,10 +94,10 @@ class Crowd:
         while not self.stopping:
             name = ""
             try:
-                stream = await self.connect(source)
+                stream = await connect(source, self.patience_s)
                 try:
                     while not self.stopping:
-                        name = await ask(*stream, "keep-alive")
+                        name = await ask(*stream, "keep-alive", self.patience_s)
                         self.page[source].kept.append(name)
                         await asyncio.sleep(self.every_s)
                 finally:
@@ -106,14 +106,32 @@ class Crowd:
                 self.page[source].broken.append(name)
                 await asyncio.sleep(self.every_s / 2)
 
-    async def connect(self, source: str):
-        vip = VIP6 if ":" in source else VIP4
-        return await asyncio.wait_for(asyncio.open_connection(vip, 80, local_addr=(source, 0)), PATIENCE_S)
+
+async def connect(source: str, patience_s: float):
+    vip = VIP6 if ":" in source else VIP4
+    return await asyncio.wait_for(asyncio.open_connection(vip, 80, local_addr=(source, 0)), patience_s)
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: str) -> str:
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: str, patience_s: float) -> str:
     """The answer's text, which is the backend's name."""
     writer.write(f"GET / HTTP/1.1\r\nHost: limpet\r\nConnection: {connection}\r\n\r\n".encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), patience_s)
     length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-    return (await asyncio.wait_for(reader.readexactly(length), PATIENCE_S)).decode().strip()
+    return (await asyncio.wait_for(reader.readexactly(length), patience_s)).decode().strip()
+
+
+def ask_together(namespace: Namespace, sources: list[str], count: int, *, patience_s: float) -> dict[str, list[str]]:
+    """`count` connections of each source at the same instant: source -> the backends that answered."""
+    async def once(source):
+        stream = await connect(source, patience_s)
+        try:
+            return await ask(*stream, "close", patience_s)
+        finally:
+            stream[1].close()
+
+    async def everyone():
+        names = await asyncio.gather(*(once(source) for source in sources for _ in range(count)))
+        return {source: names[i * count:(i + 1) * count] for i, source in enumerate(sources)}
+
+    with namespace.inside():
+        return asyncio.run(everyone())

@@ -11,15 +11,16 @@ PROMPT = "testpmd>"
 
 
 class Testpmd:
-    """Use as a context manager. `options` are EAL's and `own` testpmd's; ports are numbered in order of `devices`."""
+    """Use as a context manager. `options` are EAL's and `own` testpmd's; ports are numbered in order of `devices`.
+    `before`: words that run it, such as those of a namespace."""
 
     __test__ = False  # no test of pytest's
 
-    def __init__(self, name: str, devices: list[str], *, options=(), own=(), cpus=None):
+    def __init__(self, name: str, devices: list[str], *, options=(), own=(), cpus=None, before=()):
         self.log = Path(tempfile.mkstemp(prefix=f"testpmd-{name}-")[1])
         cpus = cpus or sorted(os.sched_getaffinity(0))
         lcores = f"0@{cpus[0]},1@{cpus[-1]}"
-        self.command = ["stdbuf", "-oL", "dpdk-testpmd",  # what it prints comes before its next prompt
+        self.command = [*map(str, before), "stdbuf", "-oL", "dpdk-testpmd",  # what it prints comes before its next prompt
                         "--no-pci", "--in-memory", f"--file-prefix={name}-{os.getpid()}",
                         "--no-telemetry", f"--lcores={lcores}", *options]
         for device in devices:
