@@ -77,6 +77,22 @@ bool has_option(std::span<const std::string> arguments, std::string_view option)
   });
 }
 
+model::Daemon beside_another(model::Daemon daemon, std::string_view suffix) {
+  constexpr std::string_view option = "--file-prefix";
+  for (std::size_t i = 0; i < daemon.eal.size(); ++i) {
+    if (daemon.eal[i] == option && i + 1 < daemon.eal.size()) {
+      daemon.eal[i + 1] += suffix;
+      return daemon;
+    }
+    if (daemon.eal[i].starts_with(std::string(option) + "=")) {
+      daemon.eal[i] += suffix;
+      return daemon;
+    }
+  }
+  daemon.eal.push_back(fmt::format("{}={}{}", option, file_prefix(daemon.socket), suffix));
+  return daemon;
+}
+
 namespace {
 
 // What Limpet derives from other keys of the file; said twice it could only contradict.

@@ -41,6 +41,9 @@ std::vector<Wanted> wanted_devices(const model::Model& model);
 /// True when the model's own `eal` arguments have `option` ("--no-huge", also as "--file-prefix=x").
 bool has_option(std::span<const std::string> arguments, std::string_view option);
 
+/// `daemon` with a file prefix of its own, so that EAL starts beside a process of the same configuration.
+model::Daemon beside_another(model::Daemon daemon, std::string_view suffix);
+
 /// argv for rte_eal_init. Fails when a device is named twice, a CPU does not exist, or `eal` holds what Limpet sets.
 Result<std::vector<std::string>> eal_arguments(const model::Model& model, std::span<const unsigned> online_cpus);
 

@@ -3,11 +3,13 @@
 #include <numa.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 
 #include "hash/secret.hpp"
+#include "nic/arguments.hpp"
 #include "path/packet.hpp"
 #include "path/recount.hpp"
 #include "plan/compile.hpp"
@@ -62,25 +64,17 @@ Machine::Machine(const model::Model& model, const hash::Secret& secret)
       adjacencies_(adjacencies_max, hash::derive_key(secret, "adjacencies").a),
       plans_(static_cast<unsigned>(model.limpetd.workers.size())) {}
 
-Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const hash::Secret& secret) {
+Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const hash::Secret& secret,
+                                                const std::optional<Other>& other) {
   if (model.ports.empty()) {
     return fail("the configuration has no port: add a section [ports.NAME] with a device");
   }
   if (model.limpetd.workers.empty()) {
     return fail("[limpetd] workers: name at least one CPU");
   }
-  auto tables = Tables::open(model.limpetd.tables);
-  if (!tables) {
-    return tl::unexpected(tables.error());
-  }
-  auto eal = nic::Eal::start(model);
-  if (!eal) {
-    return tl::unexpected(eal.error());
-  }
   std::unique_ptr<Machine> machine(new Machine(model, secret));
-  machine->tables_ = std::move(*tables);
-  machine->eal_ = std::move(*eal);
-  if (auto done = machine->attach_devices()
+  if (auto done = machine->take_place(other)
+                      .and_then([&] { return machine->attach_devices(); })
                       .and_then([&] { return machine->take_memory(secret); })
                       .and_then([&] { return machine->make_buffers(); })
                       .and_then([&] { return machine->open_ports(); })
@@ -89,6 +83,39 @@ Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const
     return tl::unexpected(done.error());
   }
   return machine;
+}
+
+/// The tables' lock, and EAL. Beside another daemon EAL comes first, unless it would open that one's NICs.
+Result<void> Machine::take_place(const std::optional<Other>& other) {
+  const auto lock = [&]() -> Result<void> {
+    if (other) {
+      if (auto stopped = other->stop(); !stopped) {
+        return stopped;
+      }
+    }
+    auto tables = Tables::open(model_.limpetd.tables, other ? other->patience_ms : 0);
+    if (!tables) {
+      return tl::unexpected(tables.error());
+    }
+    tables_ = std::move(*tables);
+    return {};
+  };
+  const auto start_eal = [&]() -> Result<void> {
+    model::Model model = model_;
+    if (other) {
+      model.limpetd = nic::beside_another(model.limpetd, fmt::format("-{}", getpid()));
+    }
+    auto eal = nic::Eal::start(model);
+    if (!eal) {
+      return tl::unexpected(eal.error());
+    }
+    eal_ = std::move(*eal);
+    return {};
+  };
+  const auto devices = nic::wanted_devices(model_);
+  const bool opens_nics =
+      std::any_of(devices.begin(), devices.end(), [](const nic::Wanted& wanted) { return nic::is_pci(wanted.device); });
+  return other && !opens_nics ? start_eal().and_then(lock) : lock().and_then(start_eal);
 }
 
 Machine::~Machine() {

@@ -2,6 +2,7 @@
 // the destructor is called by control, which may be the same thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,10 +29,18 @@
 
 namespace limpet::worker {
 
+/// Another daemon that runs with the same tables and devices, which this process takes over.
+struct Other {
+  std::function<Result<void>()> stop;  // asks it to end, and does not wait
+  Millis patience_ms = 10'000;         // for its end
+};
+
 class Machine final : public control::Runtime {
  public:
   /// Takes all memory, starts all ports and workers. Workers idle until the first publish(). One per process.
-  static Result<std::unique_ptr<Machine>> start(const model::Model& model, const hash::Secret& secret);
+  /// What can be done beside `other` is done before that is stopped.
+  static Result<std::unique_ptr<Machine>> start(const model::Model& model, const hash::Secret& secret,
+                                                const std::optional<Other>& other = {});
   /// Halts, then closes ports.
   ~Machine() override;
 
@@ -64,6 +73,7 @@ class Machine final : public control::Runtime {
 
  private:
   Machine(const model::Model& model, const hash::Secret& secret);
+  Result<void> take_place(const std::optional<Other>& other);
   Result<void> take_memory(const hash::Secret& secret);
   Result<void> attach_devices();
   Result<void> make_buffers();
@@ -76,11 +86,11 @@ class Machine final : public control::Runtime {
   plan::BackendStates backends_;
   l3::AdjacencyTable adjacencies_;
   PlanCell plans_;
-  std::unique_ptr<Tables> tables_;
+  std::unique_ptr<nic::Eal> eal_;
+  std::unique_ptr<Tables> tables_;  // its lock is let go once the ports are closed
   restart::Files files_;
   plan::Slots slots_{plan::backend_slots_default};  // as recovered
   std::vector<std::string> notes_;
-  std::unique_ptr<nic::Eal> eal_;
   std::optional<record::Table> records_;
   std::vector<flow::Table> flows_;  // by worker
   std::vector<nic::PortSettings> settings_;

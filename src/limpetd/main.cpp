@@ -1,5 +1,6 @@
 // limpetd: loads the configuration, starts the machine (ports, tables, workers), then is the control thread until
 // SIGTERM or SIGINT. Whatever keeps it from starting is one line on stderr, and status 1.
+#include <chrono>
 #include <map>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "model/load.hpp"
 #include "options.hpp"
 #include "plan/compile.hpp"
+#include "takeover.hpp"
 #include "worker/machine.hpp"
 
 namespace limpet::daemon {
@@ -36,7 +38,23 @@ Result<int> serve(const model::Model& model, const Options& options, const Log& 
   if (!secret) {
     return tl::unexpected(secret.error());
   }
-  auto machine = worker::Machine::start(model, *secret);
+  std::optional<pid_t> before;
+  std::optional<worker::Other> other;
+  std::chrono::steady_clock::time_point stopped;
+  if (options.takeover) {
+    auto found = daemon_on(model.limpetd.socket);
+    if (!found) {
+      return tl::unexpected(found.error());
+    }
+    before = *found;
+    if (before) {
+      other = worker::Other{[&] {
+        stopped = std::chrono::steady_clock::now();
+        return ask_to_end(*before);
+      }};
+    }
+  }
+  auto machine = worker::Machine::start(model, *secret, other);
   if (!machine) {
     return tl::unexpected(machine.error());
   }
@@ -47,6 +65,11 @@ Result<int> serve(const model::Model& model, const Options& options, const Log& 
   if (auto started = control.start(); !started) {
     (*machine)->halt();
     return tl::unexpected(started.error());
+  }
+  if (before) {
+    const auto gap = std::chrono::steady_clock::now() - stopped;
+    log.info(fmt::format("took the place of process {}: {} ms from its end to the first packet", *before,
+                         std::chrono::duration_cast<std::chrono::milliseconds>(gap).count()));
   }
   log.info(fmt::format("{} workers on {} ports, socket {}", model.limpetd.workers.size(), model.ports.size(),
                        model.limpetd.socket));

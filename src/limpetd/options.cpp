@@ -10,6 +10,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
   CLI::App app("limpetd: a packet-level load balancer whose sessions stay with their backends");
   app.add_option("--config", options.config, "The configuration file (TOML)")->capture_default_str();
   app.add_flag("--check", options.check, "Only check the configuration file");
+  app.add_flag("--takeover", options.takeover,
+               "Take the place of the limpetd that runs with this configuration, flows and records included");
   const std::map<std::string, Level> levels = {
       {"error", Level::error}, {"warning", Level::warning}, {"info", Level::info}};
   app.add_option("--log-level", options.level, "error, warning or info (default)")

@@ -11,6 +11,7 @@ namespace limpet::daemon {
 struct Options {
   std::string config = "/etc/limpet/limpet.toml";
   bool check = false;
+  bool takeover = false;
   Level level = Level::info;
 };
 

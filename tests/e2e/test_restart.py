@@ -132,3 +132,30 @@ def test_unusable_tables_are_set_aside(lab, limpetd):
     assert "unreadable" in limpetd.log.read_text()
     assert {source: lab.curl(source) for source in lab.sessions()} == where, "rendezvous chooses as before"
     shutil.rmtree(tables / "unreadable")
+
+
+def test_takeover(lab, limpetd):
+    """A second process takes the place of the first while clients ask without pause. Prints what they notice."""
+    with Client(lab.namespaces["client"], lab.sessions(), VIPS) as client:
+        where = client.ask()
+        before = wait_for_records(limpetd, len(where))
+        first = limpetd.process
+        client.say("watch 5")
+        time.sleep(1)
+        limpetd.launch("--takeover")
+        assert first.wait(timeout=15) == 0, "the first ends cleanly"
+        noticed = client.hear()
+        limpetd.wait_for(lambda: "took the place of process" in limpetd.log.read_text(), "the second's word")
+        (line,) = [line for line in limpetd.log.read_text().splitlines() if "took the place of process" in line]
+        print(f"\n{line}\nclients: {noticed}")
+        gap_ms = int(line.split(": ")[2].split()[0])
+        assert gap_ms < 2000 and noticed["broken"] == 0 and noticed["longest_ms"] < gap_ms + 3000
+        assert records(limpetd) == before
+        assert client.ask() == where
+        assert limpetd.moves() == [] and limpetd.counters().get("violation", 0) == 0
+
+
+def test_takeover_of_nobody_is_a_start(lab, limpetd):
+    assert limpetd.stop() == 0
+    limpetd.launch("--takeover")
+    limpetd.wait_for(lambda: limpetd.ctl("version", check=False).returncode == 0, "an answer on the socket")

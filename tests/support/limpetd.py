@@ -28,14 +28,15 @@ class Limpetd:
         self.file.write_text(toml_text.dump(self.config))
         return self.file
 
-    def launch(self):
+    def launch(self, *options):
         """Starts without waiting: for tests of what goes wrong at start."""
         self.write()
         # limpetd takes the place of `ip netns exec`, so that signals reach it. That command gives it a mount namespace
         # of its own: the bpffs that net_af_xdp wants is seen by nobody else and ends with it.
         with_bpffs = ["sh", "-c", 'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "limpetd"] if self.bpffs else []
-        self.process = self.namespace.popen(*with_bpffs, program("limpetd"), "--config", self.file, stdin=subprocess.DEVNULL,
-                                            stdout=self.log.open("a"), stderr=subprocess.STDOUT)
+        self.process = self.namespace.popen(*with_bpffs, program("limpetd"), "--config", self.file, *options,
+                                            stdin=subprocess.DEVNULL, stdout=self.log.open("a"),
+                                            stderr=subprocess.STDOUT)
 
     def start(self, timeout_s=30):
         self.launch()

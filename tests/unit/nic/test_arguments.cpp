@@ -138,5 +138,15 @@ TEST(EalArguments, RefuseADeviceThatIsNamedTwice) {
   EXPECT_THAT(text(model), HasSubstr("[ports.p0.kernel]"));
 }
 
+TEST(Arguments, BesideAnotherTheFilesHaveAnotherName) {
+  model::Daemon daemon;
+  daemon.socket = "/run/limpetd.sock";
+  EXPECT_EQ(beside_another(daemon, "-7").eal, std::vector{"--file-prefix=" + file_prefix(daemon.socket) + "-7"});
+  daemon.eal = {"--no-huge", "--file-prefix", "own"};
+  EXPECT_EQ(beside_another(daemon, "-7").eal, (std::vector<std::string>{"--no-huge", "--file-prefix", "own-7"}));
+  daemon.eal = {"--file-prefix=own"};
+  EXPECT_EQ(beside_another(daemon, "-7").eal, std::vector<std::string>{"--file-prefix=own-7"});
+}
+
 }  // namespace
 }  // namespace limpet::nic
