@@ -29,7 +29,7 @@ SANITIZE_ENV = {
     "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/support/tsan.txt",
 }
 SHARED_UNITS = ["base", "record", "plan", "control", "worker"]  # their data is touched by several threads
-SANITIZED_PROGRAMS = ["src/limpet-replay/limpet-replay", "src/limpetctl/limpetctl"]
+SANITIZED_PROGRAMS = ["tests/sim/sim", "src/limpet-replay/limpet-replay", "src/limpetctl/limpetctl"]
 
 
 @dataclass
@@ -78,6 +78,7 @@ def steps() -> list[Step]:
         Step("check", 600, ["scripts/check", "--build", "build", "--junit", "{junit}"]),
         Step("tools", 60, [*PYTEST, "--junitxml", "{junit}", "tests/tools"], needs=ROOT / "tests/tools"),
         meson_step("unit", "build", quick=True),
+        pytest_step("sim", "sim", "build", 300, quick=True),
         pytest_step("packet", "packet", "build", 300, quick=True),
         pytest_step("docs", "docs", "build", 120, quick=True),
         pytest_step("e2e", "e2e", "build", 900),
@@ -85,6 +86,7 @@ def steps() -> list[Step]:
         build_step("build-asan", "build-asan", "-Db_sanitize=address,undefined", *sanitize,
                    targets=unit_targets + SANITIZED_PROGRAMS),
         meson_step("unit-asan", "build-asan", suites=["unit"], environment=SANITIZE_ENV),
+        pytest_step("sim-asan", "sim", "build-asan", 300, environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
         pytest_step("packet-asan", "packet", "build-asan", 600, environment=SANITIZE_ENV),
         build_step("build-tsan", "build-tsan", "-Db_sanitize=thread", *sanitize,
                    targets=[f"tests/unit/unit_{name}" for name in shared]),

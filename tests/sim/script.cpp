@@ -1,0 +1,113 @@
+#include "script.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace limpet::sim {
+
+using model::AdminState;
+
+std::string Script::change() {
+  switch (below(random_, 8)) {
+    case 0:
+    case 1:
+      return change_pool();
+    case 2:
+      return change_profile();
+    case 3:
+      return change_service();
+    default:
+      return change_state();
+  }
+}
+
+std::string Script::some_backend() {
+  const std::string pool = one_of(random_, services);
+  return pool + "/" + one_of(random_, model_.pools.at(pool).backends).first;
+}
+
+void Script::push_state(const std::string& name) {
+  const Oracle::State& state = oracle_.state(name);
+  node_.backend(name).health = state.up ? plan::Health::up : plan::Health::down;
+  node_.backend(name).admin = state.admin == AdminState::enabled ? plan::Admin::enabled
+                              : state.admin == AdminState::drain ? plan::Admin::drain
+                                                                 : plan::Admin::offline;
+}
+
+std::string Script::change_state() {
+  const std::string name = some_backend();
+  Oracle::State& state = oracle_.state(name);
+  std::string what;
+  switch (below(random_, 8)) {
+    case 0:
+    case 1:
+      state.up = false;
+      what = "down";
+      break;
+    case 2:
+      state.admin = AdminState::offline;
+      what = "offline";
+      break;
+    case 3:
+      state.admin = AdminState::drain;
+      what = "drain";
+      break;
+    default:
+      state = {};
+      what = "up, enabled";
+  }
+  push_state(name);
+  return fmt::format("{} is {}", name, what);
+}
+
+std::string Script::change_pool() {
+  const std::string name = one_of(random_, services);
+  auto& backends = model_.pools.at(name).backends;
+  const unsigned number = 1 + below(random_, backends_max);
+  const std::string own = fmt::format("b{}", number);
+  const auto found = backends.find(own);
+  if (found == backends.end()) {
+    backends[own] = declare_backend(random_, name, number);
+    return apply(fmt::format("add {}/{}", name, own));
+  }
+  if (once_in(random_, 2)) {
+    found->second.weight = below(random_, 5);
+    return apply(fmt::format("{}/{} has weight {}", name, own, found->second.weight));
+  }
+  if (backends.size() == 1) {
+    return "";
+  }
+  backends.erase(found);
+  return apply(fmt::format("remove {}/{}", name, own));
+}
+
+std::string Script::change_profile() {
+  if (model_.profiles.empty()) {
+    return "";
+  }
+  const std::string name = one_of(random_, model_.profiles).first;
+  draw_profile(random_, model_.profiles.at(name));
+  return apply(fmt::format("profile {}", name));
+}
+
+std::string Script::change_service() {
+  std::string& pool = model_.services.at("app").pool;
+  pool = pool == "app" ? "web" : "app";
+  return apply(fmt::format("app uses pool {}", pool));
+}
+
+std::string Script::apply(std::string what) {
+  if (const auto applied = node_.apply(model_); !applied) {
+    throw std::runtime_error(what + ": " + applied.error().text);
+  }
+  oracle_.apply(model_, node_.now_ms());
+  for (const auto& [pool, declared] : model_.pools) {
+    for (const auto& [own, backend] : declared.backends) {
+      push_state(pool + "/" + own);
+    }
+  }
+  return what;
+}
+
+}  // namespace limpet::sim
