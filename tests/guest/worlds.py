@@ -156,7 +156,8 @@ class Ipvs(Network):
         self.director.run("ipvsadm", "--set", "0", "0", "1")  # a UDP "connection" lives one second
 
     def restore(self, rules: list[str]):
-        subprocess.run(self.director.command("ipvsadm", "-R"), input="\n".join(rules) + "\n", text=True, check=True)
+        with self.director.inside():
+            subprocess.run(["ipvsadm", "-R"], input="\n".join(rules) + "\n", text=True, check=True)
 
     def expire_quiescent_template(self, on: int):
         self.director.sysctl("net.ipv4.vs.expire_quiescent_template", on)
