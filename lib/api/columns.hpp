@@ -22,17 +22,24 @@ inline constexpr std::array pool_columns{
     Column{"monitors", "MONITORS", "types of its monitors (list)"},
     Column{"backends_up", "UP", "backends that take new sessions"},
     Column{"backends", "BACKENDS", "all backends"},
-    Column{"sessions", "SESSIONS", "live sessions"},
+    Column{"sessions", "SESSIONS", "live sessions: records, and flows of services without a profile"},
+    Column{"connections", "CONNS", "live connections, those that begin included"},
+    Column{"sessions_skew", "SKEW", "sessions of the fullest backend as a multiple of its share by weight; null: none"},
+    Column{"connections_skew", "CONN SKEW", "the same of connections"},
+    Column{"shares", "", "of each backend (list of backend, weight_percent, sessions_percent, connections_percent)"},
 };
 inline constexpr std::array backend_columns{
     Column{"name", "NAME", "POOL/NAME"},
     Column{"address", "ADDRESS", "its addresses (list)"},
-    Column{"weight", "WEIGHT", "share of new sessions"},
-    Column{"state", "STATE", "enabled, drain or offline"},
+    Column{"weight", "WEIGHT", "share of new sessions, as declared"},
+    Column{"weight_now", "NOW", "what it counts for now: less than declared while it starts slowly"},
+    Column{"state", "STATE", "enabled, drain, drained (its deadline has passed) or offline"},
+    Column{"until", "UNTIL", "when its drain ends or ended (UTC)"},
     Column{"health", "HEALTH", "up or down"},
     Column{"since", "SINCE", "when the health last changed (UTC)"},
     Column{"sessions", "SESSIONS", "live sessions"},
-    Column{"detail", "DETAIL", "what the last failed check said"},
+    Column{"connections", "CONNS", "live connections, those that begin included"},
+    Column{"detail", "DETAIL", "what decided its health"},
 };
 inline constexpr std::array flow_columns{
     Column{"worker", "WORKER", "the worker that owns it"},
@@ -45,12 +52,52 @@ inline constexpr std::array flow_columns{
     Column{"idle_s", "IDLE_S", "seconds since the last packet"},
 };
 inline constexpr std::array record_columns{
-    Column{"scope", "SCOPE", "who shares the record: service, pool or global name, and the profile"},
-    Column{"key", "KEY", "the client's address and prefix length"},
+    Column{"scope", "SCOPE", "who shares the record: the profile, and service, pool or all services"},
+    Column{"key", "KEY", "what tells the session from others"},
     Column{"backend", "BACKEND", "POOL/NAME"},
     Column{"state", "STATE", "kept or provisional"},
+    Column{"age_s", "AGE_S", "seconds since it got this backend"},
     Column{"idle_s", "IDLE_S", "seconds since it was last used"},
     Column{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"},
+};
+inline constexpr std::array record_show_columns{
+    Column{"scope", "SCOPE", "who shares the record: the profile, and service, pool or all services"},
+    Column{"profile", "PROFILE", "the profile that made it"},
+    Column{"key", "KEY", "what tells the session from others"},
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"backend_state", "BACKEND STATE", "enabled, drain, drained, offline; removed"},
+    Column{"backend_health", "BACKEND HEALTH", "up or down"},
+    Column{"state", "STATE", "kept or provisional"},
+    Column{"away", "AWAY", "true: its session left another backend that was down, and may return"},
+    Column{"age_s", "AGE_S", "seconds since it got this backend"},
+    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
+    Column{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"},
+    Column{"max_life_s", "MAX_LIFE_S", "age at which it ends; 0: none"},
+    Column{"services", "SERVICES", "services that it counts for (list)"},
+};
+inline constexpr std::array record_set_columns{
+    Column{"scope", "SCOPE", "who shares the record"},
+    Column{"key", "KEY", "what tells the session from others"},
+    Column{"before", "BEFORE", "the backend it named; null: there was no record"},
+    Column{"backend", "BACKEND", "the backend it names now"},
+};
+inline constexpr std::array record_clear_columns{
+    Column{"cleared", "CLEARED", "records that were erased"},
+};
+inline constexpr std::array dump_columns{
+    Column{"scope", "SCOPE", "who shares the record, as `records list` shows it"},
+    Column{"key", "KEY", "what tells the session from others"},
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"age_s", "AGE_S", "seconds since it got this backend"},
+    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
+};
+inline constexpr std::array load_columns{
+    Column{"loaded", "LOADED", "records made"},
+    Column{"kept", "KEPT", "lines whose session has a record already, which counts more"},
+    Column{"expired", "EXPIRED", "lines whose record would be over by now"},
+    Column{"no_room", "NO_ROOM", "lines for which the table has no room"},
+    Column{"refused", "REFUSED", "lines that can't be used"},
+    Column{"problems", "", "why (list of line, text)"},
 };
 inline constexpr std::array counter_columns{
     Column{"name", "NAME", "the counter"},
@@ -103,9 +150,9 @@ inline constexpr std::array neighbor_columns{
     Column{"age_s", "AGE_S", "seconds since it was last confirmed"},
 };
 inline constexpr std::array memory_columns{
-    Column{"name", "NAME", "what it is for"},   Column{"bytes", "BYTES", "memory taken"},
-    Column{"used", "USED", "entries in use"},   Column{"capacity", "CAPACITY", "entries at most"},
-    Column{"place", "PLACE", "where it lives"},
+    Column{"name", "NAME", "what it is for"},         Column{"bytes", "BYTES", "memory taken"},
+    Column{"used", "USED", "entries in use"},         Column{"capacity", "CAPACITY", "entries at most"},
+    Column{"entry_bytes", "ENTRY", "bytes an entry"}, Column{"place", "PLACE", "where it lives"},
 };
 inline constexpr std::array schema_columns{
     Column{"section", "SECTION", "the table of the file"},   Column{"name", "NAME", "the key"},
@@ -119,6 +166,7 @@ inline constexpr std::array apply_columns{
     Column{"applied", "APPLIED", "true, or false with --dry-run"},
     Column{"changes", "CHANGES", "what differs (list of path, before, after, needs_restart)"},
     Column{"moving_sessions", "MOVING SESSIONS", "live sessions that move"},
+    Column{"reasons", "REASONS", "... by reason"},
     Column{"live_sessions", "LIVE SESSIONS", "live sessions in all"},
     Column{"plan_version", "PLAN VERSION", "number of the plan now in use"},
 };
@@ -129,18 +177,24 @@ inline constexpr std::array backend_reply_columns{
     Column{"backend", "BACKEND", "POOL/NAME"},
     Column{"before", "BEFORE", "its state before"},
     Column{"state", "STATE", "its state now"},
+    Column{"until", "UNTIL", "when its drain ends (UTC); null: never"},
 };
 inline constexpr std::array why_columns{
     Column{"service", "SERVICE", "the service"},
     Column{"client", "CLIENT", "the client"},
     Column{"listen", "LISTEN", "the listen address looked at"},
-    Column{"step", "STEP", "what decided: flow, record or algorithm"},
+    Column{"destination", "DESTINATION", "what the client addresses"},
+    Column{"step", "STEP", "what decides: flow, record, returned, split or algorithm; none: nothing does"},
     Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
     Column{"reason", "REASON", "in words"},
     Column{"worker", "WORKER", "the worker that owns the client"},
     Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
     Column{"key", "KEY", "the session's key"},
-    Column{"ruled_out", "RULED OUT", "backends that could not be chosen (list of backend, reason)"},
+    Column{"record", "RECORD", "its record, usable or not (backend, state, age_s, idle_s); null: none"},
+    Column{"ruled_out", "RULED OUT", "backends that take no new session now (list of backend, reason)"},
+    Column{"if_drained", "IF DRAINED",
+           "where a new connection would go if that backend were drained (backend, reason)"},
+    Column{"if_removed", "IF REMOVED", "... if it were removed (backend, reason)"},
 };
 inline constexpr std::array version_columns{
     Column{"version", "VERSION", "of the daemon"},

@@ -9,8 +9,10 @@
 namespace limpet::api {
 namespace {
 
-constexpr std::array<std::string_view, 14> kind_names{"text", "name",    "integer", "duration", "size", "ratio", "boolean", "word",
-                                                      "mac",  "address", "prefix",  "endpoint", "listen", "table"};
+constexpr std::array<std::string_view, 14> kind_names{"text",   "name",     "integer", "duration", "size",
+                                                      "ratio",  "boolean",  "word",    "mac",      "address",
+                                                      "prefix", "endpoint", "listen",  "table"};
+static_assert(static_cast<std::size_t>(model::Kind::table) + 1 == kind_names.size());
 constexpr std::array<std::string_view, 4> many_names{"one", "one_or_list", "list", "map"};
 
 Json row_json(const model::Row& row) {

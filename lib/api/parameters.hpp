@@ -64,6 +64,55 @@ inline constexpr std::array backend_parameters{Parameter{.name = "backend",
                                                          .required = true,
                                                          .help = "The backend, as POOL/NAME.",
                                                          .completion = Completion::backend}};
+inline constexpr Parameter backend_name = backend_parameters[0];
+inline constexpr std::array drain_parameters{
+    backend_name, Parameter{.name = "for",
+                            .type = Type::duration,
+                            .min = 1000,
+                            .max = 366ULL * 24 * 3600 * 1000,
+                            .help = "When this time is over, also the sessions that it has go elsewhere, for the "
+                                    "reason drain_expired. The deadline outlives a restart."}};
+inline constexpr std::array remove_parameters{backend_name,
+                                              Parameter{.name = "dry_run",
+                                                        .type = Type::flag,
+                                                        .default_text = "false",
+                                                        .help = "Only say how many live sessions would move."}};
+inline constexpr Parameter of_service{
+    .name = "service", .type = Type::text, .help = "Only those of this service.", .completion = Completion::service};
+inline constexpr Parameter of_profile{.name = "profile", .type = Type::text, .help = "Only those of this profile."};
+inline constexpr Parameter of_backend{.name = "backend",
+                                      .type = Type::backend,
+                                      .help = "Only those that name this backend.",
+                                      .completion = Completion::backend};
+inline constexpr Parameter of_key{
+    .name = "key", .type = Type::text, .help = "Only those with this key, written as listings show it."};
+inline constexpr std::array record_parameters{of_service, of_profile, of_backend, of_key, filter, limit, cursor};
+inline constexpr std::array dump_parameters{of_service, of_profile, of_backend, limit, cursor};
+inline constexpr std::array clear_parameters{
+    of_service, of_profile, of_backend, of_key,
+    Parameter{.name = "all", .type = Type::flag, .default_text = "false", .help = "All records there are."}};
+inline constexpr Parameter the_key{
+    .name = "key",
+    .type = Type::text,
+    .place = Place::positional,
+    .required = true,
+    .help = "The session's key, written as `records list` shows it; for source_ip the client's address will do."};
+inline constexpr Parameter the_service{.name = "service",
+                                       .type = Type::text,
+                                       .required = true,
+                                       .help = "A service whose sessions it is about.",
+                                       .completion = Completion::service};
+inline constexpr Parameter the_profile{
+    .name = "profile", .type = Type::text, .help = "Which of the service's profiles; the first that has such keys."};
+inline constexpr std::array record_show_parameters{the_key, the_service, the_profile};
+inline constexpr std::array record_set_parameters{the_key, backend_name, the_service, the_profile};
+inline constexpr std::array load_parameters{
+    Parameter{.name = "text",
+              .type = Type::lines,
+              .place = Place::positional,
+              .required = true,
+              .help = "The file, as `records dump` wrote it; \"-\" is standard input.",
+              .completion = Completion::file}};
 inline constexpr std::array why_parameters{
     Parameter{.name = "service",
               .type = Type::text,
@@ -74,6 +123,9 @@ inline constexpr std::array why_parameters{
               .type = Type::client,
               .required = true,
               .help = "The client's address; with its port also a live flow is found."},
+    Parameter{.name = "destination",
+              .type = Type::client,
+              .help = "What the client addresses; needed where the service listens on a prefix or any port."},
     Parameter{.name = "listen",
               .type = Type::text,
               .help = "Which of the service's listen addresses; without it the first "

@@ -12,6 +12,11 @@ constexpr Millis ask_every_ms = 1000;
 
 }  // namespace
 
+bool persists(const plan::Service& service) noexcept {
+  return std::any_of(service.persist.begin(), service.persist.end(),
+                     [](const auto& persist) { return persist.type != model::ProfileType::none; });
+}
+
 /// How often a worker has swept its flows: only the worker may look.
 class Accounts::SweepQuestion : public path::Task {
  public:
@@ -36,9 +41,13 @@ bool Accounts::settled() const {
 }
 
 void Accounts::tick(Millis now_ms) {
-  learn_telling();
+  learn_pools();
   sweep_records(now_ms);
-  sum_sessions();
+  const std::uint32_t extent = configuration_.slots().backends.extent();
+  for (std::uint32_t i = 0; i < std::min(extent, backends_summed); ++i) {
+    next_summed_ = next_summed_ + 1 < extent ? next_summed_ + 1 : 0;
+    sum(BackendSlot(next_summed_));
+  }
   let_slots_rest(now_ms);
 }
 
@@ -60,15 +69,15 @@ void Accounts::on_recovered() {
   });
 }
 
-void Accounts::learn_telling() {
+void Accounts::learn_pools() {
   const auto& plan = configuration_.plan();
   if (plan_version_ == plan.version) {
     return;
   }
   plan_version_ = plan.version;
-  telling_.assign(plan.pools.size(), {});
+  told_by_flows_.assign(plan.pools.size(), false);
   for (const auto& service : plan.services) {
-    (service.persist.empty() ? telling_[service.pool].by_flows : telling_[service.pool].by_records) = true;
+    told_by_flows_[service.pool] = told_by_flows_[service.pool] || !persists(service);
   }
 }
 
@@ -79,10 +88,7 @@ void Accounts::sweep_records(Millis now_ms) {
   const auto pass_left = records.bucket_count() - sweep_position_;
   const auto buckets = static_cast<unsigned>(std::min<std::uint64_t>(record_sweep_buckets, pass_left));
   records_ended_ += records.sweep(buckets, [&](const record::Key& key, const record::Record& record) {
-    if (is_over(plan, key, record, now_s)) {
-      return record::Sweep::erase;
-    }
-    return record::Sweep::keep;
+    return is_over(plan, key, record, now_s) ? record::Sweep::erase : record::Sweep::keep;
   });
   sweep_position_ += buckets;
   if (sweep_position_ >= records.bucket_count()) {
@@ -115,43 +121,37 @@ void Accounts::end_of_pass() {
 BackendCounts Accounts::counts(BackendSlot slot) const {
   BackendCounts result;
   std::int64_t flows = 0;
+  std::int64_t connections = 0;
   for (const auto* state : runtime_.states()) {
     const auto& use = state->uses[slot.value()];
     flows += use.flows.load(std::memory_order_relaxed);
+    connections += use.connections();
     result.flows_total += use.flows_total.load(std::memory_order_relaxed);
     result.packets += use.packets.load(std::memory_order_relaxed);
     result.bytes += use.bytes.load(std::memory_order_relaxed);
   }
   result.flows = static_cast<std::uint64_t>(std::max<std::int64_t>(flows, 0));
+  result.connections = static_cast<std::uint64_t>(std::max<std::int64_t>(connections, 0));
   result.records = runtime_.records().counts().of_backend(slot);
   const auto& plan = configuration_.plan();
   const auto pool = plan.backend(slot) == nullptr ? ~0u : plan.backend_of_slot[slot.value()].pool;
-  const Telling telling = pool < telling_.size() ? telling_[pool] : Telling{true, false};
-  result.sessions = (telling.by_records ? result.records : 0) + (telling.by_flows ? result.flows : 0);
+  const bool by_flows = pool < told_by_flows_.size() && told_by_flows_[pool];
+  result.sessions = result.records + (by_flows ? result.flows : 0);
   return result;
 }
 
-void Accounts::sum_sessions() {
-  const std::uint32_t extent = configuration_.slots().backends.extent();
-  const std::uint32_t count = std::min(extent, backends_summed);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    next_summed_ = next_summed_ + 1 < extent ? next_summed_ + 1 : 0;
-    const BackendSlot slot(next_summed_);
-    runtime_.backends()[slot].sessions.store(counts(slot).sessions, std::memory_order_relaxed);
-    sum_connections(slot);
-  }
-}
-
-/// Each worker's part is told back to it, so that it can add what has changed since.
-void Accounts::sum_connections(BackendSlot slot) {
-  std::int64_t sum = 0;
+// Each worker gets back what of its own is in the sum, so that it can add what it has changed since.
+void Accounts::sum(BackendSlot slot) {
+  std::int64_t connections = 0;
   for (auto* state : runtime_.states()) {
     auto& use = state->uses[slot.value()];
-    const std::int64_t part = use.connections();
-    sum += part;
-    use.summed.store(part, std::memory_order_relaxed);
+    const auto own = use.connections();
+    use.summed.store(own, std::memory_order_relaxed);
+    connections += own;
   }
-  runtime_.backends()[slot].connections.store(sum, std::memory_order_relaxed);
+  auto& state = runtime_.backends()[slot];
+  state.connections.store(std::max<std::int64_t>(connections, 0), std::memory_order_relaxed);
+  state.sessions.store(counts(slot).sessions, std::memory_order_relaxed);
 }
 
 // A slot may be used again once nothing in any table knows its old holder: not before the records of a removed

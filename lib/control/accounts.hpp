@@ -1,5 +1,5 @@
-// Keeps the node's books: sweeps the record table, sums what workers count into backend_state.sessions, and lets
-// freed slots rest until every table has been swept. Control thread; each call does a bounded amount of work.
+// Keeps the node's books: sweeps the record table, sums what workers count into backend_state (connections, sessions),
+// and lets freed slots rest until every table has been swept. Control thread; each call does a bounded amount of work.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,12 @@ inline constexpr Millis removed_kept_ms = 60'000;
 /// Backends summed in one tick; of more, each tick does the next ones.
 inline constexpr std::uint32_t backends_summed = 4096;
 
+/// Whether the service keeps records: else its live flows are its sessions.
+[[nodiscard]] bool persists(const plan::Service& service) noexcept;
+
 /// What `show backends` tells of one.
 struct BackendCounts {
-  std::uint64_t sessions = 0, flows = 0, records = 0, flows_total = 0, packets = 0, bytes = 0;
+  std::uint64_t sessions = 0, connections = 0, flows = 0, records = 0, flows_total = 0, packets = 0, bytes = 0;
 };
 
 class Accounts {
@@ -46,25 +49,18 @@ class Accounts {
 
  private:
   class SweepQuestion;
-  /// How a backend's sessions are told: by records, by flows (its services persist nothing), or both.
-  struct Telling {
-    bool by_records = false;
-    bool by_flows = false;
-  };
-
   void sweep_records(Millis now_ms);
   [[nodiscard]] bool is_over(const plan::Plan& plan, const record::Key& key, const record::Record& record,
                              std::uint32_t now_s) const;
   void end_of_pass();
-  void sum_sessions();
+  void sum(BackendSlot slot);
   void let_slots_rest(Millis now_ms);
-  void sum_connections(BackendSlot slot);
-  void learn_telling();
+  void learn_pools();
 
   Runtime& runtime_;
   Configuration& configuration_;
-  std::uint64_t plan_version_ = 0;                        // that `telling_` is of
-  std::vector<Telling> telling_;                          // by pool
+  std::uint64_t plan_version_ = 0;                        // that `told_by_flows_` is of
+  std::vector<bool> told_by_flows_;                       // by pool: a service of it persists nothing
   std::unordered_map<std::uint32_t, Millis> removed_ms_;  // by backend slot: when it left the plan
   std::uint64_t sweep_position_ = 0;                      // buckets of this pass that are done
   std::uint64_t records_ended_ = 0;

@@ -47,6 +47,7 @@ class Asking : public Job {
     posted_ = runtime_.post(worker, *task_);
   }
   T& task() { return *task_; }
+  [[nodiscard]] const T& task() const { return *task_; }
   Runtime& runtime_;
 
  private:

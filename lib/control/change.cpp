@@ -1,6 +1,9 @@
 // apply and backend enable|drain|offline: whatever changes what runs.
 #include <fmt/format.h>
 
+#include <array>
+#include <numeric>
+
 #include "api/convert.hpp"
 #include "control/context.hpp"
 #include "control/dry_run.hpp"
@@ -12,27 +15,28 @@ using api::Json;
 
 constexpr unsigned buckets_a_step = 4096;
 
-plan::Admin admin_of(model::AdminState state) {
-  return state == model::AdminState::enabled ? plan::Admin::enabled
-         : state == model::AdminState::drain ? plan::Admin::drain
-                                             : plan::Admin::offline;
-}
-
-model::AdminState admin_of(plan::Admin admin) {
-  return admin == plan::Admin::enabled ? model::AdminState::enabled
-         : admin == plan::Admin::drain ? model::AdminState::drain
-                                       : model::AdminState::offline;
-}
-
 struct Counted {
   std::uint64_t live = 0;
-  std::uint64_t moving = 0;
+  std::array<std::uint64_t, path::reason_count> moving{};  // by reason
+
+  void count(path::Reason reason, std::uint64_t sessions) { moving[static_cast<std::size_t>(reason)] += sessions; }
+  [[nodiscard]] std::uint64_t all_moving() const { return std::accumulate(moving.begin(), moving.end(), 0ULL); }
+  [[nodiscard]] Json reasons() const {
+    Json result = Json::object();
+    for (std::size_t i = 0; i < moving.size(); ++i) {
+      if (moving[i] != 0) {
+        result[std::string(path::reason_names[i])] = moving[i];
+      }
+    }
+    return result;
+  }
 };
 
 Json apply_reply(const Candidate& candidate, const Counted& counted, bool applied, std::uint64_t version) {
   return {{"applied", applied},
           {"changes", api::changes_json(candidate.changes)},
-          {"moving_sessions", counted.moving},
+          {"moving_sessions", counted.all_moving()},
+          {"reasons", counted.reasons()},
           {"live_sessions", counted.live},
           {"plan_version", version}};
 }
@@ -41,7 +45,7 @@ Json apply_reply(const Candidate& candidate, const Counted& counted, bool applie
 void count_flows(const Context& context, const plan::Plan& before, const plan::Plan& after, Counted& counted) {
   std::set<std::uint32_t> pools;  // of services without a profile
   for (const auto& service : before.services) {
-    if (service.persist.empty()) {
+    if (!persists(service)) {
       pools.insert(service.pool);
     }
   }
@@ -49,7 +53,7 @@ void count_flows(const Context& context, const plan::Plan& before, const plan::P
     for (const auto& backend : before.pools[pool].backends) {
       const auto flows = context.accounts.counts(backend.slot).flows;
       counted.live += flows;
-      counted.moving += after.backend(backend.slot) == nullptr ? flows : 0;
+      counted.count(path::Reason::backend_removed, after.backend(backend.slot) == nullptr ? flows : 0);
     }
   }
 }
@@ -66,13 +70,8 @@ class ApplyJob : public Job {
         done_(std::move(done)) {}
 
   bool step() override {
-    cursor_ = context_.runtime.records().walk(cursor_, buckets_a_step,
-                                              [&](const record::Key& key, const record::Record& record) {
-                                                if (!record.provisional) {
-                                                  ++counted_.live;
-                                                  counted_.moving += mover_.judge(key, record) ? 1 : 0;
-                                                }
-                                              });
+    cursor_ = context_.runtime.records().walk(
+        cursor_, buckets_a_step, [&](const record::Key& key, const record::Record& record) { look_at(key, record); });
     if (!cursor_.done) {
       return false;
     }
@@ -82,6 +81,15 @@ class ApplyJob : public Job {
   }
 
  private:
+  void look_at(const record::Key& key, const record::Record& record) {
+    if (record.provisional) {
+      return;
+    }
+    ++counted_.live;
+    if (const auto reason = mover_.judge(key, record)) {
+      counted_.count(*reason, 1);
+    }
+  }
   void finish() {
     if (context_.configuration.shared_plan() != before_) {
       return done_(api::reject(api::Code::busy, "another apply came first; nothing was changed, try again"));
@@ -95,7 +103,7 @@ class ApplyJob : public Job {
     }
     const Json reply = apply_reply(candidate_, counted_, true, version + 1);
     context_.events.add("apply", fmt::format("plan {}: {} changes, {} of {} sessions move", version + 1,
-                                             candidate_.changes.size(), counted_.moving, counted_.live));
+                                             candidate_.changes.size(), counted_.all_moving(), counted_.live));
     switch_to(context_, std::move(candidate_));
     done_(reply);
   }
@@ -134,34 +142,52 @@ void apply(Context& context, const Json& params, const Done& done) {
               dry_run, told);
 }
 
-Answer set_admin(Context& context, const std::string& name, model::AdminState state) {
+/// The plan's backend of that name; the error lists none.
+tl::expected<const plan::Backend*, api::RpcError> find_backend(const Context& context, const std::string& name) {
   const auto slot = context.configuration.slots().backends.find(name);
-  if (!slot || context.configuration.plan().backend(BackendSlot(*slot)) == nullptr) {
+  const auto* backend = slot ? context.configuration.plan().backend(BackendSlot(*slot)) : nullptr;
+  if (backend == nullptr) {
     return api::reject(api::Code::not_found, "no backend \"{}\" (show backends lists them)", name);
   }
-  if (auto kept = context.admin.set(name, {state}); !kept) {
-    return api::reject(api::Code::refused, "can't keep it over a restart, so nothing was changed: {}",
-                       kept.error().text);
-  }
-  auto& admin = context.runtime.backends()[BackendSlot(*slot)].admin;
-  const auto before = admin_of(admin.exchange(admin_of(state), std::memory_order_relaxed));
-  context.events.add("admin", fmt::format("{}: {} (was {})", name, admin_text(state), admin_text(before)));
-  return Json{{"backend", name}, {"before", admin_text(before)}, {"state", admin_text(state)}};
+  return backend;
 }
 
-void set_backend_state(Context& context, const plan::Backend& backend, const model::Backend& declared, bool fresh) {
-  auto& state = context.runtime.backends()[backend.slot];
-  state.weight.store(declared.weight * plan::weight_one, std::memory_order_relaxed);
-  const bool up = context.monitors.up(backend.name).value_or(true);
-  const auto health = up ? plan::Health::up : plan::Health::down;
-  if (state.health.exchange(health, std::memory_order_relaxed) != health || fresh) {
-    context.health_since[backend.name] = unix_ms();
+Answer set_admin(Context& context, const Json& params, model::AdminState state) {
+  const auto& name = params.at("backend").get_ref<const std::string&>();
+  if (const auto found = find_backend(context, name); !found) {
+    return tl::unexpected(found.error());
   }
-  if (fresh) {
-    const auto word = context.admin.find(backend.name).value_or(AdminWord{declared.state}).state;
-    state.admin.store(admin_of(word), std::memory_order_relaxed);
-    state.sessions.store(0, std::memory_order_relaxed);
+  const auto now = context.now();
+  AdminWord word{state};
+  if (params.contains("for")) {
+    word.until_ms =
+        now.unix_ms + static_cast<std::int64_t>(*model::parse_duration(params.at("for").get_ref<const std::string&>()));
   }
+  const auto before = context.life.set_admin(name, word, now);
+  if (!before) {
+    return api::reject(api::Code::refused, "can't keep it over a restart, so nothing was changed: {}",
+                       before.error().text);
+  }
+  context.events.add(
+      "admin", fmt::format("{}: {}{} (was {})", name, admin_text(state),
+                           word.until_ms == 0 ? "" : " until " + utc_text(word.until_ms), admin_text(before->state)));
+  return Json{{"backend", name},
+              {"before", admin_text(before->state)},
+              {"state", admin_text(state)},
+              {"until", word.until_ms == 0 ? Json(nullptr) : Json(utc_text(word.until_ms))}};
+}
+
+/// The running model without one backend.
+void remove_backend(Context& context, const Json& params, const Done& done) {
+  const auto& name = params.at("backend").get_ref<const std::string&>();
+  if (const auto found = find_backend(context, name); !found) {
+    return done(tl::unexpected(found.error()));
+  }
+  model::Model model = context.configuration.model();
+  const auto slash = name.find('/');
+  model.pools.at(name.substr(0, slash)).backends.erase(name.substr(slash + 1));
+  begin_apply(context, context.configuration.prepare(std::move(model), context.runtime.device_macs()),
+              params.value("dry_run", false), done);
 }
 
 /// The addresses that Limpet answers for on an interface: its own, and VIPs of the networks it is in.
@@ -211,17 +237,6 @@ std::vector<l3::StaticNeighbour> static_neighbours(const model::Model& model) {
 
 }  // namespace
 
-void set_backend_states(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before) {
-  for (const auto& pool : plan.pools) {
-    const auto& declared = model.pools.at(pool.name);
-    for (const auto& backend : pool.backends) {
-      const auto name = backend.name.substr(pool.name.size() + 1);
-      const bool fresh = before == nullptr || before->backend(backend.slot) == nullptr;
-      set_backend_state(context, backend, declared.backends.at(name), fresh);
-    }
-  }
-}
-
 void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before) {
   context.neighbours.on_interfaces(plan.interfaces);
   context.neighbours.replace_static(static_neighbours(model), context.runtime.now_ms());
@@ -245,7 +260,6 @@ void forget_removed(Context& context, const plan::Plan& before, const plan::Plan
     for (const auto& backend : pool.backends) {
       if (after.backend(backend.slot) == nullptr) {
         removed.push_back(backend.name);
-        context.health_since.erase(backend.name);
       }
     }
   }
@@ -260,7 +274,7 @@ void switch_to(Context& context, Candidate candidate) {
   const auto before = context.configuration.shared_plan();
   const auto plan = candidate.plan;
   context.monitors.reconcile(candidate.model);
-  set_backend_states(context, *plan, candidate.model, before.get());
+  context.life.adopt(*plan, candidate.model, before.get(), context.now());
   context.runtime.publish(plan);
   context.configuration.commit(std::move(candidate));
   context.accounts.on_replaced(*before, *plan);
@@ -287,10 +301,10 @@ void reload(Context& context, const std::string& path) {
 
 void add_change_commands(api::Dispatcher& dispatcher, Context& context) {
   dispatcher.on_later("apply", [&context](const Json& params, const Done& done) { apply(context, params, done); });
+  dispatcher.on_later("backend.remove",
+                      [&context](const Json& params, const Done& done) { remove_backend(context, params, done); });
   const auto add = [&](std::string_view method, model::AdminState state) {
-    dispatcher.on(method, [&context, state](const Json& params) {
-      return set_admin(context, params.at("backend").get_ref<const std::string&>(), state);
-    });
+    dispatcher.on(method, [&context, state](const Json& params) { return set_admin(context, params, state); });
   };
   add("backend.enable", model::AdminState::enabled);
   add("backend.drain", model::AdminState::drain);

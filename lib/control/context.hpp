@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
 #include "api/dispatcher.hpp"
 #include "control/accounts.hpp"
 #include "control/admin_store.hpp"
+#include "control/backend_life.hpp"
 #include "control/configuration.hpp"
 #include "control/event_log.hpp"
 #include "control/jobs.hpp"
@@ -25,18 +25,18 @@ struct Context {
   EventLog& events;
   Monitors& monitors;
   AdminStore& admin;
+  BackendLife& life;
   Accounts& accounts;
   MoveLog& moves;
   l3::Neighbours& neighbours;
   Jobs& jobs;
-  std::map<std::string, std::int64_t> health_since;  // by "pool/backend"; ms since 1970
-  std::int64_t started_ms = 0;                       // since 1970
+  std::int64_t started_ms = 0;  // since 1970
+
+  [[nodiscard]] Moment now() const { return {runtime.now_ms(), unix_ms()}; }
 };
 
 /// Brings backend states, monitors and neighbours in line with a candidate, publishes and commits it.
 void switch_to(Context& context, Candidate candidate);
-/// What every start and switch does about backends: state of creation for new ones, weights, health.
-void set_backend_states(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
 /// Static neighbours, interfaces, and announcements of addresses that are new.
 void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
 
@@ -44,10 +44,13 @@ void set_neighbours(Context& context, const plan::Plan& plan, const model::Model
 void reload(Context& context, const std::string& path);
 
 /// Handlers, by the file they are in.
-void add_model_commands(api::Dispatcher& dispatcher, Context& context);   // show services, pools, backends; config
-void add_node_commands(api::Dispatcher& dispatcher, Context& context);    // counters, ports, workers, events, ...
-void add_table_commands(api::Dispatcher& dispatcher, Context& context);   // flows, records, memory
-void add_change_commands(api::Dispatcher& dispatcher, Context& context);  // apply, backend *
+void add_model_commands(api::Dispatcher& dispatcher, Context& context);  // show services, pools, backends; config
+void add_node_commands(api::Dispatcher& dispatcher, Context& context);   // counters, ports, workers, events, ...
+void add_flow_commands(api::Dispatcher& dispatcher, Context& context);
+void add_memory_command(api::Dispatcher& dispatcher, Context& context);
+void add_record_list_commands(api::Dispatcher& dispatcher, Context& context);  // list, show, dump
+void add_record_edit_commands(api::Dispatcher& dispatcher, Context& context);  // set, clear, load
+void add_change_commands(api::Dispatcher& dispatcher, Context& context);       // apply, backend *
 void add_why_command(api::Dispatcher& dispatcher, Context& context);
 
 }  // namespace limpet::control

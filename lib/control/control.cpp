@@ -43,7 +43,6 @@ struct Control::Parts {
   int run();
   void tick();
   void drain(path::State& state, Moment now);
-  void on_health(const HealthChange& change);
   void on_signal(int signal);
   bool answers_for(InterfaceIndex interface, const net::IpAddress& address) const;
   void send(InterfaceIndex interface, std::span<const std::uint8_t> bytes);
@@ -56,6 +55,7 @@ struct Control::Parts {
   Configuration configuration;
   AdminStore admin;
   Monitors monitors;
+  BackendLife life;
   Accounts accounts;
   MoveLog moves;
   l3::Neighbours neighbours;
@@ -75,17 +75,21 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
       base(make_base()),
       configuration(std::move(model), secret, runtime.recovered_slots()),
       admin(configuration.model().limpetd.state_dir),
-      monitors(base.get(), [this](const HealthChange& change) { on_health(change); }),
+      monitors(base.get(), [this](const HealthChange& change) { life.on_monitor(change, context.now()); }),
+      life(runtime, monitors, admin, events),
       accounts(runtime, configuration),
       neighbours(
           runtime.adjacencies(),
           [this](InterfaceIndex interface, std::span<const std::uint8_t> bytes) { send(interface, bytes); },
           [this](InterfaceIndex interface, const net::IpAddress& address) { return answers_for(interface, address); }),
-      context{runtime, configuration, events, monitors, admin, accounts, moves, neighbours, jobs, {}, 0},
+      context{runtime, configuration, events, monitors, admin, life, accounts, moves, neighbours, jobs, 0},
       server(base.get(), dispatcher, events) {
   add_model_commands(dispatcher, context);
   add_node_commands(dispatcher, context);
-  add_table_commands(dispatcher, context);
+  add_flow_commands(dispatcher, context);
+  add_memory_command(dispatcher, context);
+  add_record_list_commands(dispatcher, context);
+  add_record_edit_commands(dispatcher, context);
   add_change_commands(dispatcher, context);
   add_why_command(dispatcher, context);
   LIMPET_ASSERT(dispatcher.missing().empty());
@@ -117,7 +121,7 @@ Result<void> Control::Parts::start() {
   }
   accounts.on_recovered();
   monitors.reconcile(configuration.model());
-  set_backend_states(context, **plan, configuration.model(), nullptr);
+  life.adopt(**plan, configuration.model(), nullptr, context.now());
   runtime.publish(*plan);
   set_neighbours(context, **plan, configuration.model(), nullptr);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
@@ -146,11 +150,12 @@ void Control::Parts::on_signal(int signal) {
 }
 
 void Control::Parts::tick() {
-  const Moment now{runtime.now_ms(), unix_ms()};
+  const Moment now = context.now();
   for (auto* state : runtime.states()) {
     drain(*state, now);
   }
   neighbours.tick(now.boot_ms);
+  life.tick(now);
   accounts.tick(now.boot_ms);
   jobs.step();
   constexpr Millis lively_ms = 100;
@@ -170,22 +175,13 @@ void Control::Parts::drain(path::State& state, Moment now) {
     neighbours.want(want.interface, want.address, now.boot_ms);
     neighbour_traffic_ms = now.boot_ms;
   }
+  for (unsigned i = 0; i < items_a_tick && state.to_control.resets.pop(frame); ++i) {
+    static_cast<void>(runtime.send(frame));  // no room: that side finds out by itself
+  }
   path::Move move;
   for (unsigned i = 0; i < items_a_tick && state.to_control.moves.pop(move); ++i) {
     moves.add(move, configuration.slots(), now);
   }
-}
-
-void Control::Parts::on_health(const HealthChange& change) {
-  const auto slot = configuration.slots().backends.find(change.backend);
-  if (!slot) {
-    return;
-  }
-  const auto health = change.up ? plan::Health::up : plan::Health::down;
-  if (runtime.backends()[BackendSlot(*slot)].health.exchange(health, std::memory_order_relaxed) != health) {
-    context.health_since[change.backend] = unix_ms();
-  }
-  events.add("health", fmt::format("{} is {}: {}", change.backend, change.up ? "up" : "down", change.why));
 }
 
 bool Control::Parts::answers_for(InterfaceIndex interface, const net::IpAddress& address) const {

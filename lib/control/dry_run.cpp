@@ -10,6 +10,7 @@ std::map<std::uint32_t, Mover::Use> Mover::uses_of(const plan::Plan& plan) {
   for (const auto& service : plan.services) {
     for (const auto& persist : service.persist) {
       Use& use = uses[persist.scope];
+      use.type = persist.type;
       use.prefix4 = persist.prefix4;
       use.prefix6 = persist.prefix6;
       use.reach = persist.reach;
@@ -20,15 +21,14 @@ std::map<std::uint32_t, Mover::Use> Mover::uses_of(const plan::Plan& plan) {
 }
 
 std::optional<path::Reason> Mover::judge(const record::Key& key, const record::Record& record) const {
-  const std::uint32_t scope = key.scope & (record::scopes_max - 1);
+  const std::uint32_t scope = record::scope_of(key);
   const auto before = uses_before_.find(scope);
   if (before == uses_before_.end()) {
     return std::nullopt;  // nothing looks for it any more
   }
   const auto after = uses_after_.find(scope);
   const bool v4 = (key.scope & record::scope_v4) != 0;
-  if (after == uses_after_.end() ||
-      (v4 ? after->second.prefix4 != before->second.prefix4 : after->second.prefix6 != before->second.prefix6)) {
+  if (after == uses_after_.end() || !after->second.finds_keys_of(before->second, v4)) {
     return path::Reason::model_changed;  // the record is found no more
   }
   if (after_.backend(record.backend) == nullptr) {

@@ -24,10 +24,13 @@ class Mover {
  private:
   /// What a scope's records serve.
   struct Use {
+    model::ProfileType type = model::ProfileType::source_ip;
     std::uint8_t prefix4 = 0, prefix6 = 0;
     model::Scope reach = model::Scope::service;
     std::set<std::string> pools;
-    bool operator==(const Use&) const = default;
+    [[nodiscard]] bool finds_keys_of(const Use& before, bool v4) const noexcept {
+      return type == before.type && (v4 ? prefix4 == before.prefix4 : prefix6 == before.prefix6);
+    }
   };
   static std::map<std::uint32_t, Use> uses_of(const plan::Plan& plan);
 

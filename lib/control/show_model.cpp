@@ -1,14 +1,27 @@
 // show services, show pools, show backends, config show, config schema, config check, version.
 #include <unistd.h>
 
+#include <cmath>
+
 #include "api/convert.hpp"
 #include "control/context.hpp"
 #include "control/listing.hpp"
+#include "model/schema.hpp"
 
 namespace limpet::control {
 namespace {
 
 using api::Json;
+
+/// As the file writes it.
+std::string_view algorithm_word(model::Algorithm algorithm) {
+  for (const auto& row : model::schema()) {
+    if (row.section == "pools.NAME" && row.name == "algorithm") {
+      return row.words[static_cast<std::size_t>(algorithm)];
+    }
+  }
+  return {};
+}
 
 std::size_t taking(const Context& context, const plan::Pool& pool) {
   std::size_t count = 0;
@@ -38,26 +51,83 @@ Json service_row(const Context& context, const plan::Plan& plan, std::uint32_t i
           {"backends", pool.backends.size()}};
 }
 
+/// What one backend carries of its pool, and what it ought to.
+struct Load {
+  std::string_view name;
+  double weight = 0;  // 0: takes nothing new
+  BackendCounts counts;
+};
+
+double percent(double part, double whole) {
+  return whole == 0 ? 0 : std::round(part / whole * 1000) / 10;
+}
+
+/// How many times its share by weight the fullest backend carries: 1 is even. Nothing: there is nothing to share.
+Json skew(const std::vector<Load>& loads, std::uint64_t BackendCounts::*of) {
+  double all = 0;
+  double weights = 0;
+  for (const auto& load : loads) {
+    all += load.weight > 0 ? static_cast<double>(load.counts.*of) : 0;
+    weights += load.weight;
+  }
+  if (all == 0) {
+    return nullptr;
+  }
+  double most = 0;
+  for (const auto& load : loads) {
+    most = load.weight > 0 ? std::max(most, static_cast<double>(load.counts.*of) / load.weight) : most;
+  }
+  return std::round(most * weights / all * 1000) / 1000;
+}
+
+std::vector<Load> loads_of(const Context& context, const plan::Pool& pool) {
+  std::vector<Load> loads;
+  for (const auto& backend : pool.backends) {
+    const auto& states = context.runtime.backends();
+    const double weight = states[backend.slot].weight.load(std::memory_order_relaxed);
+    loads.push_back({backend.name, states.takes_new(backend.slot) ? weight / plan::weight_one : 0,
+                     context.accounts.counts(backend.slot)});
+  }
+  return loads;
+}
+
 Json pool_row(const Context& context, const plan::Pool& pool) {
   const auto& declared = context.configuration.model().pools.at(pool.name);
   Json monitors = Json::array();
   for (const auto& monitor : declared.monitors) {
     monitors.push_back(monitor.type == model::MonitorType::http ? "http" : "tcp");
   }
-  std::uint64_t sessions = 0;
-  for (const auto& backend : pool.backends) {
-    sessions += context.accounts.counts(backend.slot).sessions;
+  const auto loads = loads_of(context, pool);
+  Load all;
+  for (const auto& load : loads) {
+    all.weight += load.weight;
+    all.counts.sessions += load.counts.sessions;
+    all.counts.connections += load.counts.connections;
+  }
+  const auto part = [](std::uint64_t of, std::uint64_t whole) {
+    return percent(static_cast<double>(of), static_cast<double>(whole));
+  };
+  Json shares = Json::array();
+  for (const auto& load : loads) {
+    shares.push_back({{"backend", load.name},
+                      {"weight_percent", percent(load.weight, all.weight)},
+                      {"sessions_percent", part(load.counts.sessions, all.counts.sessions)},
+                      {"connections_percent", part(load.counts.connections, all.counts.connections)}});
   }
   return {{"name", pool.name},
-          {"algorithm", "rendezvous"},
+          {"algorithm", algorithm_word(pool.algorithm)},
           {"monitors", std::move(monitors)},
           {"backends_up", taking(context, pool)},
           {"backends", pool.backends.size()},
-          {"sessions", sessions}};
+          {"sessions", all.counts.sessions},
+          {"connections", all.counts.connections},
+          {"sessions_skew", skew(loads, &BackendCounts::sessions)},
+          {"connections_skew", skew(loads, &BackendCounts::connections)},
+          {"shares", std::move(shares)}};
 }
 
-std::string_view admin_word(plan::Admin admin) {
-  return admin == plan::Admin::enabled ? "enabled" : admin == plan::Admin::drain ? "drain" : "offline";
+Json time_or_null(std::int64_t time_ms) {
+  return time_ms == 0 ? Json(nullptr) : Json(utc_text(time_ms));
 }
 
 Json backend_row(const Context& context, const plan::Backend& backend) {
@@ -68,15 +138,20 @@ Json backend_row(const Context& context, const plan::Backend& backend) {
       addresses.push_back(endpoint.text());
     }
   }
-  const auto since = context.health_since.find(backend.name);
+  const auto shown = context.life.shown(backend.name);
+  const auto counts = context.accounts.counts(backend.slot);
+  const double weight = static_cast<double>(state.weight.load(std::memory_order_relaxed)) / plan::weight_one;
   return {{"name", backend.name},
           {"address", std::move(addresses)},
-          {"weight", state.weight.load(std::memory_order_relaxed) / plan::weight_one},
-          {"state", admin_word(state.admin.load(std::memory_order_relaxed))},
+          {"weight", backend.weight},
+          {"weight_now", std::round(weight * 10) / 10},
+          {"state", admin_text(state.admin.load(std::memory_order_relaxed))},
+          {"until", time_or_null(shown.until_ms)},
           {"health", state.health.load(std::memory_order_relaxed) == plan::Health::up ? "up" : "down"},
-          {"since", since == context.health_since.end() ? Json(nullptr) : Json(utc_text(since->second))},
-          {"sessions", context.accounts.counts(backend.slot).sessions},
-          {"detail", context.monitors.why(backend.name)}};
+          {"since", time_or_null(shown.since_ms)},
+          {"sessions", counts.sessions},
+          {"connections", counts.connections},
+          {"detail", shown.detail}};
 }
 
 void list_services(const Context& context, Listing& listing) {

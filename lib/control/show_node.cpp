@@ -1,4 +1,4 @@
-// show counters, show ports, show workers, show events, show moves, show neighbors.
+// show counters, show ports, show workers, show events, show moves, show violations, show neighbors.
 #include "control/context.hpp"
 #include "control/listing.hpp"
 
@@ -7,20 +7,16 @@ namespace {
 
 using api::Json;
 
-void add_moves_by_reason(const std::vector<path::State*>& states, Json& rows) {
-  for (std::size_t i = 0; i < path::reason_count; ++i) {
-    std::uint64_t value = 0;
-    for (const auto* state : states) {
-      value += state->moves[i].load(std::memory_order_relaxed);
-    }
-    rows.push_back({{"name", fmt::format("move_{}", path::reason_names[i])},
-                    {"value", value},
-                    {"kind", "move"},
-                    {"help", fmt::format("sessions moved for the reason {}", path::reason_names[i])}});
+/// Of these workers; with `own`, what control has moved itself.
+std::uint64_t moves_of(const std::vector<path::State*>& states, const MoveLog* own, std::size_t reason) {
+  std::uint64_t value = own == nullptr ? 0 : own->own()[reason];
+  for (const auto* state : states) {
+    value += state->moves[reason].load(std::memory_order_relaxed);
   }
+  return value;
 }
 
-Json counter_rows(const std::vector<path::State*>& states) {
+Json counter_rows(const std::vector<path::State*>& states, const MoveLog* own) {
   Json rows = Json::array();
   for (std::size_t i = 0; i < counters::counter_count; ++i) {
     std::uint64_t value = 0;
@@ -33,7 +29,12 @@ Json counter_rows(const std::vector<path::State*>& states) {
                     {"kind", description.is_drop ? "drop" : "count"},
                     {"help", description.help}});
   }
-  add_moves_by_reason(states, rows);
+  for (std::size_t i = 0; i < path::reason_count; ++i) {
+    rows.push_back({{"name", fmt::format("move_{}", path::reason_names[i])},
+                    {"value", moves_of(states, own, i)},
+                    {"kind", "move"},
+                    {"help", fmt::format("sessions moved for the reason {}", path::reason_names[i])}});
+  }
   return rows;
 }
 
@@ -43,16 +44,18 @@ Answer show_counters(const Context& context, const Json& params) {
     return tl::unexpected(listing.error());
   }
   auto states = context.runtime.states();
+  const MoveLog* own = &context.moves;
   if (params.contains("worker")) {
     const auto worker = params.at("worker").get<std::size_t>();
     if (worker >= states.size()) {
       return api::reject(api::Code::not_found, "no worker {}; there are {}", worker, states.size());
     }
     states = {states[worker]};
+    own = nullptr;
   }
   // The place in the table of all counters is the key, so that zero ones may come and go between pages.
   std::uint64_t number = 0;
-  for (auto& row : counter_rows(states)) {
+  for (auto& row : counter_rows(states, own)) {
     const auto key = number_key(++number);
     const bool told = params.value("all", false) || row.at("value") != 0u;
     if (told && listing->is_past(key) && !listing->add(key, row)) {
@@ -134,13 +137,12 @@ void list_events(const Context& context, Listing& listing) {
   }
 }
 
+/// Reasons that occurred, and violations even if they are none.
 Json by_reason(const Context& context) {
   Json counts = Json::object();
+  const auto states = context.runtime.states();
   for (std::size_t i = 0; i < path::reason_count; ++i) {
-    std::uint64_t value = 0;
-    for (const auto* state : context.runtime.states()) {
-      value += state->moves[i].load(std::memory_order_relaxed);
-    }
+    const auto value = moves_of(states, &context.moves, i);
     if (value != 0 || i == static_cast<std::size_t>(path::Reason::violation)) {
       counts[std::string(path::reason_names[i])] = value;
     }
@@ -148,12 +150,11 @@ Json by_reason(const Context& context) {
   return counts;
 }
 
-Answer show_moves(const Context& context, const Json& params) {
-  auto listing = Listing::begin("show.moves", params);
+Answer list_moves(std::string_view method, const std::deque<LoggedMove>& moves, const Json& params) {
+  auto listing = Listing::begin(method, params);
   if (!listing) {
     return tl::unexpected(listing.error());
   }
-  const auto& moves = context.moves.moves();
   for (auto move = moves.rbegin(); move != moves.rend(); ++move) {
     const auto key = newest_key(move->number);
     if (listing->is_past(key) &&
@@ -166,8 +167,22 @@ Answer show_moves(const Context& context, const Json& params) {
       break;
     }
   }
-  Json reply = listing->finish();
-  reply["by_reason"] = by_reason(context);
+  return listing->finish();
+}
+
+Answer show_moves(const Context& context, const Json& params) {
+  auto reply = list_moves("show.moves", context.moves.moves(), params);
+  if (reply) {
+    (*reply)["by_reason"] = by_reason(context);
+  }
+  return reply;
+}
+
+Answer show_violations(const Context& context, const Json& params) {
+  auto reply = list_moves("show.violations", context.moves.violations(), params);
+  if (reply) {
+    (*reply)["by_reason"] = {{"violation", by_reason(context).at("violation")}};
+  }
   return reply;
 }
 
@@ -202,6 +217,7 @@ void add_node_commands(api::Dispatcher& dispatcher, Context& context) {
   add("show.neighbors", list_neighbours);
   dispatcher.on("show.counters", [&context](const Json& params) { return show_counters(context, params); });
   dispatcher.on("show.moves", [&context](const Json& params) { return show_moves(context, params); });
+  dispatcher.on("show.violations", [&context](const Json& params) { return show_violations(context, params); });
 }
 
 }  // namespace limpet::control

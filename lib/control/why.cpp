@@ -1,183 +1,319 @@
-// why: the decision that a worker would take for a client, by the very same function, and the live flow if the
-// client's port is given.
+// why: the decision that a worker would take for a client, by the very same function and on that worker, so that it
+// sees what the worker sees; the live flow if the client's port is given; and what a drain or removal would change.
 #include <optional>
 
 #include "control/ask.hpp"
 #include "control/context.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
+#include "plan/lifetime.hpp"
 
 namespace limpet::control {
 namespace {
 
 using api::Json;
 
-/// Looks for one flow.
-class FlowQuestion : public path::Task {
+/// What is asked about: plans that the job keeps alive, never the worker's own.
+struct Asked {
+  const plan::Plan* plan = nullptr;
+  const plan::Listener* listener = nullptr;
+  plan::Tuple tuple;
+  const plan::BackendStates* states = nullptr;  // null: those there are
+};
+
+/// A decision, taken where the client's flows are. Changes nothing.
+class Decide : public path::Task {
  public:
   void run(path::State& state, const plan::Plan& plan) noexcept override {
-    found.reset();
-    const plan::Listener* at = plan.listener(listener);
+    const plan::Loads loads = state.loads();
+    const path::Sight sight{
+        state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
+    decision = path::decide({*asked.plan, *asked.listener, asked.tuple, now_s}, sight);
+    flow.reset();
+    const plan::Listener* at = exact ? plan.listener(asked.listener->slot) : nullptr;
     if (at == nullptr) {
       return;
     }
+    const path::Connection connection{asked.tuple.client, asked.tuple.vip, asked.tuple.client_port,
+                                      asked.tuple.vip_port};
     path::with_forward_key(*at, connection, [&](const auto& key) { look(state, key); });
-    if (!found && at->narrow) {
+    if (!flow && at->narrow) {
       look(state, path::wide_forward(*at, connection));  // a flow whose client port is rewritten
     }
   }
-  ListenerSlot listener;
-  path::Connection connection;
-  std::optional<BackendSlot> found;
+  Asked asked;
+  std::uint32_t now_s = 0;
+  bool exact = false;  // ports and addresses are known: a flow may be looked for
+  path::Decision decision;
+  std::optional<BackendSlot> flow;
 
  private:
   template <class Key>
   void look(path::State& state, const Key& key) noexcept {
     if (const auto* entry = state.flows.find(key, state.flows.hash(key))) {
-      found = BackendSlot(entry->peer());
+      flow = BackendSlot(entry->peer());
     }
   }
 };
 
-std::string_view why_not(const plan::BackendStates& states, const plan::Backend& backend, net::Family family) {
-  const auto& state = states[backend.slot];
-  const auto admin = state.admin.load(std::memory_order_relaxed);
-  if (admin == plan::Admin::offline) {
-    return "offline";
-  }
-  if (state.health.load(std::memory_order_relaxed) == plan::Health::down) {
-    return "down";
-  }
-  if (admin == plan::Admin::drain) {
-    return "drain";
-  }
-  if (backend.endpoint(family).address.is_none()) {
-    return family == net::Family::v4 ? "no IPv4 address" : "no IPv6 address";
-  }
-  return backend.weight == 0 ? "weight 0" : "";
-}
-
-Json ruled_out(const Context& context, const plan::Pool& pool, net::Family family) {
-  Json list = Json::array();
-  for (const auto& backend : pool.backends) {
-    if (const auto reason = why_not(context.runtime.backends(), backend, family); !reason.empty()) {
-      list.push_back({{"backend", backend.name}, {"reason", reason}});
-    }
-  }
-  return list;
-}
-
-std::string words(const Context& context, const path::Decision& decision) {
-  const auto& names = context.configuration.slots().backends;
+std::string refusal_words(const path::Decision& decision, const std::string& from) {
   switch (decision.refusal) {
     case path::Refusal::no_backend:
       return "no backend of the pool takes new sessions";
     case path::Refusal::no_record:
       return "max_records is reached and on_full = refuse";
     case path::Refusal::reset:
-      return fmt::format("its record names {}, which is down, and on_down = reset", names.name(decision.from.value()));
+      return fmt::format("its record names {}, which is down, and on_down = reset", from);
     case path::Refusal::hold:
-      return fmt::format("its record names {}, which is down, and on_down = hold", names.name(decision.from.value()));
+      return fmt::format("its record names {}, which is down, and on_down = hold", from);
     case path::Refusal::none:
       break;
   }
-  if (decision.step == path::Step::record) {
-    return "the session's record names it";
-  }
-  if (decision.from.valid()) {
-    return fmt::format("its record named {}, but: {}; the pool's algorithm chose anew",
-                       names.name(decision.from.value()),
-                       path::reason_names[static_cast<std::size_t>(decision.reason)]);
-  }
-  return decision.persist == nullptr ? "no profile; the pool's algorithm chose by client address and port"
-                                     : "no record; the pool's algorithm chose by the key";
+  return {};
 }
 
-/// The answer as far as decide() gives it.
-Json decision_json(const Context& context, const plan::Listener& listener, const net::Endpoint& client) {
-  const auto& plan = context.configuration.plan();
-  const auto& service = plan.service_of(listener);
-  const auto family = client.address.family();
-  const auto now_s = static_cast<std::uint32_t>(context.runtime.now_ms() / 1000);
-  const plan::Tuple tuple{client.address, listener.listen.prefix.address, client.l4_port, listener.listen.l4_port,
-                          listener.listen.protocol};
-  const auto decision =
-      path::decide({plan, listener, tuple, now_s}, {context.runtime.records(), {context.runtime.backends()}, nullptr});
-  Json key = nullptr;
-  if (decision.persist != nullptr) {
-    key = plan::key_text(*decision.persist, decision.key);
-  }
-  return {{"service", service.name},
-          {"client", client.text()},
-          {"listen", listener.listen.text()},
-          {"step", path::step_names[static_cast<std::size_t>(decision.step)]},
-          {"backend", decision.backend == nullptr ? Json(nullptr) : Json(decision.backend->name)},
-          {"reason", words(context, decision)},
-          {"worker", context.runtime.owner().owner(client.address)},
-          {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
-          {"key", std::move(key)},
-          {"ruled_out", ruled_out(context, plan.pool_of(service), family)}};
+std::string algorithm_words(const path::Decision& decision, const std::string& from) {
+  std::string words =
+      decision.from.valid()         ? fmt::format("its record named {}, but: {}; the pool's algorithm chose anew", from,
+                                                  path::reason_names[static_cast<std::size_t>(decision.reason)])
+      : decision.persist == nullptr ? "no profile finds a key; the pool's algorithm chose by client address and port"
+                                    : "no record; the pool's algorithm chose by the key";
+  words += decision.spilled ? "; a better choice is above max_imbalance" : "";
+  words += decision.remember ? "" : "; there is no room for a record, so by rendezvous";
+  return words;
 }
 
-class WhyJob : public Asking<FlowQuestion> {
+std::string words(const plan::SlotMap& names, const path::Decision& decision) {
+  const auto from = decision.from.valid() ? names.name(decision.from.value()) : std::string();
+  if (decision.refusal != path::Refusal::none) {
+    return refusal_words(decision, from);
+  }
+  switch (decision.step) {
+    case path::Step::record:
+      return "the session's record names it";
+    case path::Step::returned:
+      return fmt::format("its record names {}, where it went while this one was down; on_return = return", from);
+    case path::Step::split:
+      return fmt::format("its record names {}, but the key is too heavy for one backend; heavy_key = split", from);
+    case path::Step::none:
+    case path::Step::algorithm:
+      break;
+  }
+  return algorithm_words(decision, from);
+}
+
+Json name_of(const path::Decision& decision) {
+  return decision.backend == nullptr ? Json(nullptr) : Json(decision.backend->name);
+}
+
+class WhyJob : public Asking<Decide> {
  public:
-  WhyJob(Context& context, const plan::Listener& listener, const net::Endpoint& client, Done done)
+  WhyJob(Context& context, const plan::Listener& listener, const plan::Tuple& tuple, Done done)
       : Asking(context.runtime),
         context_(context),
         plan_(context.configuration.shared_plan()),
-        reply_(decision_json(context, listener, client)),
-        worker_(context.runtime.owner().owner(client.address)),
+        worker_(context.runtime.owner().owner(tuple.client)),
         done_(std::move(done)) {
-    task().listener = listener.slot;
-    task().connection = {client.address, listener.listen.prefix.address, client.l4_port, listener.listen.l4_port};
+    task().asked = {plan_.get(), &listener, tuple, nullptr};
+    task().exact = tuple.client_port != 0 && tuple.vip_port != 0;
   }
   bool step() override {
     switch (state()) {
       case State::waiting:
         return false;
       case State::idle:
+        task().now_s = static_cast<std::uint32_t>(runtime_.now_ms() / 1000);
         ask(worker_);
         return false;
       case State::answered:
         break;
     }
-    if (task().found) {
+    switch (stage_) {
+      case Stage::now:
+        tell_decision();
+        return task().decision.backend == nullptr ? finish() : ask_if_drained();
+      case Stage::drained:
+        reply_["if_drained"] = outcome();
+        return ask_if_removed();
+      case Stage::removed:
+        reply_["if_removed"] = outcome();
+        break;
+    }
+    return finish();
+  }
+
+ private:
+  enum class Stage : std::uint8_t { now, drained, removed };
+
+  [[nodiscard]] const plan::SlotMap& names() const { return context_.configuration.slots().backends; }
+  [[nodiscard]] Json outcome() const {
+    return {{"backend", name_of(task().decision)}, {"reason", words(names(), task().decision)}};
+  }
+
+  void tell_decision() {
+    const auto& decision = task().decision;
+    const auto& tuple = task().asked.tuple;
+    const auto& listener = *task().asked.listener;
+    reply_ = {
+        {"service", plan_->service_of(listener).name},
+        {"client", net::Endpoint{tuple.client, tuple.client_port}.text()},
+        {"listen", listener.listen.text()},
+        {"destination", net::Endpoint{tuple.vip, tuple.vip_port}.text()},
+        {"step", path::step_names[static_cast<std::size_t>(decision.step)]},
+        {"backend", name_of(decision)},
+        {"reason", words(names(), decision)},
+        {"worker", worker_},
+        {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
+        {"key", decision.persist == nullptr ? Json(nullptr) : Json(plan::key_text(*decision.persist, decision.key))},
+        {"record", record_json(decision)},
+        {"ruled_out", ruled_out(decision)},
+        {"if_drained", nullptr},
+        {"if_removed", nullptr}};
+    if (task().flow) {
       reply_["step"] = "flow";
-      reply_["backend"] = context_.configuration.slots().backends.name(task().found->value());
+      reply_["backend"] = names().name(task().flow->value());
       reply_["reason"] = "a live flow of this address and port goes there";
     }
+  }
+  [[nodiscard]] Json record_json(const path::Decision& decision) const {
+    if (!decision.record) {
+      return nullptr;
+    }
+    const auto& record = *decision.record;
+    return {{"backend", names().name(record.backend.value())},
+            {"state", record.provisional ? "provisional" : "kept"},
+            {"age_s", plan::age_s(task().now_s, record.created_s)},
+            {"idle_s", plan::age_s(task().now_s, record.used_s)}};
+  }
+  [[nodiscard]] Json ruled_out(const path::Decision& decision) const {
+    const auto& asked = task().asked;
+    const path::Question question{*asked.plan, *asked.listener, asked.tuple, task().now_s};
+    const auto choosing = path::choosing_for(question, {context_.runtime.backends(), nullptr}, decision.persist);
+    const plan::Candidates candidates(choosing);
+    Json list = Json::array();
+    for (const auto& backend : choosing.pool.backends) {
+      if (const auto why = candidates.exclusion(backend); why != plan::Exclusion::none) {
+        list.push_back({{"backend", backend.name}, {"reason", plan::exclusion_names[static_cast<std::size_t>(why)]}});
+      }
+    }
+    return list;
+  }
+
+  /// The same question with a copy of the backends' states in which the chosen one is drained.
+  bool ask_if_drained() {
+    const auto& from = context_.runtime.backends();
+    chosen_ = task().decision.backend;
+    drained_ = std::make_unique<plan::BackendStates>(names().extent());
+    for (std::uint32_t i = 0; i < drained_->count(); ++i) {
+      const BackendSlot slot(i);
+      auto& to = (*drained_)[slot];
+      to.health = from[slot].health.load(std::memory_order_relaxed);
+      to.admin = from[slot].admin.load(std::memory_order_relaxed);
+      to.weight = from[slot].weight.load(std::memory_order_relaxed);
+      to.sessions = from[slot].sessions.load(std::memory_order_relaxed);
+      to.connections = from[slot].connections.load(std::memory_order_relaxed);
+    }
+    (*drained_)[chosen_->slot].admin = plan::Admin::drain;
+    task().asked.states = drained_.get();
+    return next(Stage::drained);
+  }
+  /// The same question with a plan that lacks it.
+  bool ask_if_removed() {
+    model::Model model = context_.configuration.model();
+    const auto slash = chosen_->name.find('/');
+    const auto pool = model.pools.find(chosen_->name.substr(0, slash));
+    if (context_.configuration.shared_plan() != plan_ || pool == model.pools.end()) {
+      return finish();  // another apply came between
+    }
+    pool->second.backends.erase(chosen_->name.substr(slash + 1));
+    auto candidate = context_.configuration.prepare(std::move(model), context_.runtime.device_macs());
+    if (!candidate) {
+      return finish();
+    }
+    without_ = candidate->plan;
+    task().asked.plan = without_.get();
+    task().asked.listener = without_->listener(task().asked.listener->slot);
+    task().asked.states = nullptr;
+    return task().asked.listener == nullptr ? finish() : next(Stage::removed);
+  }
+  bool next(Stage stage) {
+    stage_ = stage;
+    task().exact = false;
+    ask(worker_);
+    return false;
+  }
+  bool finish() {
     done_(reply_);
     return true;
   }
 
- private:
   Context& context_;
   std::shared_ptr<const plan::Plan> plan_;
+  std::shared_ptr<const plan::Plan> without_;
+  std::unique_ptr<plan::BackendStates> drained_;
+  const plan::Backend* chosen_ = nullptr;
+  Stage stage_ = Stage::now;
   Json reply_;
   unsigned worker_;
   Done done_;
 };
 
-/// The listener asked about: by text, or the first of the client's family.
-tl::expected<const plan::Listener*, api::RpcError> find_listener(const plan::Plan& plan, const Json& params,
-                                                                 net::Family family) {
+/// What the client addresses, by what it said and where the service listens.
+struct Front {
+  const plan::Listener* listener = nullptr;
+  net::Endpoint destination;
+};
+
+/// The listener of the service that packets to this destination reach.
+const plan::Listener* listener_of(const plan::Plan& plan, const std::string& service,
+                                  const net::Endpoint& destination) {
+  for (const auto& listener : plan.listeners) {
+    if (plan.service_of(listener).name != service || !listener.listen.prefix.contains(destination.address)) {
+      continue;
+    }
+    const auto port = destination.l4_port != 0 ? destination.l4_port : listener.listen.l4_port;
+    const auto index =
+        plan.fronts.find_listener(destination.address, port, static_cast<std::uint8_t>(listener.listen.protocol));
+    if (index != plan::FrontTable::none && &plan.listeners[index] == &listener) {
+      return &listener;
+    }
+  }
+  return nullptr;
+}
+
+tl::expected<Front, api::RpcError> find_front(const plan::Plan& plan, const Json& params, net::Family family) {
   const auto& name = params.at("service").get_ref<const std::string&>();
   const auto wanted = params.value("listen", std::string());
+  Front front;
+  if (params.contains("destination")) {
+    front.destination = *net::Endpoint::parse(params.at("destination").get_ref<const std::string&>());
+    if (front.destination.address.family() != family) {
+      return api::reject(api::Code::invalid_params, "destination: of another family than the client");
+    }
+    front.listener = listener_of(plan, name, front.destination);
+  }
   bool known = false;
   for (const auto& listener : plan.listeners) {
     if (plan.service_of(listener).name != name) {
       continue;
     }
     known = true;
-    if (listener.listen.prefix.address.family() == family && (wanted.empty() || listener.listen.text() == wanted)) {
-      return &listener;
+    if (!params.contains("destination") && front.listener == nullptr &&
+        listener.listen.prefix.address.family() == family && (wanted.empty() || listener.listen.text() == wanted)) {
+      front = {&listener, {listener.listen.prefix.address, 0}};
     }
   }
   if (!known) {
     return api::reject(api::Code::not_found, "no service \"{}\" (show services lists them)", name);
   }
-  return api::reject(api::Code::not_found, "service {} has no {}listen address {}", name,
-                     family == net::Family::v4 ? "IPv4 " : "IPv6 ", wanted);
+  if (front.listener == nullptr) {
+    return api::reject(api::Code::not_found, "service {} has no {}listen address {}", name,
+                       family == net::Family::v4 ? "IPv4 " : "IPv6 ", wanted);
+  }
+  if (front.destination.l4_port == 0) {
+    front.destination.l4_port = front.listener->listen.l4_port;
+  }
+  return front;
 }
 
 void why(Context& context, const Json& params, const Done& done) {
@@ -185,16 +321,13 @@ void why(Context& context, const Json& params, const Done& done) {
   if (!client) {
     return done(api::reject(api::Code::invalid_params, "client: expected ADDRESS or ADDRESS:PORT"));
   }
-  const auto listener = find_listener(context.configuration.plan(), params, client->address.family());
-  if (!listener) {
-    return done(tl::unexpected(listener.error()));
+  const auto front = find_front(context.configuration.plan(), params, client->address.family());
+  if (!front) {
+    return done(tl::unexpected(front.error()));
   }
-  // A flow is found by its exact destination, which a prefix or "*" does not tell.
-  const auto& listen = (*listener)->listen;
-  if (client->l4_port == 0 || !listen.prefix.is_host() || listen.l4_port == 0) {
-    return done(decision_json(context, **listener, *client));
-  }
-  if (!context.jobs.add(std::make_unique<WhyJob>(context, **listener, *client, done))) {
+  const plan::Tuple tuple{client->address, front->destination.address, client->l4_port, front->destination.l4_port,
+                          front->listener->listen.protocol};
+  if (!context.jobs.add(std::make_unique<WhyJob>(context, *front->listener, tuple, done))) {
     done(api::reject(api::Code::busy, "too many long requests are being worked on; try again"));
   }
 }

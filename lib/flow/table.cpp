@@ -82,4 +82,12 @@ Stats Table::stats() const noexcept {
           size_bytes};
 }
 
+std::array<ShareStats, 4> Table::shares() const noexcept {
+  const auto of = []<class Key>(const Share<Key>& share, bool embryonic) {
+    return ShareStats{std::is_same_v<Key, WideKey>, embryonic, share.entries(), share.buckets() * entries_a_bucket,
+                      share.buckets() * sizeof(typename Share<Key>::Bucket)};
+  };
+  return {of(narrow_, false), of(narrow_embryonic_, true), of(wide_, false), of(wide_embryonic_, true)};
+}
+
 }  // namespace limpet::flow

@@ -4,6 +4,7 @@
 // A pointer to an entry is good until the next insert() or promote(), which may move another entry.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -32,6 +33,15 @@ struct Stats {
   std::uint64_t embryonic_evicted = 0;  // since start
   std::uint64_t capacity_narrow = 0;    // entries of the live shares
   std::uint64_t capacity_wide = 0;
+  std::uint64_t size_bytes = 0;
+};
+
+/// One of the four shares.
+struct ShareStats {
+  bool wide = false;
+  bool embryonic = false;
+  std::uint64_t used = 0;
+  std::uint64_t capacity = 0;
   std::uint64_t size_bytes = 0;
 };
 
@@ -171,6 +181,7 @@ class Table {
     return narrow_.buckets() + narrow_embryonic_.buckets() + wide_.buckets() + wide_embryonic_.buckets();
   }
   [[nodiscard]] Stats stats() const noexcept;
+  [[nodiscard]] std::array<ShareStats, 4> shares() const noexcept;
 
  private:
   Table() noexcept = default;

@@ -21,7 +21,7 @@ Recovered refill(Table& table, const Table& from, const Known& known, bool befor
     cursor = from.walk(cursor, 1u << 20, [&](const Key& key, const Record& record) {
       // In the layout without homes their bits belonged to the slot, and no slot is so large.
       const bool whole = known.accepts(key, record) && !(before_homes && record.home != at_home);
-      dropped += whole && table.restore(key, record) ? 0 : 1;
+      dropped += whole && table.restore(key, record).outcome == Outcome::claimed ? 0 : 1;
     });
   }
   return counted(table, dropped);

@@ -199,13 +199,11 @@ Claim Table::claim(const Key& key, std::uint64_t hash, BackendSlot backend, std:
                   : claim_in(narrow_, *counts_, key, hash, record, share, room);
 }
 
-bool Table::restore(const Key& key, const Record& record) noexcept {
+Claim Table::restore(const Key& key, const Record& record, const Room& room) noexcept {
   const std::uint64_t hash = this->hash(key);
   const Share share = record.provisional ? Share::provisional : Share::live;
-  const auto in = [&](auto& shares) {
-    return claim_in(shares, *counts_, key, hash, record, share, {}).outcome == Outcome::claimed;
-  };
-  return key.wide ? in(wide_) : in(narrow_);
+  return key.wide ? claim_in(wide_, *counts_, key, hash, record, share, room)
+                  : claim_in(narrow_, *counts_, key, hash, record, share, room);
 }
 
 bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,
@@ -237,6 +235,14 @@ Stats Table::stats() const noexcept {
                                    (wide_.live.buckets() + wide_.provisional.buckets()) * sizeof(Bucket<2>);
   return {narrow_.live.records() + wide_.live.records(), narrow_.provisional.records() + wide_.provisional.records(),
           (narrow_.live.buckets() + wide_.live.buckets()) * records_a_bucket, size_bytes};
+}
+
+std::array<ShareStats, 4> Table::shares() const noexcept {
+  const auto of = []<unsigned key_words>(const BucketArray<key_words>& array, bool provisional) {
+    return ShareStats{key_words == 2, provisional, array.records(), array.buckets() * records_a_bucket,
+                      array.buckets() * sizeof(Bucket<key_words>)};
+  };
+  return {of(narrow_.live, false), of(narrow_.provisional, true), of(wide_.live, false), of(wide_.provisional, true)};
 }
 
 }  // namespace limpet::record

@@ -7,6 +7,7 @@
 // that puts the key into either share or changes its backend.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,6 +57,15 @@ struct Stats {
   std::uint64_t size_bytes = 0;
 };
 
+/// One of the four shares.
+struct ShareStats {
+  bool wide = false;
+  bool provisional = false;
+  std::uint64_t used = 0;
+  std::uint64_t capacity = 0;  // advertised
+  std::uint64_t size_bytes = 0;
+};
+
 struct Cursor {
   std::uint64_t bucket = 0;
   bool done = false;
@@ -87,8 +97,8 @@ class Table {
   /// or no room for it (it then stays provisional).
   Claim confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s, const Room& room = {}) noexcept;
 
-  /// Stores a record as it was in another table. False: the key is there already, or there is no room.
-  bool restore(const Key& key, const Record& record) noexcept;
+  /// Stores a record as it was in another table, with its times, unless there is one for the key.
+  Claim restore(const Key& key, const Record& record, const Room& room = {}) noexcept;
 
   void touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;
@@ -142,6 +152,7 @@ class Table {
     return narrow_.live.buckets() + narrow_.provisional.buckets() + wide_.live.buckets() + wide_.provisional.buckets();
   }
   [[nodiscard]] Stats stats() const noexcept;
+  [[nodiscard]] std::array<ShareStats, 4> shares() const noexcept;
   /// Lasting records by backend and by scope.
   [[nodiscard]] const Counts& counts() const noexcept { return *counts_; }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 namespace limpet::ctl {
@@ -37,7 +38,14 @@ std::string cell(const Json& value) {
   if (value.is_array()) {
     std::string result;
     for (const auto& element : value) {
-      result += (result.empty() ? "" : ",") + cell(element);
+      result += (result.empty() ? "" : element.is_object() ? "; " : ",") + cell(element);
+    }
+    return result.empty() ? "-" : result;
+  }
+  if (value.is_object()) {
+    std::string result;
+    for (const auto& [name, member] : value.items()) {
+      result += fmt::format("{}{} {}", result.empty() ? "" : ", ", printable(name), cell(member));
     }
     return result.empty() ? "-" : result;
   }
@@ -59,7 +67,10 @@ std::string show_listing(const api::Command& command, const Json& result) {
   };
   std::vector<Shown> shown;
   const Json items = result.value("items", Json::array());
-  for (const auto& column : command.columns) {
+  std::vector<api::Column> columns;  // those without a title are for programs
+  std::copy_if(command.columns.begin(), command.columns.end(), std::back_inserter(columns),
+               [](const api::Column& column) { return !column.title.empty(); });
+  for (const auto& column : columns) {
     Shown one{width(column.title), !items.empty()};
     for (const auto& item : items) {
       const Json value = item.value(std::string(column.key), Json(nullptr));
@@ -71,8 +82,8 @@ std::string show_listing(const api::Command& command, const Json& result) {
   std::string text;
   const auto add_line = [&](const auto& cell_of) {
     std::string line;
-    for (std::size_t i = 0; i < command.columns.size(); ++i) {
-      line += (i == 0 ? "" : "  ") + padded(cell_of(command.columns[i]), shown[i].wide, shown[i].right);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      line += (i == 0 ? "" : "  ") + padded(cell_of(columns[i]), shown[i].wide, shown[i].right);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
@@ -80,6 +91,11 @@ std::string show_listing(const api::Command& command, const Json& result) {
   add_line([](const api::Column& column) { return std::string(column.title); });
   for (const auto& item : items) {
     add_line([&](const api::Column& column) { return cell(item.value(std::string(column.key), Json(nullptr))); });
+  }
+  for (const auto& [name, value] : result.items()) {
+    if (value.is_object()) {
+      text += fmt::format("{}: {}\n", printable(name), cell(value));
+    }
   }
   if (const Json next = result.value("next", Json(nullptr)); !next.is_null()) {
     text += fmt::format("more: --cursor {}\n", cell(next));

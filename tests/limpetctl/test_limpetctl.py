@@ -15,10 +15,11 @@ import unittest
 LIMPETCTL = sys.argv.pop(1)
 
 BACKENDS = [
-    {"name": "web/b1", "address": ["198.51.100.11:80"], "weight": 10, "state": "enabled", "health": "up",
-     "since": "2026-01-31T12:00:00Z", "sessions": 7, "detail": None},
-    {"name": "web/b2\x1b[31m", "address": ["198.51.100.12:80", "[2001:db8::12]:80"], "weight": 1, "state": "drain",
-     "health": "down", "since": "2026-01-31T12:00:00Z", "sessions": 12345, "detail": "HTTP 503"},
+    {"name": "web/b1", "address": ["198.51.100.11:80"], "weight": 10, "weight_now": 2.5, "state": "enabled",
+     "until": None, "health": "up", "since": "2026-01-31T12:00:00Z", "sessions": 7, "connections": 3, "detail": None},
+    {"name": "web/b2\x1b[31m", "address": ["198.51.100.12:80", "[2001:db8::12]:80"], "weight": 1, "weight_now": 1.0,
+     "state": "drain", "until": "2026-01-31T13:00:00Z", "health": "down", "since": "2026-01-31T12:00:00Z",
+     "sessions": 12345, "connections": 0, "detail": "HTTP 503"},
 ]
 
 
@@ -29,6 +30,7 @@ class Server:
         self.replies = {}
         self.requests = []
         self.raw = None
+        self.answer = None  # a function of the request, instead of `replies`
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
@@ -57,7 +59,7 @@ class Server:
                     stream.write(self.raw)
                     stream.flush()
                     return
-                reply = {"jsonrpc": "2.0", "id": request["id"], **self.replies[request["method"]]}
+                reply = {"jsonrpc": "2.0", "id": request["id"], **(self.answer(request) if self.answer else self.replies[request["method"]])}
                 stream.write(json.dumps(reply).encode() + b"\n")
                 stream.flush()
 
@@ -87,10 +89,74 @@ class Limpetctl(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.server.requests[0]["params"], {"limit": 2, "filter": "state=drain web"})
         self.assertEqual(done.stdout.splitlines(), [
-            "NAME            ADDRESS                             WEIGHT  STATE    HEALTH  SINCE                 SESSIONS  DETAIL",
-            "web/b1          198.51.100.11:80                        10  enabled  up      2026-01-31T12:00:00Z         7  -",
-            "web/b2\\x1b[31m  198.51.100.12:80,[2001:db8::12]:80       1  drain    down    2026-01-31T12:00:00Z     12345  HTTP 503",
+            "NAME            ADDRESS                             WEIGHT  NOW  STATE    UNTIL                 HEALTH  "
+            "SINCE                 SESSIONS  CONNS  DETAIL",
+            "web/b1          198.51.100.11:80                        10  2.5  enabled  -                     up      "
+            "2026-01-31T12:00:00Z         7      3  -",
+            "web/b2\\x1b[31m  198.51.100.12:80,[2001:db8::12]:80       1  1.0  drain    2026-01-31T13:00:00Z  down    "
+            "2026-01-31T12:00:00Z     12345      0  HTTP 503",
             "more: --cursor c7"])
+
+    def test_listing_with_counts_and_what_only_programs_read(self):
+        self.server.replies["show.moves"] = {"result": {"items": [], "next": None, "by_reason": {"backend_down": 3,
+                                                                                               "violation": 0}}}
+        self.assertEqual(self.run_it("show", "moves").stdout.splitlines()[-1], "by_reason: backend_down 3, violation 0")
+        self.server.replies["show.pools"] = {"result": {"items": [{"name": "web", "shares": [{"backend": "web/b1"}]}],
+                                                        "next": None}}
+        self.assertNotIn("web/b1", self.run_it("show", "pools").stdout)
+        self.assertIn("web/b1", self.run_it("show", "pools", "--json").stdout)
+
+    def test_dump_goes_through_all_pages(self):
+        records = [{"scope": "client of service web", "key": f"192.0.2.{i}/32", "backend": "web/b1", "age_s": i,
+                    "idle_s": 0} for i in range(5)]
+        pages = {None: (records[:2], "c2"), "c2": (records[2:4], "c4"), "c4": (records[4:], None)}
+        self.server.answer = lambda request: {"result": dict(zip(("items", "next"), pages[request["params"].get("cursor")]))}
+        done = self.run_it("records", "dump", "--service", "web", "--limit", "2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], records)
+        self.assertEqual({request["params"]["service"] for request in self.server.requests}, {"web"})
+        pages["c4"] = (records[4:], "c4")
+        self.assertEqual(len(self.run_it("records", "dump").stdout.splitlines()), 5, "a cursor that stands still ends it")
+        self.server.answer = lambda request: {"error": {"code": -32000, "message": "no"}}
+        self.assertEqual(self.run_it("records", "dump").returncode, 1)
+
+    def load_reply(self, request):
+        """Refuses lines that are no JSON."""
+        lines = request["params"]["text"].splitlines()
+        bad = [i for i, line in enumerate(lines) if not line.startswith("{")]
+        return {"result": {"loaded": len(lines) - len(bad), "refused": len(bad), "problems": [
+            {"line": request["params"]["first_line"] + i, "text": "expected one JSON object"} for i in bad]}}
+
+    def test_load_sends_slices_and_tells_lines(self):
+        self.server.answer = self.load_reply
+        line = json.dumps({"scope": "client of service web", "key": "192.0.2.1/32", "backend": "web/b1"})
+        lines = 5000 * [line]
+        lines[3210] = "nonsense"
+        lines[4000] = "{" + 30000 * "x"
+        path = self.file("\n".join(lines))
+        done = self.run_it("records", "load", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.splitlines(), [f"{path}:3211: expected one JSON object",
+                                                    f"{path}:4001: expected one JSON object"])
+        self.assertEqual(done.stdout, "loaded:  4998\nrefused: 2\n")
+        self.assertGreater(len(self.server.requests), 5)
+        self.assertTrue(all(len(json.dumps(request)) < 1 << 20 for request in self.server.requests))
+        sent = "".join(request["params"]["text"] for request in self.server.requests).splitlines()
+        self.assertEqual(len(sent), 5000)
+        self.assertEqual(self.server.requests[1]["params"]["first_line"],
+                         1 + self.server.requests[0]["params"]["text"].count("\n"))
+        piped = self.run_it("--json", "records", "load", "-", stdin=line + "\n" + line)
+        self.assertEqual((piped.returncode, json.loads(piped.stdout)["loaded"]), (0, 2))
+        self.assertEqual(self.run_it("records", "load", self.file("")).returncode, 0)
+        self.assertEqual(self.run_it("records", "load", "/nowhere/file").returncode, 2)
+
+    def test_load_stops_where_the_daemon_does(self):
+        answers = iter([{"result": {"loaded": 1}}, {"error": {"code": -32004, "message": "no access"}}])
+        self.server.answer = lambda request: next(answers)
+        done = self.run_it("records", "load", self.file("{}\n" * 50000))
+        self.assertEqual(done.returncode, 1)
+        first = 1 + self.server.requests[0]["params"]["text"].count("\n")
+        self.assertIn(f"no access (what came before line {first} is done)", done.stderr)
 
     def test_json(self):
         result = {"items": BACKENDS, "next": None}

@@ -25,17 +25,20 @@ TEST(Complete, offers_words_options_and_live_names) {
     std::string_view line;
     Words offered;
   } rows[] = {
-      {"", {"apply", "backend", "config", "show", "version", "why"}},
+      {"", {"apply", "backend", "config", "records", "show", "version", "why"}},
       {"s", {"show"}},
       {"show", {"show"}},
       {"show p", {"pools", "ports"}},
       {"show zzz", {}},
       {"zzz ", {}},
       {"config ", {"check", "schema", "show"}},
-      {"backend drain ", {"--json", "dns/d1", "web/b1", "web/b2"}},
+      {"backend enable ", {"--json", "dns/d1", "web/b1", "web/b2"}},
       {"backend drain web", {"web/b1", "web/b2"}},
-      {"backend drain web/b1 ", {"--json"}},
+      {"backend drain web/b1 ", {"--for", "--json"}},
       {"backend drain --j", {"--json"}},
+      {"records ", {"clear", "dump", "list", "load", "set", "show"}},
+      {"records set 203.0.113.1 ", {"--json", "--profile", "--service", "dns/d1", "web/b1", "web/b2"}},
+      {"records clear --backend w", {"web/b1", "web/b2"}},
       {"why --service ", {"dns", "web"}},
       {"why --service w", {"web"}},
       {"why --service web --cl", {"--client"}},

@@ -26,12 +26,15 @@ TEST(Table, is_consistent) {
         EXPECT_FALSE(optional_seen && parameter.required) << command.name;
         optional_seen |= !parameter.required;
       }
-      if (parameter.type == Type::count) {
+      if (parameter.type == Type::count || parameter.type == Type::duration) {
         EXPECT_LT(parameter.min, parameter.max) << command.name << " " << parameter.name;
       }
     }
-    if (command.shape == Shape::listing && !command.local) {
+    if ((command.shape == Shape::listing || command.shape == Shape::lines) && !command.local) {
       for (const auto* name : {"filter", "limit", "cursor"}) {
+        if (command.shape == Shape::lines && std::string_view(name) == "filter") {
+          continue;
+        }
         bool found = false;
         for (const auto& parameter : command.parameters) {
           found |= parameter.name == name;
@@ -58,6 +61,8 @@ TEST(Request, takes_what_the_table_takes) {
            R"({"jsonrpc":"2.0","id":1,"method":"show.flows","params":{"limit":10000,"worker":0}})",
            R"({"jsonrpc":"2.0","id":1,"method":"apply","params":{"text":"","file_name":"x.toml","dry_run":true}})",
            R"({"jsonrpc":"2.0","id":1,"method":"backend.drain","params":{"backend":"web/b1"}})",
+           R"({"jsonrpc":"2.0","id":1,"method":"backend.drain","params":{"backend":"web/b1","for":"1h30m"}})",
+           R"({"jsonrpc":"2.0","id":1,"method":"records.load","params":{"text":"{}\n","first_line":1001}})",
            R"({"jsonrpc":"2.0","id":1,"method":"why","params":{"service":"web","client":"192.0.2.1"}})",
            R"({"jsonrpc":"2.0","id":1,"method":"why","params":{"service":"web","client":"[2001:db8::1]:80"}})",
        }) {
@@ -124,6 +129,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{call("version", R"({"a":1})"), 1, Code::invalid_params, "version: unknown parameter \"a\""},
         Refusal{call("version", R"({"file_name":"x"})"), 1, Code::invalid_params,
                 "version: unknown parameter \"file_name\""},
+        Refusal{call("backend.drain", R"({"backend":"web/b1","for":"30"})"), 1, Code::invalid_params,
+                "backend.drain: for: expected a duration, 1s to 366d"},
+        Refusal{call("backend.drain", R"({"backend":"web/b1","for":1800})"), 1, Code::invalid_params,
+                "backend.drain: for: expected a duration, 1s to 366d"},
+        Refusal{call("backend.drain", R"({"backend":"web/b1","for":"10ms"})"), 1, Code::invalid_params,
+                "backend.drain: for: expected a duration, 1s to 366d"},
+        Refusal{call("records.load", R"({"text":"","first_line":0})"), 1, Code::invalid_params,
+                "records.load: first_line: expected an integer, 1 to 9223372036854775807"},
         Refusal{call("show.flows", R"({"limt":1})"), 1, Code::invalid_params,
                 "show.flows: unknown parameter \"limt\" (did you mean \"limit\"?)"},
         Refusal{call("show.flows", R"({"limit":0})"), 1, Code::invalid_params,

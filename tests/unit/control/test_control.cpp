@@ -1,154 +1,11 @@
 // The control thread as a whole, on a machine in memory: commands, applies, signals, neighbours, moves.
-#include <gtest/gtest.h>
-
 #include <csignal>
-#include <fstream>
 
-#include "api/commands.hpp"
-#include "control/accounts.hpp"
-#include "control/control.hpp"
-#include "fake_runtime.hpp"
 #include "l3/messages.hpp"
-#include "model/load.hpp"
-#include "path/flow_keys.hpp"
-#include "support.hpp"
+#include "running.hpp"
 
 namespace limpet::control {
 namespace {
-
-using api::Code;
-using api::Json;
-
-class ControlTest : public testing::Test {
- protected:
-  ~ControlTest() override { stop(); }
-
-  /// `backends`: lines of [pools.web.backends].
-  [[nodiscard]] std::string text(const std::string& backends, const std::string& pool_keys = {}) const {
-    return fmt::format(R"(
-[limpetd]
-socket = "{0}"
-state_dir = "{1}"
-tables = "{1}"
-secret_file = "{1}/secret"
-[limits]
-flows_max = 1000
-records_max = 1000
-[ports.front]
-device = "net_null0"
-addresses = ["192.0.2.1/24", "2001:db8:1::1/64"]
-[ports.back]
-device = "net_null1"
-addresses = ["198.51.100.1/24"]
-neighbors = {{ "198.51.100.11" = "02:00:00:00:00:11" }}
-[profiles.client]
-type = "source_ip"
-[pools.web]
-{3}
-[pools.web.backends]
-{2}
-[services.web]
-listen = ["192.0.2.10:80/tcp"]
-pool = "web"
-persist = ["client"]
-)",
-                       directory / "limpetd.sock", directory / "", backends, pool_keys);
-  }
-  static constexpr const char* two = R"(
-b1 = { address = "198.51.100.11:80" }
-b2 = { address = "198.51.100.12:80", weight = 2 })";
-  static constexpr const char* three = R"(
-b1 = { address = "198.51.100.11:80" }
-b2 = { address = "198.51.100.12:80", weight = 2 }
-b3 = { address = "198.51.100.13:80", state = "drain" })";
-
-  void start(const std::string& configuration) {
-    std::ofstream(config_path) << configuration;
-    const auto loaded = model::load_text(configuration, "test.toml");
-    ASSERT_TRUE(loaded.model) << (loaded.problems.empty() ? "" : loaded.problems[0].text());
-    control = std::make_unique<Control>(runtime, *loaded.model, config_path, hash::fixed_secret());
-    const auto started = control->start();
-    ASSERT_TRUE(started) << started.error().text;
-    thread = std::thread([this] { status = control->run(); });
-    client = std::make_unique<UnixClient>(directory / "limpetd.sock");
-    ASSERT_TRUE(client->connected());
-  }
-  void stop() {
-    if (thread.joinable()) {
-      control->stop();
-      thread.join();
-    }
-    client.reset();
-    control.reset();
-  }
-
-  Json call(std::string_view method, const Json& params = Json::object()) {
-    auto result = client->call(method, params);
-    EXPECT_TRUE(result) << method << ": " << (result ? "" : result.error().message);
-    return result.value_or(Json(nullptr));
-  }
-  Json items(std::string_view method, const Json& params = Json::object()) { return call(method, params).at("items"); }
-  api::RpcError refused(std::string_view method, const Json& params = Json::object()) {
-    auto result = client->call(method, params);
-    EXPECT_FALSE(result) << method << ": " << (result ? result->dump() : "");
-    return result ? api::RpcError{Code{}, "", nullptr} : result.error();
-  }
-  Json backend(const std::string& name) {
-    for (const auto& row : items("show.backends")) {
-      if (row.at("name") == name) {
-        return row;
-      }
-    }
-    return nullptr;
-  }
-  bool has_event(const std::string& words) {
-    for (const auto& row : items("show.events")) {
-      if (row.at("text").get<std::string>().find(words) != std::string::npos) {
-        return true;
-      }
-    }
-    return false;
-  }
-  BackendSlot slot_of(const std::string& name) {
-    for (const auto& pool : runtime.current_plan()->pools) {
-      for (const auto& backend : pool.backends) {
-        if (backend.name == name) {
-          return backend.slot;
-        }
-      }
-    }
-    ADD_FAILURE() << name;
-    return {};
-  }
-  /// A record of the only service for a client.
-  void bind_client(const std::string& address, const std::string& backend) {
-    const auto& persist = runtime.current_plan()->services.at(0).persist.at(0);
-    const auto key =
-        record::source_key(*net::IpAddress::parse(address), persist.prefix4, persist.prefix6, persist.scope);
-    auto& records = runtime.records();
-    const auto claim = records.claim(key, records.hash(key), slot_of(backend),
-                                     static_cast<std::uint32_t>(runtime.now_ms() / 1000), record::Share::live);
-    EXPECT_EQ(claim.outcome, record::Outcome::claimed);
-  }
-  void add_flow(unsigned worker, const std::string& from, const std::string& backend) {
-    const auto client_end = *net::Endpoint::parse(from);
-    const std::lock_guard lock(runtime.worker_mutex);
-    auto& state = *runtime.states().at(worker);
-    const auto& listener = runtime.current_plan()->listeners.at(0);
-    const auto key = path::narrow_forward(
-        listener, {client_end.address, listener.listen.prefix.address, client_end.l4_port, listener.listen.l4_port});
-    const flow::Value value{slot_of(backend).value(), flow::State::established, 0, Tick16(runtime.now_ms())};
-    EXPECT_NE(state.flows.insert(key, state.flows.hash(key), value), nullptr);
-  }
-
-  Directory directory;
-  std::string config_path = directory / "limpet.toml";
-  FakeRuntime runtime;
-  std::unique_ptr<Control> control;
-  std::thread thread;
-  std::unique_ptr<UnixClient> client;
-  int status = -1;
-};
 
 TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
   start(text(two));
@@ -158,11 +15,22 @@ TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
   runtime.states()[0]->to_control.moves.push({runtime.now_ms(), *net::IpAddress::parse("203.0.113.7"), 32,
                                               path::Reason::backend_down, runtime.current_plan()->listeners[0].slot,
                                               slot_of("web/b1"), slot_of("web/b2")});
-  ASSERT_TRUE(eventually([&] { return !items("show.moves").empty(); }));
+  runtime.states()[0]->to_control.moves.push({runtime.now_ms(), *net::IpAddress::parse("203.0.113.8"), 32,
+                                              path::Reason::violation, runtime.current_plan()->listeners[0].slot,
+                                              slot_of("web/b1"), slot_of("web/b2")});
+  ASSERT_TRUE(eventually([&] { return !items("show.violations").empty(); }));
   const std::map<std::string_view, Json> params = {
-      {"apply", {{"text", text(two)}, {"dry_run", true}}}, {"config.check", {{"text", text(two)}}},
-      {"backend.enable", {{"backend", "web/b1"}}},         {"backend.drain", {{"backend", "web/b1"}}},
-      {"backend.offline", {{"backend", "web/b1"}}},        {"why", {{"service", "web"}, {"client", "203.0.113.1"}}},
+      {"apply", {{"text", text(two)}, {"dry_run", true}}},
+      {"config.check", {{"text", text(two)}}},
+      {"backend.enable", {{"backend", "web/b1"}}},
+      {"backend.drain", {{"backend", "web/b1"}}},
+      {"backend.offline", {{"backend", "web/b1"}}},
+      {"backend.remove", {{"backend", "web/b1"}, {"dry_run", true}}},
+      {"records.show", {{"service", "web"}, {"key", "203.0.113.1"}}},
+      {"records.set", {{"service", "web"}, {"key", "203.0.113.2"}, {"backend", "web/b2"}}},
+      {"records.clear", {{"key", "203.0.113.9"}}},
+      {"records.load", {{"text", "{}\n"}}},
+      {"why", {{"service", "web"}, {"client", "203.0.113.1"}}},
   };
   for (const auto& command : api::commands()) {
     const auto found = params.find(command.method);
@@ -171,11 +39,12 @@ TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
       EXPECT_TRUE(reply.at("text").is_string()) << command.method;
       continue;
     }
-    if (command.shape == api::Shape::listing) {
+    const bool listing = command.shape == api::Shape::listing || command.shape == api::Shape::lines;
+    if (listing) {
       ASSERT_TRUE(reply.contains("next")) << command.method;
       EXPECT_FALSE(reply.at("items").empty()) << command.method << " has nothing to look at";
     }
-    const Json rows = command.shape == api::Shape::listing ? reply.at("items") : Json::array({reply});
+    const Json rows = listing ? reply.at("items") : Json::array({reply});
     for (const auto& row : rows) {
       for (const auto& [key, value] : row.items()) {
         const bool known = std::any_of(command.columns.begin(), command.columns.end(),
@@ -354,35 +223,6 @@ TEST_F(ControlTest, ends_on_signals) {
   kill(getpid(), SIGTERM);
   thread.join();
   EXPECT_EQ(status, 0);
-}
-
-TEST_F(ControlTest, tells_why) {
-  start(text(two));
-  const Json chosen = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
-  EXPECT_EQ(chosen.at("step"), "algorithm");
-  EXPECT_EQ(chosen.at("profile"), "client");
-  EXPECT_EQ(chosen.at("key"), "203.0.113.1/32");
-  const std::string other = chosen.at("backend") == "web/b1" ? "web/b2" : "web/b1";
-  bind_client("203.0.113.1", other);
-  const Json recorded = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
-  EXPECT_EQ(recorded.at("step"), "record");
-  EXPECT_EQ(recorded.at("backend"), other);
-  const unsigned worker = runtime.owner().owner(*net::IpAddress::parse("203.0.113.1"));
-  EXPECT_EQ(recorded.at("worker"), worker);
-  add_flow(worker, "203.0.113.1:4000", chosen.at("backend").get<std::string>());
-  const Json flow = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
-  EXPECT_EQ(flow.at("step"), "flow");
-  EXPECT_EQ(flow.at("backend"), chosen.at("backend"));
-  call("backend.offline", {{"backend", other}});
-  const Json moved = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
-  EXPECT_EQ(moved.at("backend"), chosen.at("backend"));
-  EXPECT_NE(moved.at("reason").get<std::string>().find("backend_offline"), std::string::npos) << moved.dump();
-  EXPECT_EQ(moved.at("ruled_out"), Json::array({{{"backend", other}, {"reason", "offline"}}}));
-  call("backend.offline", {{"backend", chosen.at("backend")}});
-  const Json none = call("why", {{"service", "web"}, {"client", "203.0.113.2"}});
-  EXPECT_TRUE(none.at("backend").is_null());
-  EXPECT_EQ(refused("why", {{"service", "none"}, {"client", "203.0.113.1"}}).code, Code::not_found);
-  EXPECT_EQ(refused("why", {{"service", "web"}, {"client", "2001:db8::1"}}).code, Code::not_found);
 }
 
 TEST_F(ControlTest, resolves_neighbours_and_announces) {
