@@ -32,7 +32,8 @@ b2 = {{ address = "198.51.100.12:80", weight = 10 }}
     return *loaded.model;
   }
   void start(const model::Model& model) {
-    configuration = std::make_unique<Configuration>(model, hash::fixed_secret(), FakeRuntime::backend_slots);
+    configuration =
+        std::make_unique<Configuration>(model, hash::fixed_secret(), plan::Slots(FakeRuntime::backend_slots));
     const auto plan = configuration->compile_first({});
     ASSERT_TRUE(plan) << plan.error().text;
     life.adopt(**plan, model, nullptr, now);
