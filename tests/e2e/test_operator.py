@@ -126,4 +126,6 @@ def test_shares_and_memory_are_told(lab, limpetd):
     assert memory["records: narrow live"]["used"] == len(before)
     assert memory["records: narrow live"]["entry_bytes"] == 32
     assert memory["records: wide live"]["entry_bytes"] == 48
-    assert memory["flows of worker 0: narrow live"]["entry_bytes"] == 32
+    assert all(row["used"] <= row["capacity"] for row in memory.values()), memory
+    assert {name for name in memory if name.startswith("flows of worker 1")} == {
+        f"flows of worker 1: {width} {share}" for width in ("narrow", "wide") for share in ("live", "embryonic")}

@@ -145,6 +145,78 @@ TEST_F(ControlTest, applies_and_says_what_changed) {
       << "records of another prefix are found no more";
 }
 
+TEST_F(ControlTest, removes_a_backend_from_what_runs) {
+  start(text(three));
+  bind_client("203.0.113.1", "web/b1");
+  bind_client("203.0.113.2", "web/b2");
+  const Json dry = call("backend.remove", {{"backend", "web/b1"}, {"dry_run", true}});
+  EXPECT_EQ(dry.at("applied"), false);
+  EXPECT_EQ(dry.at("reasons"), (Json{{"backend_removed", 1}}));
+  EXPECT_EQ(dry.at("moving_sessions"), 1);
+  EXPECT_EQ(dry.at("live_sessions"), 2);
+  EXPECT_EQ(runtime.published, 1);
+  EXPECT_EQ(call("backend.remove", {{"backend", "web/b1"}}).at("applied"), true);
+  EXPECT_TRUE(backend("web/b1").is_null());
+  EXPECT_EQ(refused("backend.remove", {{"backend", "web/b1"}}).code, Code::not_found);
+  call("apply", {{"text", text(three)}});
+  EXPECT_FALSE(backend("web/b1").is_null()) << "the file brings it back";
+}
+
+TEST_F(ControlTest, a_drain_may_have_a_deadline) {
+  start(text(two));
+  const Json reply = call("backend.drain", {{"backend", "web/b1"}, {"for", "1h"}});
+  EXPECT_EQ(backend("web/b1").at("until"), reply.at("until"));
+  EXPECT_TRUE(has_event("web/b1: drain until " + reply.at("until").get<std::string>()));
+  stop();
+  start(text(two));
+  EXPECT_EQ(backend("web/b1").at("until"), reply.at("until")) << "it outlives a restart";
+  EXPECT_TRUE(call("backend.enable", {{"backend", "web/b1"}}).at("until").is_null());
+  EXPECT_TRUE(backend("web/b1").at("until").is_null());
+  call("backend.drain", {{"backend", "web/b1"}, {"for", "1s"}});
+  EXPECT_TRUE(eventually([&] { return backend("web/b1").at("state") == "drained"; }));
+}
+
+TEST_F(ControlTest, tells_how_evenly_a_pool_is_used) {
+  start(text(two));
+  EXPECT_TRUE(items("show.pools")[0].at("sessions_skew").is_null()) << "nothing to share";
+  for (int i = 0; i < 9; ++i) {
+    bind_client(fmt::format("203.0.113.{}", i), i < 6 ? "web/b1" : "web/b2");
+  }
+  runtime.states()[0]->uses[slot_of("web/b2").value()].flows = 4;
+  runtime.states()[1]->uses[slot_of("web/b2").value()].connecting = 2;
+  const Json pool = items("show.pools")[0];
+  EXPECT_EQ(pool.at("sessions"), 9);
+  EXPECT_EQ(pool.at("connections"), 6);
+  EXPECT_EQ(pool.at("sessions_skew"), 2.0) << "b1 has a third of the weight and two thirds of the sessions";
+  EXPECT_EQ(pool.at("connections_skew"), 1.5);
+  EXPECT_EQ(
+      pool.at("shares")[0],
+      (Json{
+          {"backend", "web/b1"}, {"weight_percent", 33.3}, {"sessions_percent", 66.7}, {"connections_percent", 0.0}}));
+  EXPECT_TRUE(eventually([&] { return runtime.backends()[slot_of("web/b2")].connections == 6; }));
+  EXPECT_EQ(runtime.states()[0]->uses[slot_of("web/b2").value()].summed, 4);
+  EXPECT_EQ(runtime.states()[1]->uses[slot_of("web/b2").value()].summed, 2);
+}
+
+TEST_F(ControlTest, memory_is_told_to_the_byte) {
+  start(text(two));
+  bind_client("203.0.113.1", "web/b1");
+  add_flow(1, "203.0.113.1:4000", "web/b1");
+  std::uint64_t records = 0;
+  std::uint64_t flows = 0;
+  for (const auto& row : items("show.memory")) {
+    const auto name = row.at("name").get<std::string>();
+    const auto bytes = row.at("bytes").get<std::uint64_t>();
+    records += name.starts_with("records") ? bytes : 0;
+    flows += name.starts_with("flows of worker 1") ? bytes : 0;
+    if (name == "records: narrow live" || name == "flows of worker 1: narrow live") {
+      EXPECT_EQ(row.at("used"), 1) << name;
+    }
+  }
+  EXPECT_EQ(records, record::Table::bytes_needed(FakeRuntime::record_sizes));
+  EXPECT_EQ(flows, flow::Table::bytes_needed(FakeRuntime::flow_sizes));
+}
+
 TEST_F(ControlTest, a_refused_apply_changes_nothing) {
   start(text(two));
   call("backend.drain", {{"backend", "web/b1"}});

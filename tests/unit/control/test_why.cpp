@@ -33,5 +33,43 @@ TEST_F(ControlTest, tells_why) {
   EXPECT_EQ(refused("why", {{"service", "web"}, {"client", "2001:db8::1"}}).code, Code::not_found);
 }
 
+TEST_F(ControlTest, tells_what_a_drain_or_removal_would_change) {
+  start(text(three));
+  bind_client("203.0.113.1", "web/b1");
+  const Json bound = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
+  EXPECT_EQ(bound.at("record").at("backend"), "web/b1");
+  EXPECT_EQ(bound.at("if_drained"), (Json{{"backend", "web/b1"}, {"reason", "the session's record names it"}}));
+  EXPECT_EQ(bound.at("if_removed").at("backend"), "web/b2") << "b3 is drained";
+  EXPECT_NE(bound.at("if_removed").at("reason").get<std::string>().find("backend_removed"), std::string::npos);
+  EXPECT_EQ(bound.at("ruled_out"), Json::array({{{"backend", "web/b3"}, {"reason", "draining"}}}));
+  EXPECT_EQ(runtime.published, 1) << "it changes nothing";
+  EXPECT_TRUE(runtime.backends().takes_new(slot_of("web/b1")));
+  const Json fresh = call("why", {{"service", "web"}, {"client", "203.0.113.2"}});
+  EXPECT_NE(fresh.at("if_drained").at("backend"), fresh.at("backend"));
+  call("backend.offline", {{"backend", "web/b2"}});
+  const Json last = call("why", {{"service", "web"}, {"client", "203.0.113.1"}});
+  EXPECT_TRUE(last.at("if_removed").at("backend").is_null());
+}
+
+TEST_F(ControlTest, tells_why_for_services_on_prefixes_and_any_port) {
+  start(text(two, {}, R"(
+[profiles.pair]
+type = "source_destination"
+[services.wide]
+listen = ["203.0.113.0/24:*/tcp", "203.0.113.128/25:*/tcp"]
+pool = "web"
+persist = ["pair"]
+)"));
+  const Json params = {{"service", "wide"}, {"client", "192.0.2.77:5000"}, {"destination", "203.0.113.200:8080"}};
+  const Json told = call("why", params);
+  EXPECT_EQ(told.at("listen"), "203.0.113.128/25:*/tcp") << "the longest prefix";
+  EXPECT_EQ(told.at("destination"), "203.0.113.200:8080");
+  EXPECT_EQ(told.at("key"), "192.0.2.77/32 > 203.0.113.200/32");
+  EXPECT_EQ(refused("why", {{"service", "wide"}, {"client", "192.0.2.77"}, {"destination", "192.0.2.10:80"}}).code,
+            Code::not_found);
+  EXPECT_EQ(refused("why", {{"service", "wide"}, {"client", "192.0.2.77"}, {"destination", "2001:db8::1"}}).code,
+            Code::invalid_params);
+}
+
 }  // namespace
 }  // namespace limpet::control
