@@ -76,7 +76,7 @@ Result<void> Node::take_over(Node& killed) {
   if (auto made = make_tables(); !made) {
     return made;
   }
-  auto report = restart::refill(*tables_, killed.files_, *old, owner_, now_ms_);
+  auto report = restart::refill({*tables_, files_, geometry_}, killed.files_, *old, owner_, now_ms_);
   if (!report) {
     return tl::unexpected(report.error());
   }

@@ -1,6 +1,6 @@
 #include "restart/recover.hpp"
 
-#include <algorithm>
+#include <cstring>
 
 #include "restart/names.hpp"
 
@@ -59,6 +59,20 @@ Result<Header> read_member(std::span<const std::byte> file, Kind kind, const Boo
     return fail("has a damaged header");
   }
   return header;
+}
+
+/// Records whose places are the same are copied as they lie: that loses none, however full the table.
+record::Recovered refill_records(const Fresh& fresh, const Files& files, const Old& old, const record::Table& from,
+                                 const record::Known& known) {
+  Geometry same = fresh.geometry;
+  same.records = old.geometry.records;
+  same.key_id = old.geometry.key_id;
+  if (old.layout != layout_now || !(same == fresh.geometry)) {
+    return record::refill(fresh.tables.records, from, known, old.layout < 2);
+  }
+  std::memcpy(table_of(fresh.files.records).data(), table_of(files.records).data(),
+              record::Table::bytes_needed(same.records));
+  return record::adopt(fresh.tables.records, known);
 }
 
 tl::unexpected<Error> of_file(const std::string& name, const Error& error) {
@@ -159,11 +173,12 @@ Report adopt(Tables& tables, const Old& old, Millis now_ms) {
   return report;
 }
 
-Result<Report> refill(Tables& tables, const Files& files, const Old& old, const hash::Owner& owner, Millis now_ms) {
+Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, const hash::Owner& owner, Millis now_ms) {
   auto from = tables_in(files, old.geometry, {});
   if (!from) {
     return tl::unexpected(from.error());
   }
+  Tables& tables = fresh.tables;
   Report report;
   const flow::Known known = known_flows(old.slots, now_ms);
   std::uint64_t seen = 0;
@@ -180,7 +195,7 @@ Result<Report> refill(Tables& tables, const Files& files, const Old& old, const 
     report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
   }
   report.flow_entries_dropped = seen - report.flow_entries;
-  const auto done = record::refill(tables.records, from->records, known_records(old.slots, now_ms), old.layout == 1);
+  const auto done = refill_records(fresh, files, old, from->records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;
   return report;

@@ -66,8 +66,14 @@ struct Report {
 /// `tables` are views on the very files that `old` was read of, with the same geometry and the present layout.
 Report adopt(Tables& tables, const Old& old, Millis now_ms);
 
+/// Fresh tables and what they lie in.
+struct Fresh {
+  Tables& tables;
+  const Files& files;
+  const Geometry& geometry;
+};
 /// Puts the valid entries of `files` into fresh tables, each flow to its client's owner.
-[[nodiscard]] Result<Report> refill(Tables& tables, const Files& files, const Old& old, const hash::Owner& owner,
+[[nodiscard]] Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, const hash::Owner& owner,
                                     Millis now_ms);
 
 }  // namespace limpet::restart

@@ -74,7 +74,7 @@ Result<Recovered> recover(Tables& tables, const Wanted& wanted, const hash::Secr
   if (as_they_lie) {
     notes.push_back(told(restart::adopt(*views, before->old, now_ms), true));
   } else if (before) {
-    auto report = restart::refill(*views, before->files, before->old, owner, now_ms);
+    auto report = restart::refill({*views, files, geometry}, before->files, before->old, owner, now_ms);
     if (!report) {
       return tl::unexpected(report.error());
     }

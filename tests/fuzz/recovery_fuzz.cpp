@@ -124,6 +124,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   Set fresh;
   Tables tables = tables_in(fresh.files, geometry, keys).value();
-  check(tables, refill(tables, set.files, *old, hash::Owner(workers), now_ms).value());
+  check(tables, refill({tables, fresh.files, geometry}, set.files, *old, hash::Owner(workers), now_ms).value());
   return 0;
 }

@@ -94,7 +94,8 @@ TEST_P(Refill, EntriesGoToNewTables) {
   const Keys keys_now = keys_of(secret);
   Set now(geometry_of(change.workers, keys_now, change.records), keys_now);
   EXPECT_EQ(old->geometry == now.geometry, change.layout == 1);
-  const auto report = refill(*now.tables, before.files, *old, hash::Owner(change.workers), now_ms);
+  const auto report =
+      refill({*now.tables, now.files, now.geometry}, before.files, *old, hash::Owner(change.workers), now_ms);
   ASSERT_TRUE(report);
   EXPECT_EQ(report->records, clients);
   EXPECT_EQ(report->flow_entries, 2 * clients);
@@ -107,7 +108,7 @@ TEST(Recover, WhatFindsNoRoomIsCounted) {
   fill(before);
   const auto old = read(before.files, boot, backends_max).value();
   Set now(Geometry{record::sizes_for(40), flow::sizes_for(40), 1, keys.id}, keys);
-  const auto report = refill(*now.tables, before.files, old, hash::Owner(1), now_ms);
+  const auto report = refill({*now.tables, now.files, now.geometry}, before.files, old, hash::Owner(1), now_ms);
   ASSERT_TRUE(report);
   EXPECT_EQ(report->records + report->records_dropped, clients);
   EXPECT_LT(report->records, 60u);
@@ -118,6 +119,24 @@ TEST(Recover, WhatFindsNoRoomIsCounted) {
     return flow::Sweep::keep;
   });
   EXPECT_GE(forward, back) << "no back entry without its forward one";
+}
+
+/// To the last slot: another number of workers costs no record.
+TEST(Recover, AFullRecordTableLosesNothing) {
+  Set before(geometry_of(2, keys), keys);
+  record::Table& records = before.tables->records;
+  for (unsigned n = 0; n < 5000; ++n) {
+    const record::Key key = record::source_key(client(n), 32, 64, 0);
+    records.claim(key, records.hash(key), BackendSlot(0), 900, record::Share::live);
+  }
+  const std::uint64_t there = records.stats().live;
+  ASSERT_GE(there, 1200u);
+  const auto old = read(before.files, boot, backends_max).value();
+  Set now(geometry_of(3, keys), keys);
+  const auto report = refill({*now.tables, now.files, now.geometry}, before.files, old, hash::Owner(3), now_ms);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->records, there);
+  EXPECT_EQ(now.tables->records.counts().of_backend(BackendSlot(0)), there);
 }
 
 TEST(Recover, FlowsAreOverAfterALongPause) {
