@@ -180,7 +180,7 @@ void Control::Parts::drain(path::State& state, Moment now) {
   }
   path::Move move;
   for (unsigned i = 0; i < items_a_tick && state.to_control.moves.pop(move); ++i) {
-    moves.add(move, configuration.slots(), now);
+    moves.add(move, configuration.plan(), configuration.slots(), now);
   }
 }
 

@@ -9,7 +9,7 @@
 
 #include "control/moment.hpp"
 #include "path/reason.hpp"
-#include "plan/plan.hpp"
+#include "plan/session_key.hpp"
 #include "plan/slot_map.hpp"
 
 namespace limpet::control {
@@ -27,12 +27,14 @@ struct LoggedMove {
 class MoveLog {
  public:
   /// A worker's, which has counted it.
-  void add(const path::Move& move, const plan::Slots& slots, Moment now) {
+  void add(const path::Move& move, const plan::Plan& plan, const plan::Slots& slots, Moment now) {
     const std::string& listener = slots.listeners.name(move.listener.value());  // "service listen"
     const auto age = now.boot_ms > move.time_ms ? static_cast<std::int64_t>(now.boot_ms - move.time_ms) : 0;
-    keep({0, now.unix_ms - age, listener.substr(0, listener.find(' ')),
-          net::Prefix{move.key, move.prefix_length}.text(), slots.backends.name(move.from.value()),
-          slots.backends.name(move.to.value()), move.reason});
+    const auto* persist = move.has_session ? plan.persist_of_scope(record::scope_of(move.session)) : nullptr;
+    keep(
+        {0, now.unix_ms - age, listener.substr(0, listener.find(' ')),
+         persist != nullptr ? plan::key_text(*persist, move.session) : net::Prefix{move.key, move.prefix_length}.text(),
+         slots.backends.name(move.from.value()), slots.backends.name(move.to.value()), move.reason});
   }
   /// The operator's, counted here.
   void add_own(LoggedMove move) {

@@ -4,6 +4,7 @@
 
 #include "control/ask.hpp"
 #include "control/context.hpp"
+#include "control/why_words.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
 #include "plan/lifetime.hpp"
@@ -56,52 +57,6 @@ class Decide : public path::Task {
   }
 };
 
-std::string refusal_words(const path::Decision& decision, const std::string& from) {
-  switch (decision.refusal) {
-    case path::Refusal::no_backend:
-      return "no backend of the pool takes new sessions";
-    case path::Refusal::no_record:
-      return "max_records is reached and on_full = refuse";
-    case path::Refusal::reset:
-      return fmt::format("its record names {}, which is down, and on_down = reset", from);
-    case path::Refusal::hold:
-      return fmt::format("its record names {}, which is down, and on_down = hold", from);
-    case path::Refusal::none:
-      break;
-  }
-  return {};
-}
-
-std::string algorithm_words(const path::Decision& decision, const std::string& from) {
-  std::string words =
-      decision.from.valid()         ? fmt::format("its record named {}, but: {}; the pool's algorithm chose anew", from,
-                                                  path::reason_names[static_cast<std::size_t>(decision.reason)])
-      : decision.persist == nullptr ? "no profile finds a key; the pool's algorithm chose by client address and port"
-                                    : "no record; the pool's algorithm chose by the key";
-  words += decision.spilled ? "; a better choice is above max_imbalance" : "";
-  words += decision.remember ? "" : "; there is no room for a record, so by rendezvous";
-  return words;
-}
-
-std::string words(const plan::SlotMap& names, const path::Decision& decision) {
-  const auto from = decision.from.valid() ? names.name(decision.from.value()) : std::string();
-  if (decision.refusal != path::Refusal::none) {
-    return refusal_words(decision, from);
-  }
-  switch (decision.step) {
-    case path::Step::record:
-      return "the session's record names it";
-    case path::Step::returned:
-      return fmt::format("its record names {}, where it went while this one was down; on_return = return", from);
-    case path::Step::split:
-      return fmt::format("its record names {}, but the key is too heavy for one backend; heavy_key = split", from);
-    case path::Step::none:
-    case path::Step::algorithm:
-      break;
-  }
-  return algorithm_words(decision, from);
-}
-
 Json name_of(const path::Decision& decision) {
   return decision.backend == nullptr ? Json(nullptr) : Json(decision.backend->name);
 }
@@ -147,7 +102,7 @@ class WhyJob : public Asking<Decide> {
 
   [[nodiscard]] const plan::SlotMap& names() const { return context_.configuration.slots().backends; }
   [[nodiscard]] Json outcome() const {
-    return {{"backend", name_of(task().decision)}, {"reason", words(names(), task().decision)}};
+    return {{"backend", name_of(task().decision)}, {"reason", decision_words(names(), task().decision)}};
   }
 
   void tell_decision() {
@@ -161,7 +116,7 @@ class WhyJob : public Asking<Decide> {
         {"destination", net::Endpoint{tuple.vip, tuple.vip_port}.text()},
         {"step", path::step_names[static_cast<std::size_t>(decision.step)]},
         {"backend", name_of(decision)},
-        {"reason", words(names(), decision)},
+        {"reason", decision_words(names(), decision)},
         {"worker", worker_},
         {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
         {"key", decision.persist == nullptr ? Json(nullptr) : Json(plan::key_text(*decision.persist, decision.key))},

@@ -87,7 +87,17 @@ void count_move(State& state, const Question& question, const plan::Persist* per
   const auto length = static_cast<std::uint8_t>(persist == nullptr ? (v4 ? 32 : 128)
                                                 : v4               ? persist->prefix4
                                                                    : persist->prefix6);
-  const Move move{now_ms, question.tuple.client.masked(length), length, reason, question.listener.slot, from, to};
+  const auto session =
+      persist == nullptr ? std::nullopt : plan::session_key(*persist, question.tuple, question.plan.fingerprint_seed);
+  const Move move{now_ms,
+                  question.tuple.client.masked(length),
+                  length,
+                  reason,
+                  question.listener.slot,
+                  from,
+                  to,
+                  session.has_value(),
+                  session.value_or(record::Key{})};
   if (!state.to_control.moves.push(move)) {
     state.counters.add(Counter::events_lost);
   }

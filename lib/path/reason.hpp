@@ -9,6 +9,7 @@
 #include "base/id.hpp"
 #include "base/time.hpp"
 #include "net/address.hpp"
+#include "record/key.hpp"
 
 namespace limpet::path {
 
@@ -36,12 +37,14 @@ inline constexpr std::array<std::string_view, reason_count> reason_names = {
 /// One move, as the event ring keeps it.
 struct Move {
   Millis time_ms = 0;
-  net::IpAddress key;  // the session's key as an address
+  net::IpAddress key;  // the client's address, as far as its profile looks at it
   std::uint8_t prefix_length = 0;
   Reason reason = Reason::violation;
   ListenerSlot listener;
   BackendSlot from;
   BackendSlot to;
+  bool has_session = false;
+  record::Key session{};  // the session's key, where a profile found one
 };
 
 }  // namespace limpet::path

@@ -278,6 +278,23 @@ TEST_F(ControlTest, what_the_cli_said_survives_apply_and_restart) {
   EXPECT_EQ(backend("web/b3").at("state"), "drain") << "a backend that went and came is a new one";
 }
 
+TEST_F(ControlTest, tells_moves_by_the_key_of_their_session) {
+  start(text(two));
+  path::Move move{runtime.now_ms(),           *net::IpAddress::parse("203.0.113.7"),     32,
+                  path::Reason::backend_down, runtime.current_plan()->listeners[0].slot, slot_of("web/b1"),
+                  slot_of("web/b2")};
+  runtime.states()[0]->to_control.moves.push(move);
+  move.has_session = true;
+  move.session = *plan::parse_key(web_profile(), "203.0.113.9");
+  runtime.states()[0]->to_control.moves.push(move);
+  ASSERT_TRUE(eventually([&] { return items("show.moves").size() == 2; }));
+  const Json moves = items("show.moves");
+  EXPECT_EQ(moves[0].at("key"), "203.0.113.9/32") << "the newest first";
+  EXPECT_EQ(moves[1].at("key"), "203.0.113.7/32") << "no profile: the client";
+  EXPECT_EQ(items("show.moves", {{"filter", "reason=backend_down key=203.0.113.8/31"}}).size(), 1u);
+  EXPECT_TRUE(items("show.moves", {{"filter", "reason=violation"}}).empty());
+}
+
 TEST_F(ControlTest, hangup_loads_the_file_again) {
   start(text(two));
   std::ofstream(config_path) << text(three);
