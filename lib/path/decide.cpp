@@ -149,14 +149,15 @@ class Decider {
   }
 
   /// A key that alone exceeds its backend's cap is spread over the fewest backends that can carry it: the record's and
-  /// the next ones by rendezvous; which of them is a matter of the client port's block.
+  /// the next ones by rendezvous, without those above their caps; which of them is a matter of the client port's block.
   void split() noexcept {
     const plan::Persist& persist = *decision_.persist;
     if (persist.heavy_key != model::HeavyKey::split || sight_.key_loads == nullptr) {
       return;
     }
     const plan::Choosing choosing = choosing_for(question_, sight_.loads, &persist);
-    const std::int64_t cap = plan::Candidates(choosing).cap(*decision_.backend);
+    const plan::Candidates candidates(choosing);
+    const std::int64_t cap = candidates.cap(*decision_.backend);
     const std::int64_t load = sight_.key_loads->estimate(decision_.key_hash);
     if (load < cap) {
       return;
@@ -165,20 +166,26 @@ class Decider {
         static_cast<unsigned>(std::min<std::int64_t>(load / std::max<std::int64_t>(cap, 1) + 1, split_max));
     const std::uint64_t block = question_.tuple.client_port / ports_a_block;
     const plan::Backend* const bound = decision_.backend;
-    const auto bid = [&](const plan::Backend& backend) {
-      return hash::candidate_hash(pool_.seed, backend.name_hash, decision_.key_hash, block);
-    };
-    const plan::Backend* best = bound;
-    unsigned taken = 1;
-    for (unsigned rank = 0; taken < members; ++rank) {
-      const plan::Backend* next = plan::ranked(choosing, choice_key(), rank);
-      if (next == nullptr) {
-        break;
-      }
-      if (next != bound) {
-        best = bid(*next) < bid(*best) ? next : best;
+    const plan::Backend* best = nullptr;
+    unsigned taken = 0;
+    const auto consider = [&](const plan::Backend& backend) {
+      const auto bid = [&](const plan::Backend& one) {
+        return hash::candidate_hash(pool_.seed, one.name_hash, decision_.key_hash, block);
+      };
+      if (candidates.exclusion(backend) != plan::Exclusion::over_cap) {
+        best = best == nullptr || bid(backend) < bid(*best) ? &backend : best;
         ++taken;
       }
+    };
+    consider(*bound);
+    const plan::Backend* next = nullptr;
+    for (unsigned rank = 0; taken < members && (next = plan::ranked(choosing, choice_key(), rank)) != nullptr; ++rank) {
+      if (next != bound) {
+        consider(*next);
+      }
+    }
+    if (best == nullptr) {
+      return;
     }
     if (best != bound) {
       decision_.backend = best;

@@ -154,5 +154,19 @@ TEST(HeavyKey, StaysOrIsSplitOverTheFewestBackends) {
   }
 }
 
+TEST(HeavyKey, IsNotSplitOverBackendsThatAreFull) {
+  Lab lab(capped(model::HeavyKey::split));
+  std::map<std::string, unsigned> counts;
+  for (std::uint32_t i = 0; i < 480; ++i) {  // a half, three tenths and two tenths of all connections
+    const std::uint32_t client = i % 10 < 5 ? 1 : i % 10 < 8 ? 2 : 3;
+    const auto l4_port = static_cast<std::uint16_t>(1024 + i * 131);
+    ++counts[Talk(lab, {client_address(client), l4_port}, endpoint("192.0.2.10:80")).open()];
+    lab.wait_ms(1);
+  }
+  for (const auto& [backend, count] : counts) {
+    EXPECT_LE(count, 150u) << backend << " has more than 1.25 times its share";
+  }
+}
+
 }  // namespace
 }  // namespace limpet::path
