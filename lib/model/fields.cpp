@@ -172,8 +172,8 @@ const Section& profile_section() {
        value<Profile, &Profile::prefix4>(number("prefix4", 1, 32, "Bits of an IPv4 client address that make the key.")),
        value<Profile, &Profile::prefix6>(
            number("prefix6", 1, 128, "Bits of an IPv6 client address that make the key.")),
-       value<Profile, &Profile::idle_timeout_ms>(
-           duration("idle_timeout", second, 365 * day, "A record ends after this time without a packet of its session.")),
+       value<Profile, &Profile::idle_timeout_ms>(duration(
+           "idle_timeout", second, 365 * day, "A record ends after this time without a packet of its session.")),
        value<Profile, &Profile::on_down>(
            word("on_down", on_down_words,
                 "When the record's backend is down: choose another, reset new flows, or hold them.")),

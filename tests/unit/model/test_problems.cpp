@@ -73,7 +73,8 @@ INSTANTIATE_TEST_SUITE_P(
               {"f:2:1: found \"algoritm\", expected a key of [pools.web] (did you mean \"algorithm\"?)"}},
         Wrong{"strange_key",
               "[pools.web]\nzzz = 1\n",
-              {"f:2:1: found \"zzz\", expected a key of [pools.web] (one of: algorithm, slow_start, min_active, passive, monitor, backends)"}},
+              {"f:2:1: found \"zzz\", expected a key of [pools.web] (one of: algorithm, slow_start, min_active, "
+               "passive, monitor, backends)"}},
         Wrong{
             "misspelt_nested",
             "[services.s]\nlisten = \"192.0.2.1:80/tcp\"\npool = \"p\"\ntimeouts = { establishd = \"1h\" "
@@ -84,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
               "30\n[limpetd]\nidle = 'slep'\n",
               {"f:2:1: found \"flow_max\", expected a key of [limits] (did you mean \"flows_max\"?)",
                "f:4:8: found \"source-ip\", expected \"source_ip\", \"source_ip_port\", \"destination_ip\", "
-      "\"source_destination\", \"five_tuple\" or \"none\" (did you mean \"source_ip\"?)",
+               "\"source_destination\", \"five_tuple\" or \"none\" (did you mean \"source_ip\"?)",
                "f:5:11: found 33, expected an integer, 1 to 32",
                "f:6:16: found 30, expected a duration such as \"1h30m\" or \"500ms\", 1s to 365d (with a unit and in "
                "quotes)",
