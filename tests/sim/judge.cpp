@@ -188,6 +188,7 @@ void Simulation::judge_down(const Shot& shot, const Arrived& arrived) {
 
 /// Each move that was counted has a packet that shows it and a reason that holds; each one that was seen is counted.
 void Simulation::check_moves() {
+  std::stable_partition(leavings_.begin(), leavings_.end(), [](const Leaving& leaving) { return leaving.certain; });
   for (const path::Move& move : node_->take_moves()) {
     ++moves_seen_;
     const auto& plan = node_->plan();
@@ -224,7 +225,6 @@ void Simulation::check_moves() {
   if (node_->violations() != 0 || counted != moves_seen_) {
     fail(fmt::format("{} violations; {} moves counted, {} told", node_->violations(), counted, moves_seen_));
   }
-  totals_.moves = moves_seen_;
 }
 
 /// Where tables were full, less is sure.

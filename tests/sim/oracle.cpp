@@ -14,30 +14,62 @@ std::string own_name(const std::string& backend) {
   return backend.substr(backend.find('/') + 1);
 }
 
+/// The service's profile: the first that finds a key, each followed by its backups; empty: there is none.
+std::string profile_of(const model::Model& model, const std::string& service) {
+  for (const std::string& first : model.services.at(service).persist) {
+    for (std::string name = first; !name.empty(); name = model.profiles.at(name).backup) {
+      if (model.profiles.at(name).type != model::ProfileType::none) {
+        return name;
+      }
+    }
+  }
+  return "";
+}
+
 std::string scope_of(const model::Model& model, const std::string& service) {
-  const model::Service& declared = model.services.at(service);
-  const std::string& profile = declared.persist.front();
+  const std::string profile = profile_of(model, service);
   switch (model.profiles.at(profile).scope) {
     case model::Scope::service:
       return profile + " of service " + service;
     case model::Scope::pool:
-      return profile + " of pool " + declared.pool;
+      return profile + " of pool " + model.services.at(service).pool;
     default:
       return profile;
   }
 }
 
+net::IpAddress prefix_of(const net::IpAddress& address, const model::Profile& profile) {
+  return address.masked(address.is_v4() ? profile.prefix4 : profile.prefix6);
+}
+
 }  // namespace
 
 const model::Profile* Oracle::profile(const Stream& stream) const {
-  const auto& persist = service(stream).persist;
-  return persist.empty() ? nullptr : &model_.profiles.at(persist.front());
+  const std::string name = profile_of(model_, stream.service);
+  return name.empty() ? nullptr : &model_.profiles.at(name);
 }
 
-net::IpAddress Oracle::key_of(const Stream& stream) const {
+net::IpAddress Oracle::client_part(const Stream& stream) const {
   const model::Profile* rules = profile(stream);
-  const bool v4 = stream.client.address.is_v4();
-  return rules == nullptr ? stream.client.address : stream.client.address.masked(v4 ? rules->prefix4 : rules->prefix6);
+  return rules == nullptr ? stream.client.address : prefix_of(stream.client.address, *rules);
+}
+
+std::string Oracle::key_of(const Stream& stream) const {
+  const model::Profile& rules = *profile(stream);
+  const std::string client = client_part(stream).text();
+  const std::string vip = prefix_of(stream.vip.address, rules).text();
+  switch (rules.type) {
+    case model::ProfileType::source_ip_port:
+      return fmt::format("{} port {} {}", client, stream.client.l4_port, is_tcp(stream) ? "tcp" : "udp");
+    case model::ProfileType::destination_ip:
+      return vip;
+    case model::ProfileType::source_destination:
+      return client + " > " + vip;
+    case model::ProfileType::five_tuple:
+      return stream.client.text() + " > " + stream.vip.text() + (is_tcp(stream) ? " tcp" : " udp");
+    default:
+      return client;
+  }
 }
 
 Oracle::SessionId Oracle::id_of(const Stream& stream) const {
@@ -116,22 +148,26 @@ Oracle::Hold Oracle::hold(const Stream& stream, const std::string& backend, bool
   return {Verdict::stay, Reason::violation, here, false};
 }
 
-bool Oracle::is_idle(const Session& session, const Stream& stream, std::uint32_t now_s) const {
-  return now_s - session.used_s > profile(stream)->idle_timeout_ms / 1000;
+bool Oracle::is_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s) {
+  return now_s - session.used_s > rules.idle_timeout_ms / 1000;
+}
+
+/// It may be, that is.
+bool Oracle::is_old(const Session& session, const model::Profile& rules, std::uint32_t now_s) {
+  return rules.max_life_ms != 0 && now_s - session.made_s > rules.max_life_ms / 1000;
 }
 
 bool Oracle::is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const {
   const bool lasts = session.shown || (!forgets_new_ && now_s - session.made_s <= record::provisional_life_s);
-  const std::uint64_t life_s = profile(stream)->max_life_ms / 1000;
-  const bool young = life_s == 0 || now_s - session.made_s <= life_s;
-  return session.sure && lasts && young && !forgets_all_ && !is_idle(session, stream, now_s);
+  const model::Profile& rules = *profile(stream);
+  return session.sure && lasts && !forgets_all_ && !is_old(session, rules, now_s) && !is_idle(session, rules, now_s);
 }
 
 std::string Oracle::describe(const Stream& stream) const {
   const Session* known = session(stream);
   return known == nullptr
              ? "no session"
-             : fmt::format("{} {{{}}}{}{} made {} used {}", key_of(stream).text(), fmt::join(known->at, ", "),
+             : fmt::format("{} {{{}}}{}{} made {} used {}", key_of(stream), fmt::join(known->at, ", "),
                            known->sure ? "" : " perhaps", known->shown ? " shown" : "", known->made_s, known->used_s);
 }
 
@@ -159,7 +195,7 @@ Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const
   if (!sure) {
     decision.reasons.insert({Reason::idle_timeout, Reason::max_life});
   }
-  if (is_idle(*known, stream, now_s)) {
+  if (is_idle(*known, *profile(stream), now_s)) {
     return decision;
   }
   bool stays = false;
@@ -187,22 +223,30 @@ void Oracle::apply(const model::Model& model, Millis now_ms) {
   }
 }
 
+void Oracle::restarted() {
+  for (auto& [id, session] : sessions_) {
+    session.sure = session.sure && session.shown;
+  }
+  for (auto& [stream, flow] : flows_) {
+    flow.sure = flow.sure && flow.phase != Phase::opening && !flow.unclear;
+  }
+}
+
 /// Records that the sweep may have ended by the rules that hold no more, or whose profile is in use no more.
 void Oracle::end_lost_records(const model::Model& before, std::uint32_t now_s) {
-  std::map<std::string, std::uint64_t> timeouts_before, timeouts;
-  for (const auto& [model, into] :
-       {std::pair(&before, &timeouts_before), std::pair(&std::as_const(model_), &timeouts)}) {
+  std::map<std::string, const model::Profile*> rules_before, rules;
+  for (const auto& [model, into] : {std::pair(&before, &rules_before), std::pair(&std::as_const(model_), &rules)}) {
     for (const auto& [name, service] : model->services) {
-      if (!service.persist.empty()) {
-        (*into)[scope_of(*model, name)] = model->profiles.at(service.persist.front()).idle_timeout_ms / 1000;
+      if (const std::string profile = profile_of(*model, name); !profile.empty()) {
+        (*into)[scope_of(*model, name)] = &model->profiles.at(profile);
       }
     }
   }
   for (auto& [id, session] : sessions_) {
-    const std::uint32_t age_s = now_s - session.used_s;
-    const auto limit = timeouts_before.find(id.first);
-    const bool was_idle = limit != timeouts_before.end() && age_s > limit->second;
-    session.sure = session.sure && !was_idle && timeouts.contains(id.first);
+    const auto rule = rules_before.find(id.first);
+    const bool was_over =
+        rule != rules_before.end() && (is_idle(session, *rule->second, now_s) || is_old(session, *rule->second, now_s));
+    session.sure = session.sure && !was_over && rules.contains(id.first);
   }
 }
 

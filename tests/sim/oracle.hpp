@@ -46,6 +46,8 @@ class Oracle {
   explicit Oracle(const model::Model& model) : model_(model) {}
 
   void apply(const model::Model& model, Millis now_ms);
+  /// The node was killed and started again: what was half-open need not be known any more.
+  void restarted();
   /// States are kept by name, "pool/name".
   State& state(const std::string& name) { return states_[name]; }
   /// Tables may be full: nothing half-open is sure to be remembered, or nothing at all.
@@ -70,7 +72,7 @@ class Oracle {
   void answered(const Packet& packet, Millis now_ms);
 
  private:
-  using SessionId = std::pair<std::string, net::IpAddress>;  // scope, key
+  using SessionId = std::pair<std::string, std::string>;  // scope, key
   struct Session {
     Names at;                  // where its record may bind it
     bool sure = false;         // there is a record, unless it is too old
@@ -118,8 +120,11 @@ class Oracle {
   [[nodiscard]] bool passes_back(const Stream& stream) const {
     return service(stream).forwarding == model::Forwarding::nat;
   }
+  /// The first that finds a key, or null.
   [[nodiscard]] const model::Profile* profile(const Stream& stream) const;
-  [[nodiscard]] net::IpAddress key_of(const Stream& stream) const;
+  /// The client, as far as the profile looks at its address.
+  [[nodiscard]] net::IpAddress client_part(const Stream& stream) const;
+  [[nodiscard]] std::string key_of(const Stream& stream) const;
   [[nodiscard]] SessionId id_of(const Stream& stream) const;
   [[nodiscard]] const Session* session(const Stream& stream) const;
   [[nodiscard]] const model::Backend* declared(const std::string& name) const;
@@ -128,7 +133,8 @@ class Oracle {
   [[nodiscard]] Names candidates(const Stream& stream) const;
   [[nodiscard]] Hold hold(const Stream& stream, const std::string& backend, bool of_flow) const;
   [[nodiscard]] Decision decide(const Stream& stream, std::uint32_t now_s) const;
-  [[nodiscard]] bool is_idle(const Session& session, const Stream& stream, std::uint32_t now_s) const;
+  [[nodiscard]] static bool is_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s);
+  [[nodiscard]] static bool is_old(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] bool is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const;
   void end_lost_records(const model::Model& before, std::uint32_t now_s);
 

@@ -124,7 +124,7 @@ std::optional<Leaving> Oracle::saw(const Packet& packet, const std::string& back
     return std::nullopt;
   }
   const Decision decision = decide(packet.stream, now_s);
-  Leaving leaving{key_of(packet.stream), packet.stream.service, decision.from, backend, decision.reasons, false};
+  Leaving leaving{client_part(packet.stream), packet.stream.service, decision.from, backend, decision.reasons, false};
   leaving.certain = decision.moves && !decision.from.contains(backend);
   if (flow != flows_.end()) {
     leaving.from.insert(flow->second.backend);
@@ -220,7 +220,7 @@ void Oracle::touch(const Stream& stream, const Flow& flow, std::uint32_t now_s) 
   }
   if (const auto found = sessions_.find(id_of(stream)); found != sessions_.end()) {
     Session& session = found->second;
-    session.sure = session.sure && !is_idle(session, stream, now_s);
+    session.sure = session.sure && !is_idle(session, *profile(stream), now_s);
     session.used_s = now_s;
   }
   if (forgets_new_) {  // a flow that stays half-open shows itself again and again

@@ -72,14 +72,29 @@ model::Backend declare_backend(Random& random, const std::string& pool, unsigned
   return made;
 }
 
+model::ProfileType draw_type(Random& random) {
+  using model::ProfileType;
+  constexpr std::array rarer = {ProfileType::source_ip_port, ProfileType::destination_ip,
+                                ProfileType::source_destination, ProfileType::five_tuple, ProfileType::none};
+  return once_in(random, 4) ? one_of(random, rarer) : ProfileType::source_ip;
+}
+
 void draw_profile(Random& random, model::Profile& profile) {
   using model::OnDown, model::OnDrain, model::Scope;
+  profile.type = draw_type(random);
   profile.prefix4 = one_of(random, std::array<std::uint8_t, 3>{32, 32, 24});
   profile.prefix6 = one_of(random, std::array<std::uint8_t, 4>{64, 64, 128, 48});
   profile.idle_timeout_ms = one_of(random, std::array<std::uint64_t, 4>{3'000, 15'000, 60'000, 600'000});
+  profile.max_life_ms = once_in(random, 4) ? 20'000 : 0;
   profile.on_down = one_of(random, std::array{OnDown::reselect, OnDown::reselect, OnDown::reset, OnDown::hold});
   profile.on_drain = one_of(random, std::array{OnDrain::keep, OnDrain::expire});
   profile.scope = one_of(random, std::array{Scope::service, Scope::service, Scope::pool, Scope::global});
+}
+
+model::Algorithm draw_algorithm(Random& random) {
+  using model::Algorithm;
+  return one_of(random, std::array{Algorithm::rendezvous, Algorithm::maglev, Algorithm::least_connections,
+                                   Algorithm::weighted_round_robin, Algorithm::random_two});
 }
 
 model::Model draw_model(Random& random) {
@@ -87,6 +102,7 @@ model::Model draw_model(Random& random) {
   declare_ports(model);
   for (const char* pool : services) {
     const unsigned count = 2 + below(random, 4);
+    model.pools[pool].algorithm = draw_algorithm(random);
     for (unsigned number = 1; number <= count; ++number) {
       model.pools[pool].backends[fmt::format("b{}", number)] = declare_backend(random, pool, number);
     }

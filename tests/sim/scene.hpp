@@ -23,6 +23,7 @@ inline constexpr std::array services = {"app", "direct", "dns", "web"};
 model::Model draw_model(Random& random);
 /// The options that may change while the node runs.
 void draw_profile(Random& random, model::Profile& profile);
+model::Algorithm draw_algorithm(Random& random);
 /// Backend b`number` as it is declared in this pool.
 model::Backend declare_backend(Random& random, const std::string& pool, unsigned number);
 

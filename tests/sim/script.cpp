@@ -29,10 +29,10 @@ std::string Script::some_backend() {
 
 void Script::push_state(const std::string& name) {
   const Oracle::State& state = oracle_.state(name);
-  node_.backend(name).health = state.up ? plan::Health::up : plan::Health::down;
-  node_.backend(name).admin = state.admin == AdminState::enabled ? plan::Admin::enabled
-                              : state.admin == AdminState::drain ? plan::Admin::drain
-                                                                 : plan::Admin::offline;
+  node_->backend(name).health = state.up ? plan::Health::up : plan::Health::down;
+  node_->backend(name).admin = state.admin == AdminState::enabled ? plan::Admin::enabled
+                               : state.admin == AdminState::drain ? plan::Admin::drain
+                                                                  : plan::Admin::offline;
 }
 
 std::string Script::change_state() {
@@ -63,6 +63,10 @@ std::string Script::change_state() {
 
 std::string Script::change_pool() {
   const std::string name = one_of(random_, services);
+  if (once_in(random_, 6)) {
+    model_.pools.at(name).algorithm = draw_algorithm(random_);
+    return apply(fmt::format("{} has algorithm {}", name, static_cast<unsigned>(model_.pools.at(name).algorithm)));
+  }
   auto& backends = model_.pools.at(name).backends;
   const unsigned number = 1 + below(random_, backends_max);
   const std::string own = fmt::format("b{}", number);
@@ -98,10 +102,10 @@ std::string Script::change_service() {
 }
 
 std::string Script::apply(std::string what) {
-  if (const auto applied = node_.apply(model_); !applied) {
+  if (const auto applied = node_->apply(model_); !applied) {
     throw std::runtime_error(what + ": " + applied.error().text);
   }
-  oracle_.apply(model_, node_.now_ms());
+  oracle_.apply(model_, node_->now_ms());
   for (const auto& [pool, declared] : model_.pools) {
     for (const auto& [own, backend] : declared.backends) {
       push_state(pool + "/" + own);

@@ -2,6 +2,7 @@
 // model changes. Node and oracle are told alike.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "oracle.hpp"
@@ -12,7 +13,7 @@ namespace limpet::sim {
 
 class Script {
  public:
-  Script(Random& random, model::Model& model, replay::Node& node, Oracle& oracle)
+  Script(Random& random, model::Model& model, std::unique_ptr<replay::Node>& node, Oracle& oracle)
       : random_(random), model_(model), node_(node), oracle_(oracle) {}
 
   /// Makes a change and says which; empty: none this time.
@@ -30,7 +31,7 @@ class Script {
 
   Random& random_;
   model::Model& model_;
-  replay::Node& node_;
+  std::unique_ptr<replay::Node>& node_;
   Oracle& oracle_;
 };
 

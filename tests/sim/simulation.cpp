@@ -14,12 +14,15 @@ constexpr std::size_t talks_max = 150;
 constexpr std::uint64_t small_max = 64;  // flows and records of nodes whose tables are too small
 constexpr unsigned addresses = 60;       // of clients, some behind one prefix, some with crowds behind them
 
+replay::Node::Options draw_options(Random& random, bool small) {
+  return {.workers = 1 + below(random, 4),
+          .flows_max = small ? small_max : 8192u,
+          .records_max = small ? small_max : 16384u,
+          .start_ms = start_ms};
+}
+
 std::unique_ptr<replay::Node> make_node(Random& random, const model::Model& model, bool small) {
-  auto made = replay::Node::create(model, hash::fixed_secret(),
-                                   {.workers = 1 + below(random, 4),
-                                    .flows_max = small ? small_max : 8192u,
-                                    .records_max = small ? small_max : 16384u,
-                                    .start_ms = start_ms});
+  auto made = replay::Node::create(model, hash::fixed_secret(), draw_options(random, small));
   if (!made) {
     throw Failure("no node: " + made.error().text);
   }
@@ -36,7 +39,7 @@ Simulation::Simulation(std::uint64_t seed, const Options& options)
       small_(once_in(random_, 12)),
       node_(make_node(random_, model_, small_)),
       oracle_(model_),
-      script_(random_, model_, *node_, oracle_) {
+      script_(random_, model_, node_, oracle_) {
   learn_slots();
   if (small_) {
     oracle_.expect_pressure(false);
@@ -53,6 +56,7 @@ Totals Simulation::run() {
     }
   }
   settle_down();
+  totals_.moves += moves_seen_;
   return totals_;
 }
 
@@ -78,7 +82,24 @@ void Simulation::wait(Millis ms) {
   exchange({});
 }
 
+/// Killed and started again, mostly with another number of workers.
+void Simulation::restart() {
+  tell("restart");
+  totals_.moves += moves_seen_;
+  moves_seen_ = 0;
+  auto started = replay::Node::restart(std::move(node_), model_, draw_options(random_, small_));
+  if (!started) {
+    throw Failure("no restart: " + started.error().text);
+  }
+  node_ = std::move(*started);
+  oracle_.restarted();
+  learn_slots();
+}
+
 void Simulation::change() {
+  if (once_in(random_, 25)) {
+    return restart();
+  }
   const std::string what = script_.change();
   if (!what.empty()) {
     tell(what);

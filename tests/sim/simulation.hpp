@@ -50,6 +50,7 @@ class Simulation {
   void step();
   void wait(Millis ms);
   void change();
+  void restart();
   void talk();
   Talk* connect(const net::IpAddress& client);
   void burst();
