@@ -40,6 +40,9 @@ void switch_to(Context& context, Candidate candidate);
 /// Static neighbours, interfaces, and announcements of addresses that are new.
 void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
 
+/// Takes what workers have told of moves into the log.
+void take_moves(Context& context);
+
 /// Applies the file, as the command apply does; what is wrong is told by events alone.
 void reload(Context& context, const std::string& path);
 

@@ -154,6 +154,7 @@ void Control::Parts::tick() {
   for (auto* state : runtime.states()) {
     drain(*state, now);
   }
+  take_moves(context);
   neighbours.tick(now.boot_ms);
   life.tick(now);
   accounts.tick(now.boot_ms);
@@ -177,10 +178,6 @@ void Control::Parts::drain(path::State& state, Moment now) {
   }
   for (unsigned i = 0; i < items_a_tick && state.to_control.resets.pop(frame); ++i) {
     static_cast<void>(runtime.send(frame));  // no room: that side finds out by itself
-  }
-  path::Move move;
-  for (unsigned i = 0; i < items_a_tick && state.to_control.moves.pop(move); ++i) {
-    moves.add(move, configuration.plan(), configuration.slots(), now);
   }
 }
 

@@ -170,7 +170,8 @@ Answer list_moves(std::string_view method, const std::deque<LoggedMove>& moves, 
   return listing->finish();
 }
 
-Answer show_moves(const Context& context, const Json& params) {
+Answer show_moves(Context& context, const Json& params) {
+  take_moves(context);  // a client that was just served finds its move
   auto reply = list_moves("show.moves", context.moves.moves(), params);
   if (reply) {
     (*reply)["by_reason"] = by_reason(context);
@@ -178,7 +179,8 @@ Answer show_moves(const Context& context, const Json& params) {
   return reply;
 }
 
-Answer show_violations(const Context& context, const Json& params) {
+Answer show_violations(Context& context, const Json& params) {
+  take_moves(context);
   auto reply = list_moves("show.violations", context.moves.violations(), params);
   if (reply) {
     (*reply)["by_reason"] = {{"violation", by_reason(context).at("violation")}};
@@ -205,6 +207,16 @@ void list_neighbours(const Context& context, Listing& listing) {
 }
 
 }  // namespace
+
+void take_moves(Context& context) {
+  constexpr unsigned moves_a_time = 4096;  // of each worker: its whole ring
+  path::Move move;
+  for (auto* state : context.runtime.states()) {
+    for (unsigned i = 0; i < moves_a_time && state->to_control.moves.pop(move); ++i) {
+      context.moves.add(move, context.configuration.plan(), context.configuration.slots(), context.now());
+    }
+  }
+}
 
 void add_node_commands(api::Dispatcher& dispatcher, Context& context) {
   const auto add = [&](std::string_view method, void (*list)(const Context&, Listing&)) {

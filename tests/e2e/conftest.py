@@ -21,6 +21,7 @@ def lab():
 def limpetd(lab):
     """A fresh daemon on the file's lab, which remembers nothing; all backends up."""
     shutil.rmtree(lab.tables / "tables", ignore_errors=True)
+    shutil.rmtree(lab.folder / "state", ignore_errors=True)
     for backend in lab.nginx.values():
         backend.healthy(True)
         if backend.process is None:
