@@ -22,7 +22,7 @@ inline constexpr std::array pool_columns{
     Column{"monitors", "MONITORS", "types of its monitors (list)"},
     Column{"backends_up", "UP", "backends that take new sessions"},
     Column{"backends", "BACKENDS", "all backends"},
-    Column{"sessions", "SESSIONS", "live sessions: records, and flows of services without a profile"},
+    Column{"sessions", "SESSIONS", "live sessions: records, and flows without one"},
     Column{"connections", "CONNS", "live connections, those that begin included"},
     Column{"sessions_skew", "SKEW", "sessions of the fullest backend as a multiple of its share by weight; null: none"},
     Column{"connections_skew", "CONN SKEW", "the same of connections"},

@@ -41,7 +41,6 @@ bool Accounts::settled() const {
 }
 
 void Accounts::tick(Millis now_ms) {
-  learn_pools();
   sweep_records(now_ms);
   const std::uint32_t extent = configuration_.slots().backends.extent();
   for (std::uint32_t i = 0; i < std::min(extent, backends_summed); ++i) {
@@ -67,18 +66,6 @@ void Accounts::on_recovered() {
       removed_ms_[slot] = runtime_.now_ms();
     }
   });
-}
-
-void Accounts::learn_pools() {
-  const auto& plan = configuration_.plan();
-  if (plan_version_ == plan.version) {
-    return;
-  }
-  plan_version_ = plan.version;
-  told_by_flows_.assign(plan.pools.size(), false);
-  for (const auto& service : plan.services) {
-    told_by_flows_[service.pool] = told_by_flows_[service.pool] || !persists(service);
-  }
 }
 
 void Accounts::sweep_records(Millis now_ms) {
@@ -121,10 +108,12 @@ void Accounts::end_of_pass() {
 BackendCounts Accounts::counts(BackendSlot slot) const {
   BackendCounts result;
   std::int64_t flows = 0;
+  std::int64_t alone = 0;
   std::int64_t connections = 0;
   for (const auto* state : runtime_.states()) {
     const auto& use = state->uses[slot.value()];
     flows += use.flows.load(std::memory_order_relaxed);
+    alone += use.flows_alone.load(std::memory_order_relaxed);
     connections += use.connections();
     result.flows_total += use.flows_total.load(std::memory_order_relaxed);
     result.packets += use.packets.load(std::memory_order_relaxed);
@@ -133,10 +122,7 @@ BackendCounts Accounts::counts(BackendSlot slot) const {
   result.flows = static_cast<std::uint64_t>(std::max<std::int64_t>(flows, 0));
   result.connections = static_cast<std::uint64_t>(std::max<std::int64_t>(connections, 0));
   result.records = runtime_.records().counts().of_backend(slot);
-  const auto& plan = configuration_.plan();
-  const auto pool = plan.backend(slot) == nullptr ? ~0u : plan.backend_of_slot[slot.value()].pool;
-  const bool by_flows = pool < told_by_flows_.size() && told_by_flows_[pool];
-  result.sessions = result.records + (by_flows ? result.flows : 0);
+  result.sessions = result.records + static_cast<std::uint64_t>(std::max<std::int64_t>(alone, 0));
   return result;
 }
 

@@ -55,12 +55,9 @@ class Accounts {
   void end_of_pass();
   void sum(BackendSlot slot);
   void let_slots_rest(Millis now_ms);
-  void learn_pools();
 
   Runtime& runtime_;
   Configuration& configuration_;
-  std::uint64_t plan_version_ = 0;                        // that `told_by_flows_` is of
-  std::vector<bool> told_by_flows_;                       // by pool: a service of it persists nothing
   std::unordered_map<std::uint32_t, Millis> removed_ms_;  // by backend slot: when it left the plan
   std::uint64_t sweep_position_ = 0;                      // buckets of this pass that are done
   std::uint64_t records_ended_ = 0;

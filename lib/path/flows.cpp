@@ -27,6 +27,7 @@ void Flows::count_end(const plan::Listener* listener, const Connection& c, std::
     }
   } else {
     add_relaxed(use.flows, -1);
+    add_relaxed(use.flows_alone, (flags & flow::flag::recorded) == 0 ? -1 : 0);
     if (listener != nullptr) {
       Records(state_, plan_, 0).count_live(*listener, c, false);
     }

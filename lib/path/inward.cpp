@@ -148,19 +148,21 @@ class Inward {
     if (is_nat(plan_, listener) && (entry.flags() & flow::flag::answered) == 0) {
       return;
     }
-    entry.set_flags(entry.flags() | flow::flag::counted);
     const Connection c = connection_of(listener, key);
+    const std::uint8_t before = entry.flags();
+    const bool recorded = records_.confirm(listener, c, item.backend->slot);
+    entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
     if (state_.flows.promote(key, hash) == nullptr) {
-      entry.set_flags(static_cast<std::uint8_t>(entry.flags() & ~flow::flag::counted));
+      entry.set_flags(before);
       state_.counters.add(Counter::flow_not_remembered);
       return;
     }
     plan::BackendUse& use = state_.uses[item.backend->slot.value()];
     add_relaxed(use.connecting, -1);
     add_relaxed(use.flows, 1);
+    add_relaxed(use.flows_alone, recorded ? 0 : 1);
     records_.count_live(listener, c, true);
     promote_back(state_, plan_, listener, *item.backend, c, item.client_port);
-    records_.confirm(listener, c, item.backend->slot);
   }
 
   void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,

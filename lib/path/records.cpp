@@ -14,16 +14,16 @@ void Records::refresh(const plan::Listener& listener, const Connection& c) noexc
   }
 }
 
-void Records::confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept {
+bool Records::confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept {
   const plan::Found found = plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
   if (found.persist == nullptr) {
-    return;
+    return false;
   }
   record::Table& records = state_.node.records;
   const std::uint64_t hash = records.hash(found.key);
   const auto record = records.find(found.key, hash);
   if (record && !record->provisional) {
-    return;
+    return true;
   }
   const record::Room room = found.persist->room();
   const record::Claim claim = record ? records.confirm(found.key, hash, now_s_, room)
@@ -34,6 +34,7 @@ void Records::confirm(const plan::Listener& listener, const Connection& c, Backe
     state_.counters.add(Counter::record_not_remembered);
   }
   state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
+  return claim.outcome != record::Outcome::full;
 }
 
 bool Records::is_bound_elsewhere(const plan::Listener& listener, const Connection& c,

@@ -22,8 +22,8 @@ class Records {
     return plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c)).persist;
   }
   void refresh(const plan::Listener& listener, const Connection& c) noexcept;
-  /// The client has shown that its address is its own.
-  void confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept;
+  /// The client has shown that its address is its own: whether its session has a lasting record now.
+  bool confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept;
   /// The session's record has moved to another backend, which a UDP flow follows, and be it to leave that one too.
   [[nodiscard]] bool is_bound_elsewhere(const plan::Listener& listener, const Connection& c,
                                         std::uint32_t peer) const noexcept;

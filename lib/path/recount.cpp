@@ -14,6 +14,7 @@ void recount(State& state, const plan::Plan& plan) noexcept {
     plan::BackendUse& use = state.uses[entry.peer()];
     const bool counted = (entry.flags() & flow::flag::counted) != 0;
     add_relaxed(counted ? use.flows : use.connecting, 1);
+    add_relaxed(use.flows_alone, counted && (entry.flags() & flow::flag::recorded) == 0 ? 1 : 0);
     const plan::Listener* listener = plan.listener(ListenerSlot(key.slot));
     if (counted && listener != nullptr) {
       records.count_live(*listener, connection_of(*listener, key), true);

@@ -28,8 +28,9 @@ struct alignas(64) BackendState {
 
 /// What one worker adds to a backend. writer: the worker; reader: control, which sums.
 struct BackendUse {
-  std::atomic<std::int64_t> flows{0};       // live flows
-  std::atomic<std::int64_t> connecting{0};  // embryonic ones
+  std::atomic<std::int64_t> flows{0};        // live flows
+  std::atomic<std::int64_t> flows_alone{0};  // of them those without a record behind
+  std::atomic<std::int64_t> connecting{0};   // embryonic ones
   std::atomic<std::uint64_t> flows_total{0};
   std::atomic<std::uint64_t> packets{0};  // towards the backend
   std::atomic<std::uint64_t> bytes{0};

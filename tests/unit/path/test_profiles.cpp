@@ -309,6 +309,33 @@ TEST_P(LiveFlows, GoOnByDefault) {
 INSTANTIATE_TEST_SUITE_P(States, LiveFlows, testing::Bool(),
                          [](const auto& tested) { return tested.param ? "down" : "drained"; });
 
+TEST(Sessions, FlowsWithoutARecordAreToldFromThoseWithOne) {
+  auto model = base_model();
+  model.services["plain"] = service("web", {listen("192.0.2.12", 80, net::Protocol::tcp)});
+  model.services["plain"].persist.clear();
+  Lab lab(model);
+  const auto alone = [&] {
+    std::int64_t sum = 0;
+    for (const plan::Backend& backend : lab.node->plan().pools[1].backends) {
+      sum += lab.node->state(0).uses[backend.slot.value()].flows_alone.load();
+    }
+    return sum;
+  };
+  Talk remembered(lab, {ip("10.0.0.1"), 1}, endpoint("192.0.2.10:80"));
+  Talk plain(lab, {ip("10.0.0.1"), 2}, endpoint("192.0.2.12:80"));
+  remembered.open();
+  EXPECT_EQ(alone(), 0);
+  plain.open();
+  EXPECT_EQ(alone(), 1);
+  plain.close();
+  remembered.close();
+  for (int second = 0; second < 60; ++second) {
+    lab.wait_ms(1000);
+  }
+  EXPECT_EQ(lab.live_flows(), 0u);
+  EXPECT_EQ(alone(), 0);
+}
+
 TEST(Drained, ItsSessionsMove) {
   Lab lab;
   const std::string at = reach(lab, {"10.0.0.1", 1, "192.0.2.10:80"});
