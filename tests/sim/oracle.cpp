@@ -152,6 +152,10 @@ bool Oracle::is_idle(const Session& session, const model::Profile& rules, std::u
   return now_s - session.used_s > rules.idle_timeout_ms / 1000;
 }
 
+bool Oracle::may_be_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s) {
+  return now_s - session.used_least_s > rules.idle_timeout_ms / 1000;
+}
+
 /// It may be, that is.
 bool Oracle::is_old(const Session& session, const model::Profile& rules, std::uint32_t now_s) {
   return rules.max_life_ms != 0 && now_s - session.made_s > rules.max_life_ms / 1000;
@@ -160,20 +164,66 @@ bool Oracle::is_old(const Session& session, const model::Profile& rules, std::ui
 bool Oracle::is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const {
   const bool lasts = session.shown || (!forgets_new_ && now_s - session.made_s <= record::provisional_life_s);
   const model::Profile& rules = *profile(stream);
-  return session.sure && lasts && !forgets_all_ && !is_old(session, rules, now_s) && !is_idle(session, rules, now_s);
+  return session.sure && lasts && !forgets_all_ && !is_old(session, rules, now_s) &&
+         !may_be_idle(session, rules, now_s);
 }
 
 std::string Oracle::describe(const Stream& stream) const {
   const Session* known = session(stream);
   return known == nullptr
              ? "no session"
-             : fmt::format("{} {{{}}}{}{} made {} used {}", key_of(stream), fmt::join(known->at, ", "),
-                           known->sure ? "" : " perhaps", known->shown ? " shown" : "", known->made_s, known->used_s);
+             : fmt::format("{} {{{}}}{}{} made {} used {}, home {{{}}}{}", key_of(stream), fmt::join(known->at, ", "),
+                           known->sure ? "" : " perhaps", known->shown ? " shown" : "", known->made_s, known->used_s,
+                           fmt::join(known->homes, ", "), known->home_sure ? "" : " perhaps");
 }
 
 bool Oracle::may_reset(const Stream& stream) const {
   const model::Profile* rules = profile(stream);
-  return rules != nullptr && rules->on_down == model::OnDown::reset;
+  const auto& declared = service(stream);
+  return (rules != nullptr && rules->on_down == model::OnDown::reset) ||
+         declared.flows_on_down == model::LiveFlows::reset || declared.flows_on_drain_end == model::LiveFlows::reset;
+}
+
+/// The session may go back to where it had to leave. True: it must.
+bool Oracle::may_return(const Session& session, const Stream& stream, const Names& free, Decision& decision) const {
+  if (profile(stream)->on_return != model::OnReturn::return_) {
+    return false;
+  }
+  Names homes = session.homes;
+  if (session.at.size() > 1) {  // it may have moved from one to the other
+    homes.insert(session.at.begin(), session.at.end());
+  }
+  bool returns = false;
+  for (const std::string& home : homes) {
+    if (free.contains(home) && session.at != Names{home}) {
+      decision.to.insert(home);
+      decision.reasons.insert(Reason::backend_up);
+      returns = true;
+    }
+  }
+  return returns && session.home_sure && session.homes.size() == 1 && session.at.size() == 1;
+}
+
+/// A move away from a backend that is down remembers it, any other move forgets.
+void Oracle::note_home(Session& session, const std::string& backend, const Decision& decision, bool was_sure) {
+  const bool moved = !session.at.contains(backend);
+  if (!was_sure || session.at.size() != 1) {
+    session.homes.insert(session.at.begin(), session.at.end());
+    session.home_sure = session.home_sure && session.homes.empty();
+  } else if (moved && decision.reasons == std::set{Reason::backend_down}) {
+    if (session.homes.empty() || !session.home_sure) {
+      session.homes.insert(session.at.begin(), session.at.end());
+    }
+  } else if (moved && !decision.reasons.contains(Reason::backend_down)) {
+    session.homes.clear();
+    session.home_sure = true;
+  } else if (moved) {
+    session.homes.insert(session.at.begin(), session.at.end());
+    session.home_sure = false;
+  }
+  if (session.home_sure && session.homes == Names{backend}) {
+    session.homes.clear();
+  }
 }
 
 Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const {
@@ -196,6 +246,10 @@ Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const
     decision.reasons.insert({Reason::idle_timeout, Reason::max_life});
   }
   if (is_idle(*known, *profile(stream), now_s)) {
+    return decision;
+  }
+  if (may_return(*known, stream, free, decision) && sure) {
+    decision.moves = true;
     return decision;
   }
   bool stays = false;
@@ -244,8 +298,8 @@ void Oracle::end_lost_records(const model::Model& before, std::uint32_t now_s) {
   }
   for (auto& [id, session] : sessions_) {
     const auto rule = rules_before.find(id.first);
-    const bool was_over =
-        rule != rules_before.end() && (is_idle(session, *rule->second, now_s) || is_old(session, *rule->second, now_s));
+    const bool was_over = rule != rules_before.end() &&
+                          (may_be_idle(session, *rule->second, now_s) || is_old(session, *rule->second, now_s));
     session.sure = session.sure && !was_over && rules.contains(id.first);
   }
 }

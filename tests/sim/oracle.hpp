@@ -74,11 +74,14 @@ class Oracle {
  private:
   using SessionId = std::pair<std::string, std::string>;  // scope, key
   struct Session {
-    Names at;                  // where its record may bind it
-    bool sure = false;         // there is a record, unless it is too old
-    bool shown = false;        // the client has shown its address
-    std::uint32_t made_s = 0;  // the earliest it may be from
-    std::uint32_t used_s = 0;  // the latest
+    Names at;                        // where its record may bind it
+    bool sure = false;               // there is a record, unless it is too old
+    bool shown = false;              // the client has shown its address
+    Names homes;                     // where it may return to
+    bool home_sure = true;           // to one of them, or none: not perhaps
+    std::uint32_t made_s = 0;        // the earliest it may be from
+    std::uint32_t used_s = 0;        // the latest
+    std::uint32_t used_least_s = 0;  // the earliest that its last use may be
   };
   enum class Phase : std::uint8_t { opening, open, closing };
   struct Flow {
@@ -110,6 +113,7 @@ class Oracle {
   struct Life {
     bool may = false;       // the flow may be known
     bool must = false;      // it is
+    bool reset = false;     // and is reset
     std::set<Reason> ends;  // why it may have ended
   };
 
@@ -134,12 +138,17 @@ class Oracle {
   [[nodiscard]] Hold hold(const Stream& stream, const std::string& backend, bool of_flow) const;
   [[nodiscard]] Decision decide(const Stream& stream, std::uint32_t now_s) const;
   [[nodiscard]] static bool is_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s);
+  [[nodiscard]] static bool may_be_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] static bool is_old(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] bool is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const;
+  [[nodiscard]] bool may_return(const Session& session, const Stream& stream, const Names& free,
+                                Decision& decision) const;
+  static void note_home(Session& session, const std::string& backend, const Decision& decision, bool was_sure);
   void end_lost_records(const model::Model& before, std::uint32_t now_s);
 
   [[nodiscard]] Life life(const Packet& packet, const Flow& flow, std::uint32_t now_s) const;
   [[nodiscard]] bool in_time(const Stream& stream, const Flow& flow, bool surely, std::uint32_t now_s) const;
+  [[nodiscard]] bool resets(const Stream& stream, const std::string& backend) const;
   [[nodiscard]] bool has_way_back(const std::string& backend) const;
   void judge_udp(const Stream& stream, const Flow& flow, std::uint32_t now_s, Life& life) const;
   void go_on_or_begin(const Packet& packet, Flow& flow, std::uint32_t now_s);

@@ -26,6 +26,14 @@ bool Oracle::in_time(const Stream& stream, const Flow& flow, bool surely, std::u
   return now_s - std::max(flow.forward_s, flow.back_s) <= limit;
 }
 
+/// Live TCP connections of this backend are reset, as their service says.
+bool Oracle::resets(const Stream& stream, const std::string& backend) const {
+  const State state = state_of(backend);
+  constexpr auto reset = model::LiveFlows::reset;
+  return is_tcp(stream) && ((service(stream).flows_on_down == reset && !state.up) ||
+                            (service(stream).flows_on_drain_end == reset && state.admin == model::AdminState::offline));
+}
+
 /// Some service has the backend's pool: else nobody knows whose its answers are.
 bool Oracle::has_way_back(const std::string& backend) const {
   const std::string pool = backend.substr(0, backend.find('/'));
@@ -54,13 +62,13 @@ void Oracle::judge_udp(const Stream& stream, const Flow& flow, std::uint32_t now
 
 Oracle::Life Oracle::life(const Packet& packet, const Flow& flow, std::uint32_t now_s) const {
   const Stream& stream = packet.stream;
-  Life life{in_time(stream, flow, false, now_s), false, {}};
+  Life life{in_time(stream, flow, false, now_s), false, false, {}};
   if (!in_time(stream, flow, true, now_s)) {
     life.ends.insert(Reason::idle_timeout);
   }
   if (declared(flow.backend) == nullptr) {
     life.ends.insert({Reason::backend_removed, Reason::idle_timeout});
-    return {false, false, life.ends};
+    return {false, false, false, life.ends};
   }
   const bool forgotten = forgets_all_ || (forgets_new_ && (flow.phase == Phase::opening || flow.unclear));
   if (forgotten) {
@@ -72,6 +80,7 @@ Oracle::Life Oracle::life(const Packet& packet, const Flow& flow, std::uint32_t 
     life.ends.insert({Reason::model_changed, Reason::idle_timeout});
   }
   if (is_tcp(stream) && !packet.opens()) {
+    life.reset = life.may && resets(stream, flow.backend);
     return life;
   }
   if (is_tcp(stream) && (flow.phase == Phase::closing || flow.unclear)) {
@@ -82,8 +91,9 @@ Oracle::Life Oracle::life(const Packet& packet, const Flow& flow, std::uint32_t 
   const Hold held = hold(stream, flow.backend, true);
   if (held.verdict != Verdict::stay) {
     life.ends.insert(held.reason);
-    return {false, false, life.ends};
+    return {false, false, false, life.ends};
   }
+  life.reset = life.may && resets(stream, flow.backend);
   if (!is_tcp(stream)) {
     judge_udp(stream, flow, now_s, life);
   }
@@ -97,14 +107,15 @@ Allowed Oracle::allowed(const Packet& packet, Millis now_ms) const {
   Life known;
   if (flow != flows_.end()) {
     known = life(packet, flow->second, now_s);
-    if (known.may) {
+    if (known.may && !known.reset) {
       allowed.backends.insert(flow->second.backend);
     }
+    allowed.drop = known.reset;
   }
   if (!known.must) {
     const Decision decision = decide(packet.stream, now_s);
     allowed.backends.insert(decision.to.begin(), decision.to.end());
-    allowed.drop = decision.drop;
+    allowed.drop = allowed.drop || decision.drop;
   }
   return allowed;
 }
@@ -114,7 +125,9 @@ std::optional<Leaving> Oracle::saw(const Packet& packet, const std::string& back
   const auto flow = flows_.find(packet.stream);
   const Life known = flow == flows_.end() ? Life{} : life(packet, flow->second, now_s);
   if (backend.empty()) {
-    if (flow != flows_.end()) {
+    if (known.reset && known.must) {
+      flows_.erase(flow);
+    } else if (flow != flows_.end()) {
       flow->second.sure = false;
     }
     return std::nullopt;
@@ -130,7 +143,7 @@ std::optional<Leaving> Oracle::saw(const Packet& packet, const std::string& back
     leaving.from.insert(flow->second.backend);
     leaving.reasons.insert(known.ends.begin(), known.ends.end());
   }
-  if (known.may && backend == flow->second.backend) {
+  if (known.may && !known.reset && backend == flow->second.backend) {
     const bool surely_on = !decision.to.contains(backend);
     leaving.certain = false;
     surely_on ? go_on(packet, flow->second, now_s) : go_on_or_begin(packet, flow->second, now_s);
@@ -152,7 +165,7 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
   Session& session = sessions_[id_of(stream)];
   const bool was_sure = !session.at.empty() && is_sure(session, stream, now_s);
   if (decision.unclaimed) {
-    if (!was_sure || session.at.size() > 1) {
+    if (!was_sure || session.at.size() > 1 || decision.reasons.contains(Reason::backend_up)) {
       session.at.insert(backend);
       session.used_s = now_s;
     }
@@ -162,7 +175,11 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
   std::copy_if(session.at.begin(), session.at.end(), std::inserter(stays, stays.end()),
                [&](const std::string& at) { return hold(stream, at, false).backend == backend; });
   if (stays.empty()) {
+    note_home(session, backend, decision, was_sure);
     session.made_s = now_s;
+  } else if (!was_sure || session.at.size() > 1) {
+    session.homes.insert(session.at.begin(), session.at.end());
+    session.home_sure = session.homes.empty();
   }
   session.shown = session.shown && was_sure;
   session.at = std::move(stays);
@@ -170,7 +187,7 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
     session.at.insert(backend);
   }
   session.sure = true;
-  session.used_s = now_s;
+  session.used_s = session.used_least_s = now_s;
 }
 
 /// The flow went on, or a new one went the same way.
@@ -192,8 +209,10 @@ void Oracle::go_on_or_begin(const Packet& packet, Flow& flow, std::uint32_t now_
 
 void Oracle::go_on(const Packet& packet, Flow& flow, std::uint32_t now_s) {
   flow.sure = true;
+  if (flow.forward_s != now_s) {  // once a second
+    touch(packet.stream, flow, now_s);
+  }
   flow.forward_s = now_s;
-  touch(packet.stream, flow, now_s);
   if (is_tcp(packet.stream) && packet.ends()) {
     flow.ends |= 1;
     mark_end(flow, packet.resets() || !passes_back(packet.stream));
@@ -220,8 +239,9 @@ void Oracle::touch(const Stream& stream, const Flow& flow, std::uint32_t now_s) 
   }
   if (const auto found = sessions_.find(id_of(stream)); found != sessions_.end()) {
     Session& session = found->second;
-    session.sure = session.sure && !is_idle(session, *profile(stream), now_s);
+    session.sure = session.sure && !may_be_idle(session, *profile(stream), now_s);
     session.used_s = now_s;
+    session.used_least_s = session.sure ? now_s : session.used_least_s;
   }
   if (forgets_new_) {  // a flow that stays half-open shows itself again and again
     Session& session = sessions_[id_of(stream)];
@@ -238,7 +258,10 @@ void Oracle::show(const Stream& stream, const Flow& flow, std::uint32_t now_s) {
     return;
   }
   Session& session = sessions_[id_of(stream)];
-  if (session.at.empty() || !is_sure(session, stream, now_s)) {
+  if (session.at.empty()) {
+    session.used_least_s = now_s;
+  }
+  if (!is_sure(session, stream, now_s)) {
     session.at.insert(flow.backend);
   }
   session.used_s = now_s;
@@ -250,7 +273,8 @@ bool Oracle::knows(const Stream& stream, Millis now_ms) const {
   const auto flow = flows_.find(stream);
   const bool forgotten = forgets_all_ || (forgets_new_ && flow != flows_.end() && flow->second.phase == Phase::opening);
   return flow != flows_.end() && !forgotten && flow->second.sure && declared(flow->second.backend) != nullptr &&
-         has_way_back(flow->second.backend) && in_time(stream, flow->second, true, seconds(now_ms));
+         has_way_back(flow->second.backend) && !resets(stream, flow->second.backend) &&
+         in_time(stream, flow->second, true, seconds(now_ms));
 }
 
 void Oracle::answered(const Packet& packet, Millis now_ms) {

@@ -47,6 +47,9 @@ void declare_service(Random& random, model::Model& model, const std::string& nam
   service.forwarding = name == "direct" ? model::Forwarding::dr : model::Forwarding::nat;
   service.pool = name == "app" && once_in(random, 3) ? "web" : name;
   service.timeouts = {.embryonic_ms = 10'000, .established_ms = 60'000, .closing_ms = 5'000, .udp_ms = 20'000};
+  using model::LiveFlows;
+  service.flows_on_down = once_in(random, 3) ? LiveFlows::reset : LiveFlows::keep;
+  service.flows_on_drain_end = once_in(random, 3) ? LiveFlows::reset : LiveFlows::keep;
   if (!once_in(random, 8)) {
     const std::string profile = once_in(random, 3) ? "shared" : name;
     service.persist = {profile};
@@ -87,8 +90,12 @@ void draw_profile(Random& random, model::Profile& profile) {
   profile.idle_timeout_ms = one_of(random, std::array<std::uint64_t, 4>{3'000, 15'000, 60'000, 600'000});
   profile.max_life_ms = once_in(random, 4) ? 20'000 : 0;
   profile.on_down = one_of(random, std::array{OnDown::reselect, OnDown::reselect, OnDown::reset, OnDown::hold});
+  profile.on_return = one_of(random, std::array{model::OnReturn::stay, model::OnReturn::return_});
   profile.on_drain = one_of(random, std::array{OnDrain::keep, OnDrain::expire});
   profile.scope = one_of(random, std::array{Scope::service, Scope::service, Scope::pool, Scope::global});
+  if (profile.scope == Scope::global) {  // pools with other backends in other states would fetch it from each other
+    profile.on_return = model::OnReturn::stay;
+  }
 }
 
 model::Algorithm draw_algorithm(Random& random) {

@@ -91,8 +91,14 @@ std::string Script::change_profile() {
     return "";
   }
   const std::string name = one_of(random_, model_.profiles).first;
-  draw_profile(random_, model_.profiles.at(name));
-  return apply(fmt::format("profile {}", name));
+  model::Profile& profile = model_.profiles.at(name);
+  draw_profile(random_, profile);
+  return apply(
+      fmt::format("profile {}: type {}, prefixes {} and {}, idle {} ms, life {} ms, scope {}, on_down {}, "
+                  "on_drain {}, on_return {}",
+                  name, static_cast<unsigned>(profile.type), profile.prefix4, profile.prefix6, profile.idle_timeout_ms,
+                  profile.max_life_ms, static_cast<unsigned>(profile.scope), static_cast<unsigned>(profile.on_down),
+                  static_cast<unsigned>(profile.on_drain), static_cast<unsigned>(profile.on_return)));
 }
 
 std::string Script::change_service() {

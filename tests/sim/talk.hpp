@@ -26,7 +26,7 @@ class Talk {
   /// The next packet that client or backend would send; nothing: it waits.
   std::optional<Packet> next(Random& random);
   /// A connection's packet reached a backend, which saw these ends of it.
-  void reached(const Seen& seen) { seen_ = seen; }
+  void reached(const Seen& seen) { seen_ = last_seen_ = seen; }
   /// Begins anew from the same port.
   void reopen(unsigned length);
 
@@ -34,7 +34,7 @@ class Talk {
   [[nodiscard]] bool over() const { return over_; }
   /// The connection's ends, as the backend saw them last.
   [[nodiscard]] bool is_between(const net::Endpoint& client, const net::Endpoint& server) const {
-    return seen_ && seen_->client == client && seen_->server == server;
+    return last_seen_ && last_seen_->client == client && last_seen_->server == server;
   }
   /// The frame; `id` comes first in its payload.
   [[nodiscard]] Bytes frame(const Packet& packet, std::uint64_t id) const;
@@ -54,7 +54,8 @@ class Talk {
   bool open_ = false;
   bool over_ = false;
   unsigned fins_ = 0;
-  std::optional<Seen> seen_;
+  std::optional<Seen> seen_;       // since it was opened
+  std::optional<Seen> last_seen_;  // also before it was opened again
 };
 
 /// The number that frame() put into the payload, if there is one.
