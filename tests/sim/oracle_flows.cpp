@@ -182,8 +182,9 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
     session.home_sure = session.homes.empty();
   }
   session.shown = session.shown && was_sure;
+  const bool all_stay = stays.size() == session.at.size();
   session.at = std::move(stays);
-  if (!was_sure || session.at.empty()) {
+  if (!was_sure || !all_stay) {
     session.at.insert(backend);
   }
   session.sure = true;

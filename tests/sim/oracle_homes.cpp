@@ -1,0 +1,48 @@
+// The oracle's word on `on_return`: where sessions came from that had to leave a backend that was down.
+#include "oracle.hpp"
+
+namespace limpet::sim {
+
+/// The session may go back to where it had to leave. True: it must.
+bool Oracle::may_return(const Session& session, const Stream& stream, const Names& free, Decision& decision) const {
+  if (profile(stream)->on_return != model::OnReturn::return_) {
+    return false;
+  }
+  Names homes = session.homes;
+  if (session.at.size() > 1) {  // it may have moved from one to the other
+    homes.insert(session.at.begin(), session.at.end());
+  }
+  bool returns = false;
+  for (const std::string& home : homes) {
+    if (free.contains(home) && session.at != Names{home}) {
+      decision.to.insert(home);
+      decision.reasons.insert(Reason::backend_up);
+      returns = true;
+    }
+  }
+  return returns && session.home_sure && session.homes.size() == 1 && session.at.size() == 1;
+}
+
+/// A move away from a backend that is down remembers it, any other move forgets.
+void Oracle::note_home(Session& session, const std::string& backend, const Decision& decision, bool was_sure) {
+  const bool moved = !session.at.contains(backend);
+  if (!was_sure || session.at.size() != 1) {
+    session.homes.insert(session.at.begin(), session.at.end());
+    session.home_sure = session.home_sure && session.homes.empty();
+  } else if (moved && decision.reasons == std::set{Reason::backend_down}) {
+    if (session.homes.empty() || !session.home_sure) {
+      session.homes.insert(session.at.begin(), session.at.end());
+    }
+  } else if (moved && !decision.reasons.contains(Reason::backend_down)) {
+    session.homes.clear();
+    session.home_sure = true;
+  } else if (moved) {
+    session.homes.insert(session.at.begin(), session.at.end());
+    session.home_sure = false;
+  }
+  if (session.home_sure && session.homes == Names{backend}) {
+    session.homes.clear();
+  }
+}
+
+}  // namespace limpet::sim
