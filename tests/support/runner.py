@@ -49,7 +49,7 @@ def units(prefix: str = "") -> list[str]:
     return [folder.name for folder in folders if any(folder.glob("*.cpp"))]
 
 
-def build_step(name: str, directory: str, *options: str, targets=(), limit_s=1200, environment=None, quick=False) -> Step:
+def build_step(name: str, directory: str, *options: str, targets=(), limit_s=2400, environment=None, quick=False) -> Step:
     return Step(name, limit_s, ["scripts/build", directory, *options], quick=quick,
                 environment={"LIMPET_TARGETS": " ".join(targets), **(environment or {})})
 
