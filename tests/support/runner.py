@@ -54,10 +54,11 @@ def build_step(name: str, directory: str, *options: str, targets=(), limit_s=240
                 environment={"LIMPET_TARGETS": " ".join(targets), **(environment or {})})
 
 
-def meson_step(name: str, directory: str, suites=(), tests=(), limit_s=300, environment=None, quick=False,
+def meson_step(name: str, directory: str, suites=(), tests=(), limit_s=900, environment=None, quick=False,
                prefix=()) -> Step:
     suite_options = [word for suite in suites for word in ("--suite", suite)]
     return Step(name, limit_s, [*prefix, "meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs",
+                                "--timeout-multiplier", "4",
                                 *suite_options, *tests], needs=ROOT / "tests/unit", build=directory, quick=quick,
                 environment=environment or {})
 
