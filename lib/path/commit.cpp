@@ -61,34 +61,15 @@ std::uint16_t home_after(const Decision& decision, BackendSlot to) noexcept {
   return home == record::home_of(to) ? record::at_home : home;
 }
 
-const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
-  record::Table& records = state.node.records;
-  const BackendSlot to = decision.backend->slot;
-  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s, home_after(decision, to))) {
-    if (decision.from != to) {
-      count_move(state, question, decision.persist, decision.from, to, decision.reason, now_ms);
-    }
-    return decision.backend;
-  }
-  // Meanwhile another worker has moved the record, and counted that, or the sweep has ended it.
-  const Bound bound = claim(state, question, decision);
-  if (!bound.theirs && decision.from != bound.backend->slot) {
-    count_move(state, question, decision.persist, decision.from, bound.backend->slot, decision.reason, now_ms);
-  }
-  return bound.backend;
-}
-
-}  // namespace
-
-void count_move(State& state, const Question& question, const plan::Persist* persist, BackendSlot from, BackendSlot to,
+/// Counts a move and puts it into the event ring.
+void count_move(State& state, const Question& question, const Decision& decision, BackendSlot from, BackendSlot to,
                 Reason reason, Millis now_ms) noexcept {
   add_relaxed(state.moves[static_cast<std::size_t>(reason)], 1);
+  const plan::Persist* persist = decision.persist;
   const bool v4 = question.tuple.client.is_v4();
   const auto length = static_cast<std::uint8_t>(persist == nullptr ? (v4 ? 32 : 128)
                                                 : v4               ? persist->prefix4
                                                                    : persist->prefix6);
-  const auto session =
-      persist == nullptr ? std::nullopt : plan::session_key(*persist, question.tuple, question.plan.fingerprint_seed);
   const Move move{now_ms,
                   question.tuple.client.masked(length),
                   length,
@@ -96,12 +77,31 @@ void count_move(State& state, const Question& question, const plan::Persist* per
                   question.listener.slot,
                   from,
                   to,
-                  session.has_value(),
-                  session.value_or(record::Key{})};
+                  persist != nullptr,
+                  decision.key};
   if (!state.to_control.moves.push(move)) {
     state.counters.add(Counter::events_lost);
   }
 }
+
+const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
+  record::Table& records = state.node.records;
+  const BackendSlot to = decision.backend->slot;
+  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s, home_after(decision, to))) {
+    if (decision.from != to) {
+      count_move(state, question, decision, decision.from, to, decision.reason, now_ms);
+    }
+    return decision.backend;
+  }
+  // Meanwhile another worker has moved the record, and counted that, or the sweep has ended it.
+  const Bound bound = claim(state, question, decision);
+  if (!bound.theirs && decision.from != bound.backend->slot) {
+    count_move(state, question, decision, decision.from, bound.backend->slot, decision.reason, now_ms);
+  }
+  return bound.backend;
+}
+
+}  // namespace
 
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept {
@@ -113,7 +113,7 @@ const plan::Backend* commit(State& state, const Question& question, const Decisi
   if (decision.step == Step::split) {
     state.counters.add(Counter::record_split);
     state.node.records.touch(decision.key, decision.key_hash, question.now_s);
-    count_move(state, question, decision.persist, decision.from, decision.backend->slot, Reason::split, now_ms);
+    count_move(state, question, decision, decision.from, decision.backend->slot, Reason::split, now_ms);
     return decision.backend;
   }
   if (decision.step == Step::returned) {
@@ -127,7 +127,7 @@ const plan::Backend* commit(State& state, const Question& question, const Decisi
     const plan::Backend* backend =
         decision.persist == nullptr || !decision.remember ? decision.backend : claim(state, question, decision).backend;
     if (previous.backend.valid() && previous.backend != backend->slot) {
-      count_move(state, question, decision.persist, previous.backend, backend->slot, previous.reason, now_ms);
+      count_move(state, question, decision, previous.backend, backend->slot, previous.reason, now_ms);
     }
     return backend;
   }

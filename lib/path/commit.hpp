@@ -17,8 +17,4 @@ struct Previous {
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept;
 
-/// Counts a move and puts it into the event ring.
-void count_move(State& state, const Question& question, const plan::Persist* persist, BackendSlot from, BackendSlot to,
-                Reason reason, Millis now_ms) noexcept;
-
 }  // namespace limpet::path

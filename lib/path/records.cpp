@@ -7,7 +7,7 @@ namespace limpet::path {
 using counters::Counter;
 
 void Records::refresh(const plan::Listener& listener, const Connection& c) noexcept {
-  const plan::Found found = plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+  const plan::Found found = find_key(listener, c);
   if (found.persist != nullptr) {
     record::Table& records = state_.node.records;
     records.touch(found.key, records.hash(found.key), now_s_);
@@ -15,7 +15,7 @@ void Records::refresh(const plan::Listener& listener, const Connection& c) noexc
 }
 
 bool Records::confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept {
-  const plan::Found found = plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+  const plan::Found found = find_key(listener, c);
   if (found.persist == nullptr) {
     return false;
   }
@@ -40,7 +40,7 @@ bool Records::confirm(const plan::Listener& listener, const Connection& c, Backe
 bool Records::is_bound_elsewhere(const plan::Listener& listener, const Connection& c,
                                  std::uint32_t peer) const noexcept {
   const plan::Service& service = plan_.service_of(listener);
-  const plan::Found found = plan::find_key(plan_, service, tuple_of(listener, c));
+  const plan::Found found = find_key(listener, c);
   if (found.persist == nullptr || found.persist->heavy_key == model::HeavyKey::split) {
     return false;  // a split key's flows stay where they are
   }
@@ -58,7 +58,7 @@ void Records::count_live(const plan::Listener& listener, const Connection& c, bo
   if (!service.splits) {
     return;
   }
-  const plan::Found found = plan::find_key(plan_, service, tuple_of(listener, c));
+  const plan::Found found = find_key(listener, c);
   if (found.persist != nullptr) {
     const std::uint64_t hash = state_.node.records.hash(found.key);
     begins ? state_.key_loads.add(hash) : state_.key_loads.remove(hash);

@@ -19,7 +19,7 @@ class Records {
 
   /// The profile that rules the session, or null.
   [[nodiscard]] const plan::Persist* rule(const plan::Listener& listener, const Connection& c) const noexcept {
-    return plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c)).persist;
+    return find_key(listener, c).persist;
   }
   void refresh(const plan::Listener& listener, const Connection& c) noexcept;
   /// The client has shown that its address is its own: whether its session has a lasting record now.
@@ -33,6 +33,10 @@ class Records {
   [[nodiscard]] std::uint32_t now_s() const noexcept { return now_s_; }
 
  private:
+  [[nodiscard]] plan::Found find_key(const plan::Listener& listener, const Connection& c) const noexcept {
+    return plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+  }
+
   State& state_;
   const plan::Plan& plan_;
   std::uint32_t now_s_;

@@ -221,7 +221,7 @@ Exclusion Candidates::exclusion(const Backend& backend) const noexcept {
 Choice choose(const Choosing& choosing, const ChoiceKey& key) noexcept {
   const Candidates candidates(choosing);
   Choice choice{by_algorithm(choosing, candidates, key), false};
-  if (candidates.capped()) {
+  if (candidates.has_cap()) {
     Choosing uncapped = choosing;
     uncapped.max_imbalance = 0;
     const Candidates all(uncapped);

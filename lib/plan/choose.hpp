@@ -49,8 +49,8 @@ class Candidates {
   [[nodiscard]] Exclusion exclusion(const Backend& backend) const noexcept;
   /// The connections that a backend may have before first contacts spill; no cap: never reached.
   [[nodiscard]] std::int64_t cap(const Backend& backend) const noexcept;
-  /// Some candidate has been left out for its load alone.
-  [[nodiscard]] bool capped() const noexcept { return weight_sum_ != 0; }
+  /// Candidates may be left out for their load alone.
+  [[nodiscard]] bool has_cap() const noexcept { return weight_sum_ != 0; }
 
  private:
   [[nodiscard]] Exclusion own_exclusion(const Backend& backend) const noexcept;
