@@ -129,14 +129,16 @@ class Inward {
   template <class Key>
   void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
                 Item& item) noexcept {
+    if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & (tcp::syn | tcp::rst)) == 0) {
+      show_address(key, hash, entry, item);
+    }
     if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
       const bool last = (parsed.tcp_flags & tcp::rst) != 0 || !is_nat(plan_, *item.listener);  // dr: all we shall see
       const auto mark = [&](auto& e) { flows_.mark_end(e, flow::flag::client_fin, last); };
-      mark(entry);
-      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key),
-                       entry.carried().translated_port, mark);
-    } else if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & tcp::syn) == 0) {
-      show_address(key, hash, entry, item);
+      if (auto* now = state_.flows.find(key, hash)) {  // it may just have become lasting
+        mark(*now);
+      }
+      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key), item.client_port, mark);
     }
   }
 
@@ -152,11 +154,13 @@ class Inward {
     const std::uint8_t before = entry.flags();
     const bool recorded = records_.confirm(listener, c, item.backend->slot);
     entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
-    if (state_.flows.promote(key, hash) == nullptr) {
+    auto* const lasting = state_.flows.promote(key, hash);
+    if (lasting == nullptr) {
       entry.set_flags(before);
       state_.counters.add(Counter::flow_not_remembered);
       return;
     }
+    flows_.mark_end(*lasting, 0, false);  // both sides may have said their last already
     plan::BackendUse& use = state_.uses[item.backend->slot.value()];
     add_relaxed(use.connecting, -1);
     add_relaxed(use.flows, 1);

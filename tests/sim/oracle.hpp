@@ -154,6 +154,7 @@ class Oracle {
   void go_on_or_begin(const Packet& packet, Flow& flow, std::uint32_t now_s);
   void go_on(const Packet& packet, Flow& flow, std::uint32_t now_s);
   void begin(const Packet& packet, const std::string& backend, const Decision& decision, std::uint32_t now_s);
+  void show_if_answered(const Stream& stream, Flow& flow, std::uint32_t now_s);
   void show(const Stream& stream, const Flow& flow, std::uint32_t now_s);
   static void mark_end(Flow& flow, bool last);
   void touch(const Stream& stream, const Flow& flow, std::uint32_t now_s);

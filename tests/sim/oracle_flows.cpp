@@ -214,21 +214,28 @@ void Oracle::go_on(const Packet& packet, Flow& flow, std::uint32_t now_s) {
     touch(packet.stream, flow, now_s);
   }
   flow.forward_s = now_s;
+  if (!is_tcp(packet.stream) || (packet.tcp_flags & (net::tcp_flag::syn | net::tcp_flag::rst)) == 0) {
+    show_if_answered(packet.stream, flow, now_s);
+  }
   if (is_tcp(packet.stream) && packet.ends()) {
     flow.ends |= 1;
     mark_end(flow, packet.resets() || !passes_back(packet.stream));
-  } else if (flow.phase == Phase::opening && !(is_tcp(packet.stream) && (packet.tcp_flags & net::tcp_flag::syn) != 0) &&
-             (flow.answered || !passes_back(packet.stream))) {
-    flow.phase = Phase::open;
-    show(packet.stream, flow, now_s);
-    flow.unclear = flow.unclear || flow.ends != 0;
+  }
+}
+
+/// A packet after the answer shows the client's address. Of an unclear flow nobody knows what came before.
+void Oracle::show_if_answered(const Stream& stream, Flow& flow, std::uint32_t now_s) {
+  const bool shows = flow.phase == Phase::opening && (flow.answered || !passes_back(stream));
+  if (shows) {
+    flow.phase = flow.ends == 3 ? Phase::closing : Phase::open;
+  }
+  if (shows || flow.unclear) {
+    show(stream, flow, now_s);
   }
 }
 
 void Oracle::mark_end(Flow& flow, bool last) {
-  if (flow.phase == Phase::opening) {
-    flow.unclear = true;
-  } else if (last || flow.ends == 3) {
+  if (flow.phase != Phase::opening && (last || flow.ends == 3)) {
     flow.phase = Phase::closing;
   }
 }

@@ -19,6 +19,11 @@ def test_sessions_go_only_where_they_may(part):
     run([SIM, "--seeds", count, "--first", part * count], timeout_s=240)
 
 
+@pytest.mark.parametrize("seed", [3101])
+def test_worlds_that_once_went_wrong(seed):
+    run([SIM, "--seeds", 1, "--first", seed])
+
+
 @pytest.mark.parametrize("kind", ["record", "flow", "health", "leak", "move"])
 def test_fault_is_found(kind):
     result = run([SIM, "--seeds", 10], check=False, timeout_s=120, env={**os.environ, "LIMPET_SIM_BREAK": kind})

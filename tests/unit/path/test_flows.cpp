@@ -140,6 +140,24 @@ TEST(Flows, AHalfClosedConnectionLives) {
   EXPECT_EQ(lab.count(Counter::flow_new), 1u);
 }
 
+TEST(Flows, AFinRightAfterTheAnswerEndsTheConnectionInTime) {
+  for (const bool server_first : {false, true}) {
+    SCOPED_TRACE(server_first);
+    Lab lab;
+    Talk talk(lab, "10.0.0.1", 1000);
+    const auto at = talk.up(flags::syn);
+    EXPECT_TRUE(talk.down(server_first ? flags::fin_ack : flags::syn_ack));
+    EXPECT_EQ(talk.up(flags::fin_ack), at);  // shows the client's address as any packet does
+    EXPECT_EQ(records(lab).live, 1u);
+    EXPECT_EQ(lab.live_flows(), 2u);
+    EXPECT_TRUE(talk.down(flags::fin_ack));
+    EXPECT_EQ(talk.up(), at);
+    lab.wait_ms(12'000);  // the time-out of closing connections is 10 s
+    talk.up();
+    EXPECT_EQ(lab.count(Counter::flow_new), 2u);
+  }
+}
+
 TEST(Flows, DirectRoutingClosesByTheClientsFinAlone) {
   auto model = base_model();
   model.services["web"].forwarding = model::Forwarding::dr;
