@@ -30,15 +30,10 @@ struct Case {
 std::vector<Case> cases_of(const Setup& setup) {
   const std::string prefix = setup.text();
   const std::string size = count_text(setup.flows);
-  std::vector<Case> cases = {{Kind::hit, fmt::format("{} hit {}", prefix, size)}};
+  std::vector<Case> cases = {{Kind::hit, fmt::format("{}.hit.{}", prefix, size)}};
   if (setup.nat()) {
-    cases.push_back({Kind::back, fmt::format("{} back {}", prefix, size)});
+    cases.push_back({Kind::back, fmt::format("{}.return.{}", prefix, size)});
   }
-  if (prefix == "v4 nat" && setup.flows >= 1'000'000) {
-    cases.push_back({Kind::hit_held, fmt::format("{} hit {} within a second", prefix, size)});
-    cases.push_back({Kind::hit_skewed, fmt::format("{} hit {} skewed", prefix, size)});
-  }
-  cases.push_back({Kind::fresh, fmt::format("{} new {}", prefix, size)});
   return cases;
 }
 
@@ -112,10 +107,8 @@ class Measurer {
 
 void measure_on_rig(const Options& options, Report& report, const Setup& setup, std::uint64_t rate) {
   const auto cases = cases_of(setup);
-  const std::string stages = fmt::format("{} {} stages", setup.text(), count_text(setup.flows));
-  const std::string open = fmt::format("{} open {}", setup.text(), count_text(setup.flows));
   const bool any = std::any_of(cases.begin(), cases.end(), [&](const Case& c) { return wanted(options, c.name); });
-  if (!any && !wanted(options, stages) && !wanted(options, open)) {
+  if (!any) {
     return;
   }
   Rig rig(setup, rate);
@@ -124,19 +117,11 @@ void measure_on_rig(const Options& options, Report& report, const Setup& setup, 
   if (setup.nat()) {
     rig.check_output(Direction::back, setup.flows / 2);
   }
-  if (wanted(options, open) && setup.flows >= 1'000'000) {
-    report.add(figure(
-        open, {rig.open_cycles() / setup.flows},
-        setup.nat() ? "a connection: SYN, SYN-ACK, ACK, source included" : "a connection: SYN, ACK, source included"));
-  }
   Measurer measure(options, report, rig);
   for (const Case& c : cases) {
     if (wanted(options, c.name)) {
       measure(c);
     }
-  }
-  if (wanted(options, stages) && (options.quick || (setup.nat() && setup.flows == 1'000'000))) {
-    measure_stages(options, report, rig, stages);
   }
   rig.check_output(Direction::in, setup.flows / 3);
 }

@@ -16,15 +16,15 @@ namespace {
 
 using namespace limpet::perf;
 
-constexpr const char* summary_pattern = "v4 nat [hn][ie][tw] *1*[kM]";
+constexpr const char* summary_pattern = "path.nat.v4.hit.*";
 
 void print_summary(const Report& report) {
   struct Line {
     const char* title;
     const char* name;
   };
-  for (const Line& line : {Line{"hit 1k", "v4 nat hit 1k"}, Line{"hit 1M", "v4 nat hit 1M"},
-                           Line{"hit 10M", "v4 nat hit 10M"}, Line{"new flow", "v4 nat new 1M"}}) {
+  for (const Line& line : {Line{"hit 1k", "path.nat.v4.hit.1k"}, Line{"hit 1M", "path.nat.v4.hit.1M"},
+                           Line{"hit 10M", "path.nat.v4.hit.10M"}, Line{"new flow", "path.nat.v4.new.1M"}}) {
     if (const Figure* figure = report.find(line.name)) {
       fmt::print("bench,{},{:.1f}\n", line.title, figure->median);
     }
@@ -63,12 +63,7 @@ int run(Options& options) {
   }
   Report report(options.summary);
   measure_pipeline(options, report);
-  if (!options.summary) {
-    measure_floor(options, report);
-#ifdef LIMPET_PERF_RTE_HASH
-    measure_rte_hash(options, report);
-#endif
-  } else {
+  if (options.summary) {
     print_summary(report);
   }
   if (!options.json.empty() && !report.write_json(options.json)) {
@@ -85,7 +80,7 @@ int main(int argc, char** argv) {
   CLI::App app("Cycles a packet of Limpet's path, I/O excluded");
   app.add_flag("--quick", options.quick, "a few packets: shows that it runs, measures nothing");
   app.add_flag("--summary", options.summary, "only lines bench,CASE,CYCLES");
-  app.add_option("--only", options.only, "cases whose name matches, such as 'v4 nat hit *'");
+  app.add_option("--only", options.only, "cases whose name matches, such as 'path.nat.v4.hit.*'");
   app.add_option("--json", options.json, "write the figures to this file");
   app.add_option("--packets", options.packets, "packets a repeat")->check(CLI::Range(32u, 100'000'000u));
   app.add_option("--burst", options.burst, "packets a burst")->check(CLI::Range(1u, limpet::path::burst_max));

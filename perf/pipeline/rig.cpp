@@ -45,7 +45,7 @@ model::Model load(const Setup& setup) {
 }  // namespace
 
 std::string Setup::text() const {
-  return fmt::format("{} {}", family == net::Family::v4 ? "v4" : "v6", forwarding);
+  return fmt::format("path.{}.{}", forwarding, family == net::Family::v4 ? "v4" : "v6");
 }
 
 Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms)

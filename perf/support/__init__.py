@@ -1,1 +1,1 @@
-"""What scripts/perf is made of."""
+"""What scripts/perf and scripts/stickiness are made of."""

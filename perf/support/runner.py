@@ -1,24 +1,24 @@
-"""Builds and runs the programs of perf/, and gathers their figures by name."""
+"""Builds and runs the programs of perf/, gathers their figures by name and says which targets hold."""
 
 import argparse
 import json
 import os
-import re
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from support import page
+from . import cases, page
+from .programs import PROGRAMS, Program
 
-PIPELINE = "perf_pipeline"
+KEYS = ("median", "min", "max", "unit", "floor", "ratio")
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="cycles and nanoseconds of Limpet's parts and of the whole path")
-    parser.add_argument("--quick", action="store_true", help="a few rounds: shows that it runs, measures nothing")
-    parser.add_argument("--only", default="*", metavar="GLOB", help="cases whose name matches")
+    parser = argparse.ArgumentParser(description="cycles, packets a second and bytes of Limpet, beside their floors")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats: under 3 minutes")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="figures whose name matches")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--docs", action="store_true", help="write the figures into docs/performance.md")
     parser.add_argument("--from", type=Path, dest="source", metavar="FILE", help="figures measured before")
@@ -26,75 +26,80 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def programs(build: Path) -> list[Path]:
-    """The programs of perf/, the pipeline last."""
-    listed = subprocess.run(["meson", "introspect", "--targets", build], capture_output=True, text=True, check=True)
-    found = [Path(target["filename"][0]) for target in json.loads(listed.stdout)
-             if target["type"] == "executable" and target["name"].startswith("perf_")]
-    return sorted(found, key=lambda program: (program.name == PIPELINE, program.name))
+def wanted_programs(glob: str) -> dict[str, Program]:
+    wanted = {case.program for case in cases.CASES if cases.is_wanted(case, glob)}
+    return {name: program for name, program in PROGRAMS.items() if name in wanted}
 
 
-def build_programs(root: Path, build: Path) -> list[Path]:
-    if not (build / "build.ninja").exists():
-        subprocess.run([root / "scripts/build", build], check=True, env=os.environ | {"LIMPET_TARGETS": "build.ninja"})
-    found = programs(build)
-    targets = [str(program.relative_to(build)) for program in found]
-    subprocess.run([root / "scripts/build", build], check=True, env=os.environ | {"LIMPET_TARGETS": " ".join(targets)})
-    return found
+def build_programs(root: Path, build: Path, programs: dict[str, Program]):
+    targets = sorted({target for program in programs.values() for target in program.targets()})
+    if targets:
+        subprocess.run([root / "scripts/build", build], check=True, stdout=subprocess.DEVNULL,
+                       env=os.environ | {"LIMPET_TARGETS": " ".join(targets)})
 
 
-def benchmark_filter(glob: str) -> str:
-    """A shell pattern as the regular expression that Google Benchmark takes."""
-    plain = re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".")
-    return f"^{plain}$"
+def check_figures(program: str, figures: dict):
+    """What a program wrote is what its description promises."""
+    for name, figure in figures.items():
+        case = cases.case_of(name)
+        if case is None or case.program != program:
+            raise ValueError(f"{program} has a figure {name}, which no row of cases.py has")
+        if not {"median", "min", "max", "unit"} <= figure.keys() <= set(KEYS):
+            raise ValueError(f"{program}: {name} is {figure}")
 
 
-def figures_of_benchmark(text: str, group: str) -> dict:
-    """Median, least and greatest CPU time of a Google Benchmark's repetitions, by name."""
-    times: dict[str, list[float]] = {}
-    unit = "ns"
-    for run in json.loads(text)["benchmarks"] if text.strip() else []:
-        if run.get("run_type") == "iteration" and not run.get("error_occurred"):
-            times.setdefault(run["run_name"], []).append(run["cpu_time"])
-            unit = run["time_unit"]
-    return {f"{group}: {name}": {"median": round(statistics.median(runs), 2), "min": round(min(runs), 2),
-                                 "max": round(max(runs), 2), "unit": unit} for name, runs in times.items()}
-
-
-def run_program(program: Path, options: argparse.Namespace, result: Path) -> dict:
-    print(f"\n== {program.name}", flush=True)
-    if program.name == PIPELINE:
-        command = [program, "--json", result, "--only", options.only] + (["--quick"] if options.quick else [])
-    else:
-        command = [program, f"--benchmark_out={result}", "--benchmark_out_format=json", "--benchmark_color=false",
-                   f"--benchmark_repetitions={1 if options.quick else 5}", "--benchmark_display_aggregates_only=true",
-                   f"--benchmark_min_time={0.001 if options.quick else 0.1}",
-                   f"--benchmark_filter={benchmark_filter(options.only)}"]
-    if subprocess.run(command, check=False).returncode != 0:
-        sys.exit(f"scripts/perf: {program.name} failed")
-    text = result.read_text() if result.exists() else ""
-    if program.name == PIPELINE:
-        return json.loads(text)
-    return figures_of_benchmark(text, program.name.removeprefix("perf_"))
+def run_program(name: str, program: Program, options: argparse.Namespace, root: Path, build: Path) -> dict:
+    with tempfile.NamedTemporaryFile(suffix=".json") as result:
+        command = [program.location(root, build), "--json", result.name, "--only", options.only]
+        command += ["--quick"] if options.quick else []
+        if subprocess.run(command, check=False, env=os.environ | {"LIMPET_BUILD": str(build)}).returncode != 0:
+            raise SystemExit(f"scripts/perf: {name} failed")
+        text = Path(result.name).read_text()
+    figures = json.loads(text) if text else {}
+    check_figures(name, figures)
+    return figures
 
 
 def measure(root: Path, options: argparse.Namespace) -> dict:
     build = (root / options.build).resolve()
+    programs = wanted_programs(options.only)
+    build_programs(root, build, programs)
     figures: dict = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for program in build_programs(root, build):
-            figures |= run_program(program, options, Path(folder) / f"{program.name}.json")
+    for number, (name, program) in enumerate(programs.items(), 1):
+        begin = time.monotonic()
+        print(f"== {name} ({number} of {len(programs)})", flush=True)
+        figures |= run_program(name, program, options, root, build)
+        print(f"== {name}: {time.monotonic() - begin:.0f} s\n", flush=True)
     return figures
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def line(name: str, figure: dict) -> str:
+    case = cases.case_of(name)
+    verdict = {True: "holds", False: "MISSED", None: ""}[case.holds(figure)]
+    bound = "" if case.target is None else f"{'>=' if case.least else '<='} {case.target:g}"
+    spread = f"{number(figure['min'])} - {number(figure['max'])}"
+    return (f"{name:26} {number(figure['median']):>8} {spread:>17} {figure['unit']:8} {number(figure.get('floor')):>8} "
+            f"{number(figure.get('ratio')):>6} {bound:>8} {verdict}").rstrip()
+
+
+def summary(figures: dict) -> str:
+    head = f"{'name':26} {'median':>8} {'min - max':>17} {'unit':8} {'floor':>8} {'ratio':>6} {'target':>8}"
+    return "\n".join([head, *(line(name, figure) for name, figure in figures.items())])
 
 
 def main(root: Path) -> int:
     options = arguments()
-    if options.docs and options.quick:
-        print("scripts/perf: --quick measures nothing: no figures for the docs", file=sys.stderr)
+    if options.docs and (options.quick or options.only != "*"):
+        print("scripts/perf: the docs take a whole run: neither --quick nor --only", file=sys.stderr)
         return 2
     figures = json.loads(options.source.read_text()) if options.source else measure(root, options)
+    print(summary(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     if options.docs:
         page.write(root / "docs/performance.md", figures)
-    return 0
+    return 0 if figures else 1

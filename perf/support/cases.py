@@ -1,0 +1,96 @@
+"""What scripts/perf measures: every name, what it is, what it is compared with, and what must hold."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+SIZES = ("1k", "1M", "10M")
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str                     # may end in `*`: all of that name hold alike
+    program: str                  # of programs.PROGRAMS
+    what: str
+    floor: str = ""               # what the ratio is to
+    target: float | None = None   # None: reported only
+    aim: float | None = None
+    least: bool = False           # target and aim are to be reached, not kept below
+    absolute: bool = False        # target and aim are of the median itself, not of the ratio
+
+    def value(self, figure: dict) -> float | None:
+        return figure["median"] if self.absolute else figure.get("ratio")
+
+    def holds(self, figure: dict) -> bool | None:
+        """None where nothing is asked for or nothing was compared."""
+        value = self.value(figure)
+        if self.target is None or value is None:
+            return None
+        return value >= self.target if self.least else value <= self.target
+
+
+def by_size(prefix: str, what: str, floor: str, targets, aims=(None,) * 3, sizes=SIZES) -> list[Case]:
+    return [Case(f"{prefix}.{size}", "pipeline", f"{what}, {size} flows", floor, target, aim)
+            for size, target, aim in zip(sizes, targets, aims, strict=True)]
+
+
+def path_cases() -> list[Case]:
+    bulk, bulk6 = "rte_hash_lookup_bulk, 16-byte keys", "rte_hash_lookup_bulk, 40-byte keys"
+    nat, nat_aim = (1.6, 1.5, 1.3), (1.3, 1.2, 1.1)
+    dr, dr_aim = (1.5, 1.3, 1.2), (1.2, 1.0, 1.0)
+    v6, v6_aim = (1.5, 1.3, 1.2), (1.2, 1.1, 1.0)
+    return [
+        *by_size("path.nat.v4.hit", "nat, IPv4, known flow", bulk, nat, nat_aim),
+        *by_size("path.nat.v4.return", "nat, IPv4, answer of a known flow", bulk, nat, nat_aim),
+        *by_size("path.dr.v4.hit", "dr, IPv4, known flow", bulk, dr, dr_aim),
+        *by_size("path.nat.v6.hit", "nat, IPv6, known flow", bulk6, v6, v6_aim),
+        *by_size("path.nat.v6.return", "nat, IPv6, answer of a known flow", bulk6, (None,) * 3),
+        *by_size("path.dr.v6.hit", "dr, IPv6, known flow", bulk6, v6, v6_aim),
+        *by_size("path.nat.v4.new", "nat, IPv4, SYN of a new flow of a known client", "rte_hash_add_key", (1.6, 1.3),
+                 (1.2, 1.0), SIZES[1:]),
+        Case("path.nat.v4.churn", "pipeline", "10 % new flows, 10 % ending, 1M live, sweep running", "hit.1M", 1.6, 1.3),
+        Case("path.nat.v4.steered.1M", "pipeline", "half the packets arrive on the wrong worker", "hit.1M", 1.8, 1.4),
+        Case("services.10k", "pipeline", "10,000 services on 100 shared pools of 100 backends", "hit.1M", 1.25, 1.1),
+        Case("services.10k.own", "pipeline", "10,000 services on 10,000 pools of 100 backends", "hit.1M", 1.6, 1.3),
+    ]
+
+
+def table_cases() -> list[Case]:
+    shared = "rte_hash, RW_CONCURRENCY_LF"
+    return [
+        *by_size("flow.lookup", "flow table alone, hit in a burst of 32", "rte_hash_lookup_bulk", (0.6,) * 3, (0.5,) * 3),
+        *by_size("record.lookup", "record table alone, hit in a burst of 32", shared, (0.6,) * 3, (0.5,) * 3),
+        Case("record.claim", "pipeline", "record claimed at first contact, 1M there", shared, 0.6, 0.5),
+    ]
+
+
+def memory_cases() -> list[Case]:
+    most = {"flow_v4_dr": 32, "flow_v4_nat": 64, "flow_v6_dr": 64, "flow_v6_nat": 96, "record_narrow": 32,
+            "record_wide": 48}
+    return [Case(f"memory.{name}", "pipeline", "bytes each at the advertised capacity", target=size, absolute=True)
+            for name, size in most.items()]
+
+
+def wire_cases() -> list[Case]:
+    return [
+        Case("wire.memif", "wire", "limpetd between testpmd over net_memif, nat, 1000 flows", "testpmd macswap", 0.8, 0.9,
+             least=True),
+        Case("wire.pcap", "wire", "limpetd on net_pcap, transmit dropped", "testpmd macswap"),
+        Case("plan.apply", "wire", "throughput with 10 plans a second applied", "no apply", 0.95, 0.99, least=True),
+        Case("plan.apply.lost", "wire", "packets lost by that", target=0, absolute=True),
+        Case("latency.*", "wire", "one packet through", "testpmd macswap"),
+    ]
+
+
+CASES = [*path_cases(), *table_cases(), *memory_cases(), *wire_cases()]
+
+
+def case_of(name: str) -> Case | None:
+    """The row of a figure: of its own name first."""
+    exact = [case for case in CASES if case.name == name]
+    return (exact or [case for case in CASES if fnmatchcase(name, case.name)] or [None])[0]
+
+
+def is_wanted(case: Case, glob: str) -> bool:
+    """A row for many names is wanted if one of them might be."""
+    stem = case.name.removesuffix("*")
+    return fnmatchcase(case.name, glob) or (stem != case.name and fnmatchcase(glob, stem + "*"))

@@ -1,0 +1,105 @@
+"""scripts/perf: its table is the one that is promised, its judgement is right, what programs write is checked."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from perf.support import cases, runner  # noqa: E402
+from perf.support.programs import PROGRAMS, Program  # noqa: E402
+
+
+def figure(median, **more):
+    return {"median": median, "min": median, "max": median, "unit": "cycles", **more}
+
+
+def test_every_name_once():
+    names = [case.name for case in cases.CASES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name, target, aim", [
+    ("path.nat.v4.hit.1k", 1.6, 1.3), ("path.nat.v4.hit.1M", 1.5, 1.2), ("path.nat.v4.hit.10M", 1.3, 1.1),
+    ("path.nat.v4.return.10M", 1.3, 1.1), ("path.dr.v4.hit.1M", 1.3, 1.0), ("path.nat.v6.hit.1M", 1.3, 1.1),
+    ("path.dr.v6.hit.10M", 1.2, 1.0), ("path.nat.v4.new.1M", 1.6, 1.2), ("path.nat.v4.new.10M", 1.3, 1.0),
+    ("path.nat.v4.churn", 1.6, 1.3), ("path.nat.v4.steered.1M", 1.8, 1.4), ("services.10k", 1.25, 1.1),
+    ("services.10k.own", 1.6, 1.3), ("flow.lookup.1M", 0.6, 0.5), ("record.lookup.1M", 0.6, 0.5),
+    ("record.claim", 0.6, 0.5), ("wire.memif", 0.8, 0.9), ("plan.apply", 0.95, 0.99), ("memory.flow_v4_dr", 32, None),
+    ("memory.flow_v6_nat", 96, None), ("memory.record_wide", 48, None), ("latency.p99", None, None),
+])
+def test_targets(name, target, aim):
+    case = cases.case_of(name)
+    assert (case.target, case.aim) == (target, aim)
+
+
+@pytest.mark.parametrize("name, measured, holds", [
+    ("path.nat.v4.hit.1M", figure(90, floor=60, ratio=1.5), True),
+    ("path.nat.v4.hit.1M", figure(90, floor=60, ratio=1.51), False),
+    ("path.nat.v4.hit.1M", figure(90), None),               # nothing was compared
+    ("wire.memif", figure(4, floor=5, ratio=0.8), True),    # here more is better
+    ("wire.memif", figure(4, floor=5, ratio=0.79), False),
+    ("memory.flow_v4_nat", figure(64), True),               # bytes, not a ratio
+    ("memory.flow_v4_nat", figure(65), False),
+    ("latency.p50", figure(7, floor=5, ratio=1.4), None),   # reported only
+])
+def test_judgement(name, measured, holds):
+    assert cases.case_of(name).holds(measured) is holds
+    shown = runner.line(name, measured)
+    assert ("holds" in shown, "MISSED" in shown) == (holds is True, holds is False)
+
+
+@pytest.mark.parametrize("glob, programs", [
+    ("*", set(PROGRAMS)), ("path.nat.*", {"pipeline"}), ("memory.record_wide", {"pipeline"}), ("nothing", set()),
+])
+def test_only_the_programs_asked_for(glob, programs):
+    assert set(runner.wanted_programs(glob)) == programs
+
+
+@pytest.mark.parametrize("glob, wanted", [("latency.*", True), ("latency.p50", True), ("*", True), ("wire.*", False)])
+def test_rows_for_many_names(glob, wanted):
+    row = next(case for case in cases.CASES if case.name == "latency.*")
+    assert cases.is_wanted(row, glob) is wanted
+
+
+def program(folder: Path, text: str) -> Program:
+    file = folder / "sample"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return Program(str(file))
+
+
+def run(folder, text):
+    options = SimpleNamespace(only="path.*", quick=True)
+    return runner.run_program("pipeline", program(folder, text), options, ROOT, folder)
+
+
+def write(figures) -> str:
+    return f"cat > $2 <<'END'\n{json.dumps(figures)}\nEND"
+
+
+def test_figures_come_back(tmp_path):
+    figures = {"path.nat.v4.churn": figure(90, floor=60, ratio=1.5)}
+    asked = 'test "$1 $3 $4 $5 $LIMPET_BUILD" = "--json --only path.* --quick $PWD_OF_BUILD" || exit 1\n'
+    assert run(tmp_path, asked.replace("$PWD_OF_BUILD", str(tmp_path)) + write(figures)) == figures
+
+
+@pytest.mark.parametrize("figures", [
+    {"path.nat.v4.churned": figure(90)},          # a name that no row has
+    {"wire.memif": figure(9)},                    # another program's
+    {"path.nat.v4.churn": {"median": 9}},         # not all there
+    {"path.nat.v4.churn": figure(9, target=2)},   # more than is known
+])
+def test_figures_that_no_row_has_are_refused(tmp_path, figures):
+    with pytest.raises(ValueError):
+        run(tmp_path, write(figures))
+
+
+def test_a_program_that_fails_ends_the_run(tmp_path):
+    with pytest.raises(SystemExit):
+        run(tmp_path, "exit 3")
