@@ -200,7 +200,8 @@ const Section& profile_section() {
                     "1.0 and up; 0: no cap."}),
        value<Profile, &Profile::heavy_key>(
            word("heavy_key", heavy_key_words,
-                "A key that alone exceeds the cap: it stays, or its new connections are split over backends.")),
+                "A key that exceeds the cap, or half of it on a backend above it: it stays, or its new connections are "
+                "split over backends.")),
        value<Profile, &Profile::override_limits>(
            row(Kind::boolean, "override_limits", "A session with a record may exceed its backend's max_connections.")),
        value<Profile, &Profile::backup>(

@@ -13,6 +13,7 @@ using plan::Health;
 
 constexpr unsigned split_max = 64;             // backends that one key is spread over, at most
 constexpr std::uint16_t ports_a_block = 1024;  // as carrier NATs give them to subscribers
+constexpr std::int64_t crowd_min = 16;         // connections; fewer are no crowd that another one could meet
 
 /// The same-named backend of another pool, for records that all services share.
 const plan::Backend* namesake(const plan::Pool& pool, const plan::Backend& backend) noexcept {
@@ -148,8 +149,14 @@ class Decider {
     return false;
   }
 
-  /// A key that alone exceeds its backend's cap is spread over the fewest backends that can carry it: the record's and
-  /// the next ones by rendezvous, without those above their caps; which of them is a matter of the client port's block.
+  /// Too heavy for its backend: the key alone exceeds the cap, or half of the cap is the key's and the backend is above
+  /// it. (Two such keys may have met on one backend before they grew.)
+  [[nodiscard]] bool is_heavy(const plan::Backend& bound, std::int64_t cap, std::int64_t load) const noexcept {
+    return load >= cap || (load >= crowd_min && load * 2 >= cap && sight_.loads.connections(bound.slot) >= cap);
+  }
+
+  /// A heavy key is spread over the fewest backends that can carry it: the record's and the next ones by rendezvous,
+  /// without those above their caps; which of them is a matter of the client port's block.
   void split() noexcept {
     const plan::Persist& persist = *decision_.persist;
     if (persist.heavy_key != model::HeavyKey::split || sight_.key_loads == nullptr) {
@@ -159,7 +166,7 @@ class Decider {
     const plan::Candidates candidates(choosing);
     const std::int64_t cap = candidates.cap(*decision_.backend);
     const std::int64_t load = sight_.key_loads->estimate(decision_.key_hash);
-    if (load < cap) {
+    if (!is_heavy(*decision_.backend, cap, load)) {
       return;
     }
     const auto members =

@@ -132,7 +132,9 @@ TEST(MaxImbalance, FirstContactsSpillPastAFullBackend) {
 
 TEST(HeavyKey, StaysOrIsSplitOverTheFewestBackends) {
   for (const auto heavy_key : {model::HeavyKey::stay, model::HeavyKey::split}) {
-    Lab lab(capped(heavy_key));
+    auto model = capped(heavy_key);
+    model.profiles["client"].max_imbalance = 1600;  // so that few backends have room for it
+    Lab lab(model);
     for (std::uint32_t client = 1; client <= 60; ++client) {
       Talk(lab, {client_address(client), 1000}, endpoint("192.0.2.10:80")).open();
     }
@@ -166,6 +168,51 @@ TEST(HeavyKey, IsNotSplitOverBackendsThatAreFull) {
   for (const auto& [backend, count] : counts) {
     EXPECT_LE(count, 150u) << backend << " has more than 1.25 times its share";
   }
+}
+
+TEST(HeavyKey, KeysThatMetBeforeTheyGrewAreSplitWhenTheirSumIsAboveTheCap) {
+  Lab lab(capped(model::HeavyKey::split));
+  // Two clients of one backend, by their first connections; the others fill the pool evenly.
+  std::map<std::string, std::vector<std::uint32_t>> clients_of;
+  for (std::uint32_t client = 1; client <= 5; ++client) {
+    const Talk talk(lab, {client_address(client), 1000}, endpoint("192.0.2.10:80"));
+    clients_of[Talk(talk).open()].push_back(client);
+  }
+  const auto pair =
+      std::find_if(clients_of.begin(), clients_of.end(), [](const auto& entry) { return entry.second.size() >= 2; });
+  ASSERT_NE(pair, clients_of.end());
+  std::map<std::string, unsigned> counts;
+  for (std::uint32_t i = 0; i < 900; ++i) {  // a fifth of all connections each, four fifths of a fair share
+    const std::uint32_t client = i % 5 < 2 ? pair->second[i % 5] : 1000 + i;
+    const auto l4_port = static_cast<std::uint16_t>(2000 + i * 67);
+    ++counts[Talk(lab, {client_address(client), l4_port}, endpoint("192.0.2.10:80")).open()];
+    lab.wait_ms(1);
+  }
+  EXPECT_GT(lab.moved(Reason::split), 0u);
+  for (const auto& [backend, count] : counts) {
+    EXPECT_LE(count, 281u) << backend << " has more than 1.25 times its share";
+  }
+}
+
+TEST(HeavyKey, LightKeysStayOnAFullBackend) {
+  Lab lab(capped(model::HeavyKey::split));
+  std::map<std::uint32_t, std::string> at;
+  std::map<std::string, unsigned> counts;
+  for (std::uint32_t client = 1; client <= 40; ++client) {
+    at[client] = Talk(lab, {client_address(client), 1000}, endpoint("192.0.2.10:80")).open();
+  }
+  const std::string full = at[1];
+  for (std::uint16_t round = 1; round <= 15; ++round) {  // the clients of one backend come again and again
+    for (const auto& [client, backend] : at) {
+      if (backend == full) {
+        Talk talk(lab, {client_address(client), static_cast<std::uint16_t>(1000 + round * 1024)},
+                  endpoint("192.0.2.10:80"));
+        EXPECT_EQ(talk.open(), full);
+      }
+    }
+    lab.wait_ms(10);
+  }
+  EXPECT_EQ(lab.moved(Reason::split), 0u);
 }
 
 }  // namespace
