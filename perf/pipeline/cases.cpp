@@ -1,155 +1,152 @@
 #include "cases.hpp"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <stdexcept>
+#include <optional>
 
+#include "floor.hpp"
 #include "rig.hpp"
 #include "stages.hpp"
+#include "traffic_run.hpp"
 
 namespace limpet::perf {
 namespace {
 
-namespace tcp = net::tcp_flag;
+constexpr std::uint32_t million = 1'000'000;
 
 /// Bytes of memory that can be had without swapping.
 std::uint64_t available_bytes() {
   return static_cast<std::uint64_t>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-enum class Kind : std::uint8_t { hit, hit_held, hit_skewed, back, fresh };
-
-struct Case {
-  Kind kind;
-  std::string name;
-};
-
-std::vector<Case> cases_of(const Setup& setup) {
-  const std::string prefix = setup.text();
-  const std::string size = count_text(setup.flows);
-  std::vector<Case> cases = {{Kind::hit, fmt::format("{}.hit.{}", prefix, size)}};
+/// A rig whose flows are open and whose output is right.
+std::unique_ptr<Rig> open_rig(const Setup& setup, std::uint64_t rate) {
+  auto rig = std::make_unique<Rig>(setup, rate);
+  rig->open_flows();
+  rig->check_output(Direction::in, setup.flows / 2);
   if (setup.nat()) {
-    cases.push_back({Kind::back, fmt::format("{}.return.{}", prefix, size)});
+    rig->check_output(Direction::back, setup.flows / 2);
   }
-  return cases;
+  return rig;
 }
 
-class Measurer {
+/// The cases of one number of flows in one rig.
+template <class Key>
+class Group {
  public:
-  Measurer(const Options& options, Report& report, Rig& rig) : options_(options), report_(report), rig_(rig) {}
+  Group(const Options& options, Report& report, const Setup& setup, std::uint64_t rate)
+      : options_(options), report_(report), setup_(setup), rate_(rate) {}
 
-  void operator()(const Case& c) {
-    const bool fresh = c.kind == Kind::fresh;
-    const std::uint64_t packets = packets_of(c.kind);
-    Stream stream = rig_.stream(c.kind == Kind::back ? Direction::back : Direction::in, fresh ? tcp::syn : tcp::ack);
-    stream.pick = fresh ? Pick::in_turn : c.kind == Kind::hit_skewed ? Pick::skewed : Pick::uniform;
-    stream.first = stream.next = rig_.setup().flows;
-    rig_.source().start(stream, Source::fifo_size, options_.burst);
-    if (c.kind == Kind::hit_held) {
-      rig_.run(rig_.setup().flows * std::uint64_t{5});  // all but 1 % of the flows are of this second
-      rig_.clock().hold();
-      rig_.run(rig_.setup().flows * std::uint64_t{5});
+  void measure() {
+    const std::string size = count_text(setup_.flows);
+    const bool nat = setup_.nat();
+    const bool v4_nat = nat && setup_.family == net::Family::v4;
+    const bool many = v4_nat && setup_.flows >= million;
+    beside_look_up("hit", Kind::hit);
+    if (nat) {
+      beside_look_up("return", Kind::back);
     }
-    std::vector<double> samples;
-    for (unsigned repeat = 0; repeat < options_.repeats; ++repeat) {
-      samples.push_back(sample(c, packets));
+    if (many) {
+      beside_look_up("skewed", Kind::skewed);
+      beside_look_up("touch", Kind::touch);
+      beside_addition("new", Kind::fresh);
     }
-    if (c.kind == Kind::hit_held) {
-      rig_.clock().go_on();
+    if (v4_nat && setup_.flows == million) {
+      beside_addition("first", Kind::first);
+      with_one_million();
     }
-    report_.add(figure(c.name, std::move(samples)));
+    if (rig_) {
+      rig_->check_output(Direction::in, setup_.flows / 3);
+    }
   }
 
  private:
-  /// New flows of a repeat fill two thirds of the half-open share, so that none puts out another.
-  [[nodiscard]] std::uint64_t packets_of(Kind kind) const {
-    const std::uint64_t most = std::max<std::uint64_t>(rig_.setup().room_flows / 20, options_.burst);
-    return kind == Kind::fresh ? std::min(most, options_.packets) : options_.packets;
+  [[nodiscard]] std::string name(const char* kind) const {
+    return fmt::format("{}.{}.{}", setup_.text(), kind, count_text(setup_.flows));
   }
-
-  double sample(const Case& c, std::uint64_t packets) {
-    const Stint alone(rig_.clock().rate());
-    rig_.run_source(packets);
-    const double source = alone.cycles();
-    const Tally before = rig_.tally();
-    const Stint together(rig_.clock().rate());
-    rig_.run(packets);
-    const double all = together.cycles();
-    check(c, before, rig_.tally());
-    if (c.kind == Kind::fresh) {
-      rig_.forget_half_open();
+  Rig& rig() {
+    if (!rig_) {
+      rig_ = open_rig(setup_, rate_);
     }
-    return (all - source) / static_cast<double>(packets);
+    return *rig_;
+  }
+  Floor<Key>& floor() {
+    if (!floor_) {
+      floor_.emplace(rate_, setup_.flows, static_cast<std::uint32_t>(rig().half_open_max()));
+    }
+    return *floor_;
+  }
+  void beside_look_up(const char* kind_name, Kind kind) {
+    if (const std::string full = name(kind_name); wanted(options_, full)) {
+      TrafficRun ours(options_, rig(), kind, full);
+      Floor<Key>& look_ups = floor();
+      report_.add(figure(full, race(options_, ours.slice_max(), ours, [&](auto n) { return look_ups.look_up(n); })));
+    }
+  }
+  void beside_addition(const char* kind_name, Kind kind) {
+    if (const std::string full = name(kind_name); wanted(options_, full)) {
+      TrafficRun ours(options_, rig(), kind, full);
+      Floor<Key>& additions = floor();
+      report_.add(figure(full, race(options_, ours.slice_max(), ours, [&](auto n) { return additions.add_new(n); })));
+    }
+  }
+  template <class Ours>
+  void beside_hits(const std::string& full, Ours&& ours) {
+    TrafficRun hits(options_, rig(), Kind::hit, full);
+    report_.add(figure(full, race(options_, ~std::uint64_t{0}, ours, hits)));
   }
 
-  /// Every packet left, and none went another way than the case is about: a miss share of 0.
-  void check(const Case& c, const Tally& before, const Tally& after) const {
-    const std::uint64_t packets = after.received - before.received;
-    const std::uint64_t right = c.kind == Kind::fresh  ? after.fresh - before.fresh
-                                : c.kind == Kind::back ? after.back - before.back
-                                                       : after.hits - before.hits;
-    const std::uint64_t lost = after.forgotten - before.forgotten;
-    const std::uint64_t moves = rig_.state().moves[0].load();
-    if (right != packets || after.transmitted - before.transmitted != packets || lost != 0 || moves != 0) {
-      throw std::runtime_error(fmt::format(
-          "{}: of {} packets {} were {}, {} left; {} sessions not remembered, {} violations", c.name, packets, right,
-          c.kind == Kind::fresh ? "new flows" : "hits", after.transmitted - before.transmitted, lost, moves));
+  /// What is compared with the hits of this rig.
+  void with_one_million() {
+    if (wanted(options_, "stages.nat.v4.1M")) {
+      measure_stages(options_, report_, rig(), "stages.nat.v4.1M");
+    }
+    if (wanted(options_, "path.nat.v4.steered.1M")) {
+      Setup setup = setup_;
+      setup.workers = 2;
+      const auto two = open_rig(setup, rate_);
+      beside_hits("path.nat.v4.steered.1M", TrafficRun(options_, *two, Kind::hit, "path.nat.v4.steered.1M"));
+    }
+    services("services.10k", {10'000, 100, 100});
+    services("services.10k.own", {10'000, 10'000, 100});
+    if (wanted(options_, "path.nat.v4.churn")) {  // the last: it leaves flows that have ended
+      beside_hits("path.nat.v4.churn", ChurnRun(rig()));
+    }
+  }
+  void services(const char* full, const Estate& estate) {
+    if (wanted(options_, full)) {
+      Setup setup = setup_;
+      setup.estate = estate;
+      const auto many = open_rig(setup, rate_);
+      beside_hits(full, TrafficRun(options_, *many, Kind::hit, full));
     }
   }
 
   const Options& options_;
   Report& report_;
-  Rig& rig_;
+  Setup setup_;
+  std::uint64_t rate_;
+  std::unique_ptr<Rig> rig_;
+  std::optional<Floor<Key>> floor_;
 };
-
-void measure_on_rig(const Options& options, Report& report, const Setup& setup, std::uint64_t rate) {
-  const auto cases = cases_of(setup);
-  const bool any = std::any_of(cases.begin(), cases.end(), [&](const Case& c) { return wanted(options, c.name); });
-  if (!any) {
-    return;
-  }
-  Rig rig(setup, rate);
-  rig.open_flows();
-  rig.check_output(Direction::in, setup.flows / 2);
-  if (setup.nat()) {
-    rig.check_output(Direction::back, setup.flows / 2);
-  }
-  Measurer measure(options, report, rig);
-  for (const Case& c : cases) {
-    if (wanted(options, c.name)) {
-      measure(c);
-    }
-  }
-  rig.check_output(Direction::in, setup.flows / 3);
-}
 
 }  // namespace
 
-std::string count_text(std::uint32_t flows) {
-  return flows >= 1'000'000 ? fmt::format("{}M", flows / 1'000'000) : fmt::format("{}k", flows / 1000);
-}
-
-bool wanted(const Options& options, const std::string& name) {
-  return fnmatch(options.only.c_str(), name.c_str(), 0) == 0;
-}
-
-void measure_pipeline(const Options& options, Report& report) {
+void measure_path(const Options& options, Report& report) {
   const std::uint64_t rate = cycles_per_ms();
-  const std::vector<std::uint32_t> sizes =
-      options.quick ? std::vector<std::uint32_t>{1000} : std::vector<std::uint32_t>{1000, 1'000'000, 10'000'000};
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
     for (const char* forwarding : {"nat", "dr"}) {
-      report.heading(Setup{family, forwarding, 0, 0}.text() + ", net of the source");
-      for (const std::uint32_t flows : sizes) {
-        const Setup setup{family, forwarding, flows, options.quick ? 10'000 : std::max(flows, 1'000'000u)};
-        if (std::uint64_t{setup.room_flows} * 250 > available_bytes()) {
-          fmt::print(stderr, "{} {}: left out, too little memory\n", setup.text(), count_text(flows));
-          continue;
+      for (const std::uint32_t flows : {1000u, million, 10 * million}) {
+        const Setup setup{family, forwarding, flows, std::max(flows, million), 1, {}};
+        if (!options.list && std::uint64_t{setup.room_flows} * 350 > available_bytes()) {
+          fmt::print(stderr, "{} with {} flows: left out, too little memory\n", setup.text(), count_text(flows));
+        } else if (family == net::Family::v4) {
+          Group<Tuple>(options, report, setup, rate).measure();
+        } else {
+          Group<WideTuple>(options, report, setup, rate).measure();
         }
-        measure_on_rig(options, report, setup, rate);
       }
     }
   }

@@ -1,4 +1,4 @@
-// The cases: each measured on a rig as the difference of two runs that take turns, source with path and source alone.
+// Every figure of this program, by name.
 #pragma once
 
 #include "options.hpp"
@@ -6,13 +6,13 @@
 
 namespace limpet::perf {
 
-/// Throws std::runtime_error when a packet did not go the way that the case is about.
-void measure_pipeline(const Options& options, Report& report);
+/// path.*, stages.*, services.*: the whole path beside look-ups of the same flows.
+void measure_path(const Options& options, Report& report);
 
-/// The name matches `pattern` (as file names match in a shell).
-bool wanted(const Options& options, const std::string& name);
+/// flow.*, record.*: the tables alone beside rte_hash.
+void measure_tables(const Options& options, Report& report);
 
-/// "1k", "1M", "10M".
-std::string count_text(std::uint32_t flows);
+/// memory.*: bytes each at the advertised capacity.
+void measure_memory(const Options& options, Report& report);
 
 }  // namespace limpet::perf

@@ -59,6 +59,9 @@ class Clock {
     start_ms_ += ms;
     held_ms_ += ms;
   }
+  /// To the beginning of the next second.
+  void skip_second() noexcept { skip(1000 - now_ms() % 1000); }
+  [[nodiscard]] Millis in_second_ms() const noexcept { return now_ms() % 1000; }
   void hold() noexcept {
     held_ms_ = now_ms();
     held_ = true;

@@ -1,89 +1,97 @@
-// What the path is compared with in the same run: touching each packet and no more, and a look-up of the same flows'
-// 5-tuples in tables that others made.
+// What the path is compared with: the same flows' 5-tuples in rte_hash, looked up or added, net of making the tuples.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <stdexcept>
-#include <vector>
 
-#include "clock.hpp"
-#include "options.hpp"
-#include "report.hpp"
+#include "buffers.hpp"
+#include "race.hpp"
+#include "rte_table.hpp"
 
 namespace limpet::perf {
 
-/// A 5-tuple as a key of 16 bytes without holes.
-struct Tuple {
-  std::uint32_t client = 0;
-  std::uint32_t vip = 0;
-  std::uint16_t client_port = 0;
-  std::uint16_t vip_port = 0;
-  std::uint32_t protocol = 6;
-  friend bool operator==(const Tuple&, const Tuple&) = default;
-};
-static_assert(sizeof(Tuple) == 16);
-
-Tuple tuple_of(std::uint32_t flow) noexcept;
-
-inline constexpr unsigned tuples_at_once = 32;
-using Tuples = std::array<Tuple, tuples_at_once>;
-
-/// Tuples of random flows of N.
-class TupleSource {
- public:
-  explicit TupleSource(std::uint32_t flows) : flows_(flows) {}
-  void next(Tuples& tuples) noexcept {
-    for (Tuple& tuple : tuples) {
-      random_ ^= random_ << 13;
-      random_ ^= random_ >> 7;
-      random_ ^= random_ << 17;
-      tuple = tuple_of(static_cast<std::uint32_t>(((random_ >> 32) * flows_) >> 32));
+/// Keys of random flows, made and then used by `use(keys)`; the cycles of that, net of the making. `made(flow)` makes
+/// one. `use` returns how many it found to be right: throws when that is not all.
+template <class Key, class Make, class Use>
+double net_of_making(std::uint64_t rate, std::uint64_t count, Random& random, std::uint32_t flows, Make&& made,
+                     Use&& use) {
+  std::array<Key, look_ups_at_once> keys;
+  const auto next = [&] {
+    for (Key& key : keys) {
+      key = made(random.below(flows));
     }
-    asm volatile("" : : "r"(tuples.data()) : "memory");
+    asm volatile("" : : "r"(keys.data()) : "memory");
+  };
+  const double making = timed(rate, [&] {
+    for (std::uint64_t done = 0; done < count; done += look_ups_at_once) {
+      next();
+    }
+  });
+  std::uint64_t right = 0, done = 0;
+  const double all = timed(rate, [&] {
+    for (; done < count; done += look_ups_at_once) {
+      next();
+      right += use(keys);
+    }
+  });
+  if (right != done) {
+    throw std::runtime_error("a table misses keys that were put in");
+  }
+  return all - making;
+}
+
+/// N flows in rte_hash.
+template <class Key>
+class Floor {
+ public:
+  Floor(std::uint64_t rate, std::uint32_t flows, std::uint32_t more = 0, Readers readers = Readers::one)
+      : rate_(rate), flows_(flows), table_(flows + more, sizeof(Key), readers) {
+    for (std::uint32_t flow = 0; flow < flows; ++flow) {
+      const Key key = tuple_of<Key>(flow);
+      add(key);
+    }
+  }
+
+  /// Cycles of `count` look-ups.
+  double look_up(std::uint64_t count) {
+    return net_of_making<Key>(
+        rate_, count, random_, flows_, [](std::uint32_t flow) { return tuple_of<Key>(flow); },
+        [&](const auto& keys) {
+          std::array<const void*, look_ups_at_once> pointers;
+          for (unsigned i = 0; i < look_ups_at_once; ++i) {
+            pointers[i] = &keys[i];
+          }
+          return table_.find(pointers);
+        });
+  }
+
+  /// Cycles of `count` additions of keys that are not there; they are gone afterwards. There must be room.
+  double add_new(std::uint64_t count) {
+    const auto each = [&](auto&& f) {
+      for (std::uint64_t i = 0; i < count; ++i) {
+        f(tuple_of<Key>(static_cast<std::uint32_t>((next_ + i) % flows_), 1));
+      }
+    };
+    const double making = timed(rate_, [&] { each([](const Key& key) { asm volatile("" : : "m"(key)); }); });
+    const double all = timed(rate_, [&] { each([&](const Key& key) { add(key); }); });
+    each([&](const Key& key) { table_.erase(&key); });
+    next_ = (next_ + count) % flows_;
+    return all - making;
   }
 
  private:
-  std::uint32_t flows_;
-  std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
-};
-
-/// Cycles a tuple of `find(tuples)` (which returns how many it found), net of making the tuples; by repeats.
-/// Throws when one is not found.
-template <class Find>
-std::vector<double> measure_look_up(const Options& options, std::uint32_t flows, Find&& find);
-
-void measure_floor(const Options& options, Report& report);
-
-/// Look-ups in DPDK's rte_hash. Starts an EAL in this process, without huge pages or devices.
-void measure_rte_hash(const Options& options, Report& report);
-
-template <class Find>
-std::vector<double> measure_look_up(const Options& options, std::uint32_t flows, Find&& find) {
-  TupleSource source(flows);
-  Tuples tuples;
-  const std::uint64_t rate = cycles_per_ms();
-  std::vector<double> samples;
-  for (unsigned repeat = 0; repeat < options.repeats; ++repeat) {
-    const std::uint64_t rounds = options.packets / tuples_at_once + 1;
-    const Stint alone(rate);
-    for (std::uint64_t i = 0; i < rounds; ++i) {
-      source.next(tuples);
+  void add(const Key& key) {
+    if (!table_.add(&key)) {
+      throw std::runtime_error("rte_hash_add_key: no room");
     }
-    const double making = alone.cycles();
-    std::uint64_t found = 0;
-    const Stint together(rate);
-    for (std::uint64_t i = 0; i < rounds; ++i) {
-      source.next(tuples);
-      found += find(tuples);
-    }
-    const double all = together.cycles();
-    if (found != rounds * tuples_at_once) {
-      throw std::runtime_error("a floor's table misses flows");
-    }
-    samples.push_back((all - making) / static_cast<double>(found));
   }
-  return samples;
-}
+
+  std::uint64_t rate_;
+  std::uint32_t flows_;
+  RteTable table_;
+  Random random_;
+  std::uint64_t next_ = 0;
+};
 
 }  // namespace limpet::perf

@@ -7,24 +7,43 @@
 #include <fstream>
 
 namespace limpet::perf {
+namespace {
 
-Figure figure(std::string name, std::vector<double> samples, std::string note) {
+double median_of(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
   const std::size_t middle = samples.size() / 2;
-  const double median = samples.size() % 2 == 1 ? samples[middle] : (samples[middle - 1] + samples[middle]) / 2;
-  return {std::move(name), median, samples.front(), samples.back(), "cycles", std::move(note)};
+  return samples.size() % 2 == 1 ? samples[middle] : (samples[middle - 1] + samples[middle]) / 2;
 }
 
-void Report::heading(std::string_view text) const {
-  if (!quiet_) {
-    fmt::print("\n{:<36} {:>9} {:>9} {:>9}\n", text, "median", "min", "max");
-  }
+template <class F>
+std::vector<double> each_of(const std::vector<Pair>& pairs, F&& f) {
+  std::vector<double> values;
+  std::transform(pairs.begin(), pairs.end(), std::back_inserter(values), f);
+  return values;
+}
+
+}  // namespace
+
+Figure figure(std::string name, std::vector<double> samples, std::string unit) {
+  const auto [least, greatest] = std::minmax_element(samples.begin(), samples.end());
+  return {std::move(name), median_of(samples), *least, *greatest, std::move(unit), {}, {}};
+}
+
+Figure figure(std::string name, const std::vector<Pair>& pairs) {
+  Figure made = figure(std::move(name), each_of(pairs, [](const Pair& pair) { return pair.ours; }));
+  made.floor = median_of(each_of(pairs, [](const Pair& pair) { return pair.floor; }));
+  made.ratio = median_of(each_of(pairs, [](const Pair& pair) { return pair.ours / pair.floor; }));
+  return made;
 }
 
 void Report::add(Figure figure) {
   if (!quiet_) {
-    fmt::print("{:<36} {:>9.1f} {:>9.1f} {:>9.1f} {}  {}\n", figure.name, figure.median, figure.min, figure.max,
-               figure.unit, figure.note);
+    fmt::print("{:<26} {:>8.1f} {:>8.1f} - {:<8.1f} {}", figure.name, figure.median, figure.min, figure.max,
+               figure.unit);
+    if (figure.ratio) {
+      fmt::print(", floor {:.1f}, ratio {:.2f}", *figure.floor, *figure.ratio);
+    }
+    fmt::print("\n");
     std::fflush(stdout);
   }
   figures_.push_back(std::move(figure));
@@ -41,8 +60,12 @@ bool Report::write_json(const std::string& path) const {
   file << "{";
   const char* comma = "";
   for (const Figure& f : figures_) {  // names and units are the program's own: nothing to escape
-    file << fmt::format("{}\n  \"{}\": {{\"median\": {:.2f}, \"min\": {:.2f}, \"max\": {:.2f}, \"unit\": \"{}\"}}",
-                        comma, f.name, f.median, f.min, f.max, f.unit);
+    file << fmt::format("{}\n \"{}\": {{\"median\": {:.2f}, \"min\": {:.2f}, \"max\": {:.2f}, \"unit\": \"{}\"", comma,
+                        f.name, f.median, f.min, f.max, f.unit);
+    if (f.ratio) {
+      file << fmt::format(", \"floor\": {:.2f}, \"ratio\": {:.3f}", *f.floor, *f.ratio);
+    }
+    file << "}";
     comma = ",";
   }
   file << "\n}\n";

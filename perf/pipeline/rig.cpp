@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 
-#include "model/load.hpp"
 #include "support/packet_builder.hpp"
 
 namespace limpet::perf {
@@ -14,16 +14,15 @@ namespace {
 namespace tcp = net::tcp_flag;
 using counters::Counter;
 constexpr std::uint64_t few = 4096;  // entries of the width that a rig does not use
-constexpr Millis half_open_life_ms = 12'000;
-constexpr Millis sweep_step_ms = 16;
 
 /// Room for the flows' own width; next to none for the other.
 flow::Sizes flow_sizes(const Setup& setup) {
-  const std::uint64_t entries = flow::sizes_for(setup.room_flows).narrow_entries;
+  const std::uint64_t entries = flow::sizes_for(setup.room_flows / setup.workers).narrow_entries;
   return setup.family == net::Family::v4 ? flow::Sizes{entries, few} : flow::Sizes{few, entries};
 }
+/// A quarter more than there are clients, so that each has a record.
 record::Sizes record_sizes(const Setup& setup) {
-  return {setup.room_flows, few};
+  return {std::uint64_t{setup.room_flows} * 5 / 4, few};
 }
 
 template <class T>
@@ -34,35 +33,42 @@ T value_or_throw(Result<T> result) {
   return std::move(*result);
 }
 
-model::Model load(const Setup& setup) {
-  auto loaded = model::load_text(configuration(setup.family, setup.forwarding), "pipeline");
-  if (!loaded.model) {
-    throw std::runtime_error(loaded.problems.front().text());
-  }
-  return std::move(*loaded.model);
-}
-
 }  // namespace
 
 std::string Setup::text() const {
   return fmt::format("path.{}.{}", forwarding, family == net::Family::v4 ? "v4" : "v6");
 }
 
-Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms)
-    : setup_(setup),
-      flow_memory_(flow::Table::bytes_needed(flow_sizes(setup))),
-      record_memory_(record::Table::bytes_needed(record_sizes(setup))),
-      flows_(make_flows(flow_memory_, setup)),
-      records_(make_records(record_memory_, setup)),
-      state_(0, path::Node{owner_, records_, backend_states_, adjacencies_}, flows_, plan::backend_slots_default),
-      clock_(cycles_per_ms),
-      backend_of_flow_(setup.nat() ? setup.flows : 0) {
-  make_plan();
+std::uint32_t Setup::backend_slots() const {
+  return std::max(plan::backend_slots_default, std::bit_ceil(estate.backends()));
 }
 
-flow::Table Rig::make_flows(HugeMemory& memory, const Setup& setup) {
-  return value_or_throw(
-      flow::Table::create(memory.bytes(), flow_sizes(setup), hash::derive_key(hash::fixed_secret(), "flow table")));
+Tally operator-(const Tally& one, const Tally& other) noexcept {
+  return {one.received - other.received,   one.transmitted - other.transmitted,
+          one.hits - other.hits,           one.fresh - other.fresh,
+          one.back - other.back,           one.handed_off - other.handed_off,
+          one.forgotten - other.forgotten, one.moves - other.moves};
+}
+
+Rig::Worker::Worker(unsigned index, const path::Node& node, const Setup& setup)
+    : memory(flow::Table::bytes_needed(flow_sizes(setup))),
+      flows(value_or_throw(flow::Table::create(memory.bytes(), flow_sizes(setup),
+                                               hash::derive_key(hash::fixed_secret(), "flow table")))),
+      state(index, node, flows, setup.backend_slots()) {}
+
+Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms)
+    : setup_(setup),
+      record_memory_(record::Table::bytes_needed(record_sizes(setup))),
+      records_(make_records(record_memory_, setup)),
+      owner_(setup.workers),
+      backend_states_(setup.backend_slots()),
+      clock_(cycles_per_ms),
+      backend_of_flow_(setup.nat() ? setup.flows : 0) {
+  for (unsigned i = 0; i < setup.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, path::Node{owner_, records_, backend_states_, adjacencies_}, setup));
+  }
+  make_plan();
+  clock_.hold();
 }
 
 record::Table Rig::make_records(HugeMemory& memory, const Setup& setup) {
@@ -71,8 +77,8 @@ record::Table Rig::make_records(HugeMemory& memory, const Setup& setup) {
 }
 
 void Rig::make_plan() {
-  const model::Model model = load(setup_);
-  plan::Slots slots(plan::backend_slots_default);
+  const model::Model model = configuration(setup_.family, setup_.forwarding, setup_.estate);
+  plan::Slots slots(setup_.backend_slots());
   plan_ = value_or_throw(plan::compile({model, hash::fixed_secret(), {}, 1}, slots));
   plan::each_interface(model, [&](InterfaceIndex index, const model::Interface& interface) {
     for (const auto& [address, mac] : interface.neighbors) {
@@ -81,9 +87,10 @@ void Rig::make_plan() {
   });
 }
 
-Stream Rig::stream(Direction direction, std::uint8_t tcp_flags) const {
+Stream Rig::stream(Direction direction, std::uint8_t tcp_flags, unsigned generation) const {
   Stream stream;
-  stream.frame = make_template(setup_.family, direction, tcp_flags);
+  stream.frame = make_template(setup_.family, direction, tcp_flags, generation);
+  stream.services = setup_.estate.services;
   stream.flows = setup_.flows;
   stream.backend_of_flow = direction == Direction::back ? backend_of_flow_.data() : nullptr;
   stream.port = PortIndex(direction == Direction::back ? 0 : 1);  // by name: back, front
@@ -91,10 +98,38 @@ Stream Rig::stream(Direction direction, std::uint8_t tcp_flags) const {
 }
 
 Tally Rig::tally() const noexcept {
-  const auto get = [&](Counter counter) { return state_.counters.get(counter); };
-  return {get(Counter::received),       get(Counter::transmitted),
-          get(Counter::flow_hit),       get(Counter::flow_new),
-          get(Counter::forwarded_back), get(Counter::flow_not_remembered) + get(Counter::record_not_remembered)};
+  Tally sum;
+  for (const auto& worker : workers_) {
+    const auto get = [&](Counter counter) { return worker->state.counters.get(counter); };
+    sum.received += get(Counter::received);
+    sum.transmitted += get(Counter::transmitted);
+    sum.hits += get(Counter::flow_hit);
+    sum.fresh += get(Counter::flow_new);
+    sum.back += get(Counter::forwarded_back);
+    sum.handed_off += get(Counter::handed_off);
+    sum.forgotten += get(Counter::flow_not_remembered) + get(Counter::record_not_remembered);
+    for (const auto& moves : worker->state.moves) {
+      sum.moves += moves.load();
+    }
+  }
+  return sum;
+}
+
+void Rig::run_both(std::uint64_t packets) noexcept {
+  const auto turn = [&](unsigned worker) { path::turn(state(worker), *plan_, crossings_[worker], clock_.now_ms()); };
+  for (Crossing& crossing : crossings_) {
+    crossing.open_port(true);
+  }
+  const unsigned a_round = 2 * source_.burst();
+  for (std::uint64_t done = 0; done < packets; done += a_round) {
+    turn(0);
+    turn(1);
+  }
+  for (Crossing& crossing : crossings_) {
+    crossing.open_port(false);
+  }
+  turn(0);
+  turn(1);
 }
 
 void Rig::step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count) {
@@ -102,15 +137,29 @@ void Rig::step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first,
   now.pick = Pick::in_turn;
   now.next = first;
   source_.start(now, 0, count);
-  run(count);
+  if (setup_.workers == 1) {
+    return run(count);
+  }
+  crossings_[0].open_port(true);
+  crossings_[1].open_port(false);
+  path::turn(state(0), *plan_, crossings_[0], clock_.now_ms());
+  path::turn(state(1), *plan_, crossings_[1], clock_.now_ms());
+}
+
+std::uint64_t Rig::live_entries() const noexcept {
+  std::uint64_t live = 0;
+  for (const auto& worker : workers_) {
+    live += worker->flows.stats().live_narrow + worker->flows.stats().live_wide;
+  }
+  return live;
 }
 
 void Rig::open_flows() {
   const bool nat = setup_.nat();
-  const Stint stint(clock_.rate());
+  clock_.go_on();
   for (std::uint32_t first = 0; first < setup_.flows; first += path::burst_max) {
     const std::uint32_t count = std::min<std::uint32_t>(path::burst_max, setup_.flows - first);
-    source_.learn_backends(nat ? backend_of_flow_.data() + first : nullptr);
+    source_.learn_backends(nat ? backend_of_flow_.data() : nullptr);
     step(Direction::in, tcp::syn, first, count);
     source_.learn_backends(nullptr);
     if (nat) {
@@ -118,27 +167,33 @@ void Rig::open_flows() {
     }
     step(Direction::in, tcp::ack, first, count);
   }
-  open_cycles_ = stint.cycles();
+  clock_.hold();
   const Tally now = tally();
-  const std::uint64_t live = flows_.stats().live_narrow + flows_.stats().live_wide;
-  if (now.fresh != setup_.flows || now.transmitted != now.received || live != setup_.flows * (nat ? 2u : 1u)) {
-    throw std::runtime_error(fmt::format("{}: {} flows opened of {}, {} entries live, {} packets left of {}",
-                                         setup_.text(), now.fresh, setup_.flows, live, now.transmitted, now.received));
+  if (now.fresh != setup_.flows || now.transmitted != now.received || now.forgotten != 0 || now.moves != 0 ||
+      live_entries() != setup_.flows * (nat ? 2u : 1u)) {
+    throw std::runtime_error(fmt::format(
+        "{}: {} flows opened of {}, {} entries live, {} packets left of {}, {} not remembered, {} moves", setup_.text(),
+        now.fresh, setup_.flows, live_entries(), now.transmitted, now.received, now.forgotten, now.moves));
   }
 }
 
 void Rig::forget_half_open() {
-  clock_.skip(half_open_life_ms);
-  const auto now_s = static_cast<std::uint32_t>(clock_.now_ms() / 1000);
-  records_.sweep(static_cast<unsigned>(records_.bucket_count()), [&](const record::Key&, const record::Record& record) {
-    const bool old = record.provisional && now_s - record.created_s >= record::provisional_life_s;
-    return old ? record::Sweep::erase : record::Sweep::keep;
+  records_.sweep(static_cast<unsigned>(records_.bucket_count()), [](const record::Key&, const record::Record& record) {
+    return record.provisional ? record::Sweep::erase : record::Sweep::keep;
   });
-  const std::uint64_t passes = flows_.sweeps_done() + 2;
-  while (flows_.sweeps_done() < passes) {
-    clock_.skip(sweep_step_ms);
-    path::sweep(state_, *plan_, clock_.now_ms());
+  for (const auto& worker : workers_) {
+    worker->flows.sweep(static_cast<unsigned>(worker->flows.bucket_count()), [](const auto&, const auto& entry) {
+      return entry.state() == flow::State::embryonic ? flow::Sweep::erase : flow::Sweep::keep;
+    });
   }
+}
+
+std::uint64_t Rig::half_open_max() const noexcept {
+  std::uint64_t entries = 0;
+  for (const flow::ShareStats& share : workers_[0]->flows.shares()) {
+    entries = std::max(entries, share.embryonic ? share.capacity : 0);
+  }
+  return entries / (setup_.nat() ? 2 : 1) * 3 / 5;
 }
 
 void Rig::check_output(Direction direction, std::uint32_t flow) {
@@ -146,25 +201,30 @@ void Rig::check_output(Direction direction, std::uint32_t flow) {
   now.pick = Pick::in_turn;
   now.next = flow;
   source_.start(now, 0, 1);
-  run(1);
+  if (setup_.workers == 1) {
+    run(1);
+  } else {
+    step(direction, tcp::ack, flow, 1);
+  }
   const Addresses base = addresses(setup_.family);
   const net::IpAddress client = client_address(setup_.family, flow);
-  const net::IpAddress vip = with_low_bits(base.vip, vip_of(flow));
+  const net::IpAddress vip = with_far(base.vip, service_of(flow, setup_.estate.services));
+  const std::uint16_t client_port = client_port_of(flow, first_port(0));
   const path::Packet& sent = source_.last();
   const test::Bytes got(sent.data, sent.data + sent.size);
   bool right = false;
-  for (std::uint8_t i = 0; i < backends; ++i) {
+  for (std::uint32_t i = 0; i < setup_.estate.backends(); ++i) {
     if (setup_.nat() && backend_of_flow_[flow] != i) {
       continue;
     }
     test::PacketBuilder expected;
     expected.ttl(63);
     if (direction == Direction::back) {
-      expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port_of(flow), tcp::ack);
+      expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port, tcp::ack);
     } else {
-      const net::IpAddress to = setup_.nat() ? with_low_bits(base.backend, i) : vip;
-      expected.ethernet(back_mac, backend_mac(i)).ip(client, to);
-      expected.tcp(client_port_of(flow), setup_.nat() ? backend_port : vip_port, tcp::ack);
+      expected.ethernet(back_mac, backend_mac(setup_.estate, i));
+      expected.ip(client, setup_.nat() ? with_far(base.backend, i) : vip);
+      expected.tcp(client_port, setup_.nat() ? backend_port : vip_port, tcp::ack);
     }
     right = right || expected.build() == got;
   }

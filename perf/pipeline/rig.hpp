@@ -1,5 +1,5 @@
-// One node with one worker, in plain memory: compiled configuration, tables on huge pages, N flows opened through the
-// path itself (SYN, the backend's SYN-ACK where replies pass Limpet, ACK).
+// One node with one worker, or two, in plain memory: compiled configuration, tables on huge pages, N flows opened
+// through the path itself (SYN, the backend's SYN-ACK where replies pass Limpet, ACK).
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "clock.hpp"
+#include "crossing.hpp"
 #include "memory.hpp"
 #include "network.hpp"
 #include "path/turn.hpp"
@@ -18,15 +19,19 @@ namespace limpet::perf {
 struct Setup {
   net::Family family = net::Family::v4;
   std::string forwarding = "nat";
-  std::uint32_t flows = 0;                 // opened
-  std::uint32_t room_flows = 0;            // what the tables are made for
-  [[nodiscard]] std::string text() const;  // "v4 nat"
+  std::uint32_t flows = 0;       // opened
+  std::uint32_t room_flows = 0;  // what the tables are made for
+  unsigned workers = 1;          // 1 or 2
+  Estate estate{};
+  [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
+  [[nodiscard]] std::uint32_t backend_slots() const;
 };
 
-/// What the worker has counted so far, to tell what happened to the packets of a run.
+/// What the workers have counted so far, to tell what happened to the packets of a run.
 struct Tally {
-  std::uint64_t received = 0, transmitted = 0, hits = 0, fresh = 0, back = 0, forgotten = 0;
+  std::uint64_t received = 0, transmitted = 0, hits = 0, fresh = 0, back = 0, handed_off = 0, forgotten = 0, moves = 0;
+  friend Tally operator-(const Tally& one, const Tally& other) noexcept;
 };
 
 class Rig {
@@ -36,26 +41,36 @@ class Rig {
 
   /// Opens flows 0 .. setup.flows - 1. Throws when one is not forwarded or not remembered.
   void open_flows();
-  /// Ends half-open flows and provisional records: sets the clock forward and sweeps both tables.
+  /// Empties the half-open flows and the provisional records.
   void forget_half_open();
+  /// New flows that the half-open share is sure to hold at once.
+  [[nodiscard]] std::uint64_t half_open_max() const noexcept;
 
-  /// Takes turns until `packets` packets were in hand.
-  void run(std::uint64_t packets) noexcept {
+  /// Takes turns until `packets` packets were in hand. One worker.
+  void run(std::uint64_t packets) noexcept { run_with(source_, packets); }
+  template <class Io>
+  void run_with(Io& io, std::uint64_t packets) noexcept {
     for (std::uint64_t done = 0; done < packets;) {
-      done += path::turn(state_, *plan_, source_, clock_.now_ms());
+      done += path::turn(state(), *plan_, io, clock_.now_ms());
     }
   }
-  /// The same without a path: packets are made, pass the FIFO and come back.
-  void run_source(std::uint64_t packets) noexcept {
-    path::Burst& burst = state_.burst;
+  /// The same with two workers, which take turns; packets that cross are in hand twice and counted once.
+  void run_both(std::uint64_t packets) noexcept;
+  /// Without a path: packets are made, pass the FIFO and come back.
+  template <class Io>
+  void run_source(Io& io, std::uint64_t packets) noexcept {
+    path::Burst& burst = state().burst;
     for (std::uint64_t done = 0; done < packets;) {
-      const unsigned n = source_.receive(source_.sources()[0], burst.packets.data(), path::burst_max);
-      source_.transmit({path::Outlet::release, 0}, burst.packets.data(), n);
-      done += n;
+      for (const path::Source from : io.sources()) {
+        if (const unsigned n = io.receive(from, burst.packets.data(), path::burst_max); n != 0) {
+          io.transmit({path::Outlet::release, 0}, burst.packets.data(), n);
+          done += n;
+        }
+      }
     }
   }
 
-  [[nodiscard]] Stream stream(Direction direction, std::uint8_t tcp_flags) const;
+  [[nodiscard]] Stream stream(Direction direction, std::uint8_t tcp_flags, unsigned generation = 0) const;
   [[nodiscard]] Tally tally() const noexcept;
   /// Sends one packet of `flow` and compares what leaves with a frame built by other means. Throws if they differ.
   void check_output(Direction direction, std::uint32_t flow);
@@ -63,30 +78,36 @@ class Rig {
   [[nodiscard]] const Setup& setup() const noexcept { return setup_; }
   [[nodiscard]] Source& source() noexcept { return source_; }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
-  [[nodiscard]] path::State& state() noexcept { return state_; }
+  [[nodiscard]] path::State& state(unsigned worker = 0) noexcept { return workers_[worker]->state; }
   [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
-  [[nodiscard]] double open_cycles() const noexcept { return open_cycles_; }
+  [[nodiscard]] const std::uint32_t* backend_of_flow() const noexcept { return backend_of_flow_.data(); }
 
  private:
-  static flow::Table make_flows(HugeMemory& memory, const Setup& setup);
+  struct Worker {
+    Worker(unsigned index, const path::Node& node, const Setup& setup);
+    HugeMemory memory;
+    flow::Table flows;
+    path::State state;
+  };
   static record::Table make_records(HugeMemory& memory, const Setup& setup);
   void make_plan();
   void step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count);
+  [[nodiscard]] std::uint64_t live_entries() const noexcept;
 
   Setup setup_;
-  HugeMemory flow_memory_;
   HugeMemory record_memory_;
-  flow::Table flows_;
   record::Table records_;
-  hash::Owner owner_{1};
-  plan::BackendStates backend_states_{plan::backend_slots_default};
-  l3::AdjacencyTable adjacencies_{64};
-  path::State state_;
+  hash::Owner owner_;
+  plan::BackendStates backend_states_;
+  l3::AdjacencyTable adjacencies_{1024};
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_ptr<const plan::Plan> plan_;
   Source source_;
+  std::array<Ring, 2> rings_{Ring(1024), Ring(1024)};  // by the worker that reads it
+  std::array<Crossing, 2> crossings_{Crossing(source_, 1, rings_[0], rings_[1]),
+                                     Crossing(source_, 0, rings_[1], rings_[0])};
   Clock clock_;
-  std::vector<std::uint8_t> backend_of_flow_;
-  double open_cycles_ = 0;
+  std::vector<std::uint32_t> backend_of_flow_;
 };
 
 }  // namespace limpet::perf

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "memory.hpp"
+#include "buffers.hpp"
 #include "path/packet.hpp"
 #include "traffic.hpp"
 
@@ -15,104 +15,90 @@ namespace limpet::perf {
 
 /// Which flow the next frame belongs to.
 enum class Pick : std::uint8_t {
-  uniform,  // any of the N flows
-  skewed,   // 80 % of the packets on 1 % of the flows
-  in_turn,  // from `next` on, round the end of the client space back to `first`
+  mixed,    // a share of the packets in turn, the others any of 0 .. flows - 1
+  skewed,   // 80 % of the packets on 1 % of flows 0 .. flows - 1
+  in_turn,  // from `next` on, round `end` back to `first`
 };
 
 struct Stream {
   Template frame;
-  Pick pick = Pick::uniform;
-  std::uint32_t flows = 1;  // uniform, skewed: flows 0 .. flows - 1
-  std::uint32_t first = 0;  // in_turn
+  Pick pick = Pick::mixed;
+  std::uint32_t services = 1;
+  std::uint32_t flows = 1;
+  std::uint32_t in_turn_share = 0;  // in 2^32 packets
+  std::uint32_t first = 0;
   std::uint32_t next = 0;
-  const std::uint8_t* backend_of_flow = nullptr;  // direction back
-  PortIndex port;                                 // received on
+  std::uint32_t end = clients_max;
+  const std::uint32_t* backend_of_flow = nullptr;  // direction back
+  PortIndex port;                                  // received on
 };
 
 class Source {
  public:
-  static constexpr unsigned fifo_size = 1024;
-
-  Source() : memory_(std::size_t{buffers} * buffer_stride) {
-    for (unsigned i = 0; i < buffers; ++i) {
-      free_[i] = reinterpret_cast<std::uint8_t*>(memory_.bytes().data()) + std::size_t{i} * buffer_stride + headroom;
-    }
-  }
-
   /// Starts another stream; what is left of the last one is thrown away. `depth`: packets in the FIFO, at most
   /// fifo_size; `burst`: packets a call of receive.
   void start(const Stream& stream, unsigned depth, unsigned burst) noexcept {
-    while (fifo_begin_ != fifo_end_) {
-      free_[free_count_++] = fifo_[fifo_begin_++ % fifo_.size()];
+    while (fifo_.size() != 0) {
+      buffers_.give(fifo_.pop());
     }
     stream_ = stream;
     burst_ = burst;
     sources_[0].index = stream.port.value();
     look_ahead();
-    while (fifo_end_ - fifo_begin_ < depth) {
+    while (fifo_.size() < depth) {
       make(burst_);
     }
   }
-  [[nodiscard]] const Stream& stream() const noexcept { return stream_; }
+  [[nodiscard]] unsigned burst() const noexcept { return burst_; }
+  /// Flows in turn before the first comes round again.
+  [[nodiscard]] std::uint32_t left_in_turn() const noexcept { return stream_.end - stream_.next; }
 
   [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
 
   unsigned receive(path::Source, path::Packet* packets, unsigned) noexcept {
     make(burst_);
     for (unsigned i = 0; i < burst_; ++i) {
-      std::uint8_t* const frame = fifo_[fifo_begin_++ % fifo_.size()];
-      packets[i].data = frame;
-      packets[i].buffer = frame;
-      packets[i].size = stream_.frame.size;
-      packets[i].contiguous = stream_.frame.size;
-      packets[i].headroom = headroom;
-      packets[i].capacity = buffer_stride - headroom;
-      packets[i].port = stream_.port;
+      describe(fifo_.pop(), packets[i]);
     }
     return burst_;
+  }
+  void describe(std::uint8_t* frame, path::Packet& packet) const noexcept {
+    Buffers::describe(frame, stream_.frame.size, stream_.port, packet);
   }
 
   unsigned transmit(path::Destination to, const path::Packet* packets, unsigned n) noexcept {
     if (learn_ != nullptr && to.outlet == path::Outlet::port) {
       for (unsigned i = 0; i < n; ++i) {
-        *learn_++ = packets[i].data[stream_.frame.far_at] & 0xf;
+        learn_[flow_of_[buffers_.index_of(packets[i].buffer)]] = far_of(stream_.frame, packets[i].data);
       }
     }
     for (unsigned i = 0; i < n; ++i) {
-      free_[free_count_++] = static_cast<std::uint8_t*>(packets[i].buffer);
+      buffers_.give(packets[i].buffer);
     }
     last_ = packets[n - 1];
     return n;
   }
 
-  /// Writes down the backend of every packet transmitted from now on; null: no more.
-  void learn_backends(std::uint8_t* at) noexcept { learn_ = at; }
+  /// Writes down the backend of every packet made and transmitted from now on, by flow; null: no more.
+  void learn_backends(std::uint32_t* at) noexcept { learn_ = at; }
   /// The packet that left last; its bytes are good until the next receive.
   [[nodiscard]] const path::Packet& last() const noexcept { return last_; }
 
  private:
-  static constexpr unsigned buffers = fifo_size + 2 * path::burst_max;
-  static constexpr std::uint16_t headroom = 128;
-  static constexpr std::uint16_t buffer_stride = 2048 + 2 * headroom;  // as far apart as a NIC's buffers
-
-  std::uint32_t random(std::uint32_t below) noexcept {
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 7;
-    random_ ^= random_ << 17;
-    return static_cast<std::uint32_t>(((random_ >> 32) * below) >> 32);
-  }
   std::uint32_t pick() noexcept {
     switch (stream_.pick) {
-      case Pick::uniform:
-        return random(stream_.flows);
+      case Pick::mixed:
+        if (random_.bits() >= stream_.in_turn_share) {
+          return random_.below(stream_.flows);
+        }
+        break;
       case Pick::skewed:
-        return random(stream_.flows >= 100 && random(10) < 8 ? stream_.flows / 100 : stream_.flows);
+        return random_.below(stream_.flows >= 100 && random_.below(10) < 8 ? stream_.flows / 100 : stream_.flows);
       case Pick::in_turn:
         break;
     }
     const std::uint32_t flow = stream_.next++;
-    if (stream_.next == clients_max) {
+    if (stream_.next == stream_.end) {
       stream_.next = stream_.first;
     }
     return flow;
@@ -128,26 +114,27 @@ class Source {
   void make(unsigned n) noexcept {
     for (unsigned i = 0; i < n; ++i) {
       const std::uint32_t flow = ahead_[i];
-      std::uint8_t* const frame = free_[--free_count_];
-      const std::uint8_t far = stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow] : vip_of(flow);
+      std::uint8_t* const frame = buffers_.take();
+      const std::uint32_t far =
+          stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow] : service_of(flow, stream_.services);
       write_frame(stream_.frame, flow, far, frame);
-      fifo_[fifo_end_++ % fifo_.size()] = frame;
+      fifo_.push(frame);
+      if (learn_ != nullptr) {
+        flow_of_[buffers_.index_of(frame)] = flow;
+      }
     }
     look_ahead();
   }
 
-  HugeMemory memory_;
+  Buffers buffers_;
+  Fifo fifo_;
   Stream stream_;
   unsigned burst_ = path::burst_max;
-  std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
+  Random random_;
   std::array<path::Source, 1> sources_{};
   std::array<std::uint32_t, path::burst_max> ahead_{};
-  std::array<std::uint8_t*, buffers> free_{};
-  unsigned free_count_ = buffers;
-  std::array<std::uint8_t*, 2048> fifo_{};
-  unsigned fifo_begin_ = 0;
-  unsigned fifo_end_ = 0;
-  std::uint8_t* learn_ = nullptr;
+  std::array<std::uint32_t, Buffers::count> flow_of_{};
+  std::uint32_t* learn_ = nullptr;
   path::Packet last_;
 };
 

@@ -6,10 +6,11 @@
 #include <array>
 #include <utility>
 
+#include "traffic_run.hpp"
+
 namespace limpet::perf {
 namespace {
 
-namespace tcp = net::tcp_flag;
 enum Stage : std::uint8_t { receive, parse, classify, steer, bind, translate, transmit, stage_count };
 constexpr std::array<const char*, stage_count> stage_names = {"receive", "parse",     "classify", "steer",
                                                               "bind",    "translate", "transmit"};
@@ -87,38 +88,30 @@ class Stopwatch {
 }  // namespace
 
 void measure_stages(const Options& options, Report& report, Rig& rig, const std::string& group) {
-  struct Kind {
-    const char* name;
-    Direction direction;
-    bool fresh;
-  };
   Stopwatch stopwatch(rig, reading_cycles());
-  for (const Kind& kind :
-       {Kind{"hit", Direction::in, false}, Kind{"back", Direction::back, false}, Kind{"new", Direction::in, true}}) {
-    if (kind.direction == Direction::back && !rig.setup().nat()) {
-      continue;
-    }
-    Stream stream = rig.stream(kind.direction, kind.fresh ? tcp::syn : tcp::ack);
-    stream.pick = kind.fresh ? Pick::in_turn : Pick::uniform;
-    stream.first = stream.next = rig.setup().flows;
-    rig.source().start(stream, Source::fifo_size, options.burst);
-    const std::uint64_t packets = kind.fresh ? rig.setup().room_flows / 20 : options.packets / 4;
+  for (const auto& [kind, kind_name] :
+       {std::pair{Kind::hit, "hit"}, std::pair{Kind::back, "return"}, std::pair{Kind::fresh, "new"}}) {
+    TrafficRun traffic(options, rig, kind, group);
+    const std::uint64_t packets = std::min(options.packets / 4, traffic.slice_max());
     std::array<std::vector<double>, stage_count> samples;
     for (unsigned repeat = 0; repeat < options.repeats; ++repeat) {
+      traffic.make_ready(packets);
+      rig.clock().go_on();
       Cycles sums{};
       std::uint64_t done = 0;
       while (done < packets) {
         done += stopwatch.burst(sums);
       }
+      rig.clock().hold();
       for (std::size_t stage = 0; stage < stage_count; ++stage) {
         samples[stage].push_back(static_cast<double>(sums[stage]) / static_cast<double>(done));
       }
-      if (kind.fresh) {
+      if (kind == Kind::fresh) {
         rig.forget_half_open();
       }
     }
     for (std::size_t stage = 0; stage < stage_count; ++stage) {
-      report.add(figure(fmt::format("{}: {} {}", group, kind.name, stage_names[stage]), std::move(samples[stage])));
+      report.add(figure(fmt::format("{}.{}.{}", group, kind_name, stage_names[stage]), std::move(samples[stage])));
     }
   }
 }

@@ -7,7 +7,7 @@
 
 namespace limpet::perf {
 
-/// Cycles a packet of each stage for hits, returns (nat) and new flows, in names "GROUP: stage kind".
+/// Cycles a packet of each stage for hits, returns (nat) and new flows, in names "GROUP.kind.stage".
 void measure_stages(const Options& options, Report& report, Rig& rig, const std::string& group);
 
 }  // namespace limpet::perf

@@ -13,18 +13,25 @@ namespace limpet::perf {
 
 inline constexpr unsigned client_bits = 24;
 inline constexpr std::uint32_t clients_max = 1u << client_bits;
-inline constexpr unsigned vips = 16;
-inline constexpr unsigned backends = 8;
+inline constexpr std::uint32_t far_mask = 0xfffff;  // the bits of a VIP's or backend's address that tell which
+inline constexpr std::uint16_t ports_a_generation = 1u << 14;
+inline constexpr unsigned generations = 3;
 
 /// The low 24 bits of the address (IPv4) or of the /64 prefix (IPv6) of flow i's client: each flow has its own.
 constexpr std::uint32_t client_of(std::uint32_t flow) noexcept {
   return (flow * 0x9e3779b1u) & (clients_max - 1);
 }
-constexpr std::uint16_t client_port_of(std::uint32_t flow) noexcept {
-  return static_cast<std::uint16_t>(1024 + ((flow * 0x85ebca6bu) >> 17));
+/// The first port of a generation: a client's flows of several generations differ by their ports.
+constexpr std::uint16_t first_port(unsigned generation) noexcept {
+  return static_cast<std::uint16_t>(1024 + generation * ports_a_generation);
 }
-constexpr std::uint8_t vip_of(std::uint32_t flow) noexcept {
-  return static_cast<std::uint8_t>(flow % vips);
+constexpr std::uint16_t client_port_of(std::uint32_t flow, std::uint16_t first) noexcept {
+  return static_cast<std::uint16_t>(first + ((flow * 0x85ebca6bu) >> 18));
+}
+
+/// The service that a flow is of.
+constexpr std::uint32_t service_of(std::uint32_t flow, std::uint32_t services) noexcept {
+  return static_cast<std::uint32_t>(std::uint64_t{client_of(flow)} * services >> client_bits);
 }
 
 enum class Direction : std::uint8_t { in, back };
@@ -36,15 +43,16 @@ struct Template {
   std::uint16_t size = 0;
   std::uint16_t client_at = 0;  // 3 bytes
   std::uint16_t port_at = 0;    // 2 bytes, zero in the template
-  std::uint16_t far_at = 0;     // 1 byte whose low 4 bits are zero: of the VIP or the backend's address
+  std::uint16_t far_at = 0;     // 3 bytes, the bits of far_mask zero: of the VIP or the backend's address
   std::uint16_t ip_sum_at = 0;  // 0: none
   std::uint16_t l4_sum_at = 0;
+  std::uint16_t first_port = 0;
   std::uint32_t ip_sum = 0;
   std::uint32_t l4_sum = 0;
 };
 
-/// A SYN, SYN-ACK, ACK or any other TCP segment of the family without payload.
-Template make_template(net::Family family, Direction direction, std::uint8_t tcp_flags);
+/// A SYN, SYN-ACK, ACK or any other TCP segment of the family without payload, of flows of a generation.
+Template make_template(net::Family family, Direction direction, std::uint8_t tcp_flags, unsigned generation = 0);
 
 inline void put_sum(std::uint8_t* at, std::uint32_t sum) noexcept {
   sum = (sum & 0xffff) + (sum >> 16);
@@ -52,23 +60,29 @@ inline void put_sum(std::uint8_t* at, std::uint32_t sum) noexcept {
   store_be<std::uint16_t>(at, static_cast<std::uint16_t>(~sum));
 }
 
-/// Writes the frame of `flow`; there is room for 128 bytes. `far`: number of the VIP (in) or backend (back).
-inline void write_frame(const Template& from, std::uint32_t flow, std::uint8_t far, std::uint8_t* frame) noexcept {
+/// Writes the frame of `flow`; there is room for 128 bytes. `far`: number of the service (in) or backend (back).
+inline void write_frame(const Template& from, std::uint32_t flow, std::uint32_t far, std::uint8_t* frame) noexcept {
   std::memcpy(frame, from.bytes.data(), 64);
   if (from.size > 64) {
     std::memcpy(frame + 64, from.bytes.data() + 64, 64);
   }
   const std::uint32_t client = client_of(flow);
-  const std::uint16_t port = client_port_of(flow);
+  const std::uint16_t port = client_port_of(flow, from.first_port);
   frame[from.client_at] = static_cast<std::uint8_t>(client >> 16);
   store_be<std::uint16_t>(frame + from.client_at + 1, static_cast<std::uint16_t>(client));
   store_be<std::uint16_t>(frame + from.port_at, port);
-  frame[from.far_at] = static_cast<std::uint8_t>(frame[from.far_at] | far);
-  const std::uint32_t added = (client >> 16) + (client & 0xffff) + far;
+  frame[from.far_at] = static_cast<std::uint8_t>(from.bytes[from.far_at] | far >> 16);
+  store_be<std::uint16_t>(frame + from.far_at + 1, static_cast<std::uint16_t>(far));
+  const std::uint32_t added = (client >> 16) + (client & 0xffff) + (far >> 16) + (far & 0xffff);
   if (from.ip_sum_at != 0) {
     put_sum(frame + from.ip_sum_at, from.ip_sum + added);
   }
   put_sum(frame + from.l4_sum_at, from.l4_sum + added + port);
+}
+
+/// The number that write_frame() put into a frame of this template, or that the path put in its place.
+inline std::uint32_t far_of(const Template& from, const std::uint8_t* frame) noexcept {
+  return (std::uint32_t{frame[from.far_at]} << 16 | load_be<std::uint16_t>(frame + from.far_at + 1)) & far_mask;
 }
 
 }  // namespace limpet::perf

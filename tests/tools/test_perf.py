@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from support.programs import BUILD  # noqa: E402
 
 from perf.support import cases, runner  # noqa: E402
 from perf.support.programs import PROGRAMS, Program  # noqa: E402
@@ -103,3 +106,31 @@ def test_figures_that_no_row_has_are_refused(tmp_path, figures):
 def test_a_program_that_fails_ends_the_run(tmp_path):
     with pytest.raises(SystemExit):
         run(tmp_path, "exit 3")
+
+
+def pipeline(*words) -> str:
+    command = [BUILD / PROGRAMS["pipeline"].path, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=50).stdout
+
+
+def test_the_pipeline_has_the_names_of_its_rows():
+    rows = [case.name.removesuffix(".*") for case in cases.CASES if case.program == "pipeline"]
+    assert sorted(pipeline("--list").split()) == sorted(rows)
+
+
+def test_the_pipeline_measures_beside_its_floor(tmp_path):
+    file = tmp_path / "figures.json"
+    pipeline("--quick", "--packets", "4096", "--repeats", "3", "--only", "*.1k", "--json", str(file))
+    figures = json.loads(file.read_text())
+    runner.check_figures("pipeline", figures)
+    assert set(figures) == {case.name for case in cases.CASES if case.name.endswith(".1k")}
+    for name, one in figures.items():
+        assert 0 < one["min"] <= one["median"] <= one["max"], name
+        assert one["unit"] == "cycles" and one["floor"] > 0, name
+        assert one["ratio"] > 0.1, name
+
+
+def test_summary_of_what_is_asked_for_most():
+    lines = pipeline("--summary", "--quick", "--packets", "4096", "--repeats", "1", "--only", "*.1k").splitlines()
+    title, cycles = lines[0].removeprefix("bench,").split(",")
+    assert len(lines) == 1 and title == "hit 1k" and float(cycles) > 0
