@@ -26,4 +26,5 @@ class Program:
 
 PROGRAMS = {
     "pipeline": Program("perf/pipeline/perf_pipeline", built=True),
+    "wire": Program("perf/wire/run", needs=("perf/wire/wire_probe", "src/limpetd/limpetd", "src/limpetctl/limpetctl")),
 }

@@ -8,18 +8,32 @@ RESERVED = Path("/proc/sys/vm/nr_hugepages")
 FREE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 
 
+TRIES = 5  # the kernel may have to move memory about, and others take and give back
+
+
+def number(file: Path) -> int:
+    return int(file.read_text())
+
+
+def add(pages: int) -> int:
+    """How many were found."""
+    before = number(RESERVED)
+    RESERVED.write_text(str(before + pages))
+    return max(number(RESERVED) - before, 0)
+
+
 @contextlib.contextmanager
 def reserved(pages: int):
     """At least `pages` free ones inside; raises RuntimeError where the kernel has no memory for them."""
-    before = int(RESERVED.read_text())
-    added = max(pages - int(FREE.read_text()), 0)
+    added = 0
     try:
-        if added:
-            RESERVED.write_text(str(before + added))
-            added = int(RESERVED.read_text()) - before  # the kernel may have found fewer
-        if int(FREE.read_text()) < pages:
-            raise RuntimeError(f"only {FREE.read_text().strip()} of {pages} huge pages can be had")
+        for _ in range(TRIES):
+            if (missing := pages - number(FREE)) <= 0:
+                break
+            added += add(missing)
+        if number(FREE) < pages:
+            raise RuntimeError(f"only {number(FREE)} of {pages} huge pages can be had")
         yield
     finally:
         if added:
-            RESERVED.write_text(str(max(int(RESERVED.read_text()) - added, 0)))
+            RESERVED.write_text(str(max(number(RESERVED) - added, 0)))

@@ -12,16 +12,17 @@ PROMPT = "testpmd>"
 
 class Testpmd:
     """Use as a context manager. `options` are EAL's and `own` testpmd's; ports are numbered in order of `devices`.
-    `before`: words that run it, such as those of a namespace."""
+    `before`: words that run it, such as those of a namespace; `memory`: EAL's options for where its memory is."""
 
     __test__ = False  # no test of pytest's
 
-    def __init__(self, name: str, devices: list[str], *, options=(), own=(), cpus=None, before=()):
+    def __init__(self, name: str, devices: list[str], *, options=(), own=(), cpus=None, before=(),
+                 memory=("--in-memory",)):
         self.log = Path(tempfile.mkstemp(prefix=f"testpmd-{name}-")[1])
         cpus = cpus or sorted(os.sched_getaffinity(0))
         lcores = f"0@{cpus[0]},1@{cpus[-1]}"
         self.command = [*map(str, before), "stdbuf", "-oL", "dpdk-testpmd",  # what it prints comes before its next prompt
-                        "--no-pci", "--in-memory", f"--file-prefix={name}-{os.getpid()}",
+                        "--no-pci", *memory, f"--file-prefix={name}-{os.getpid()}",
                         "--no-telemetry", f"--lcores={lcores}", *options]
         for device in devices:
             self.command += ["--vdev", device]
@@ -31,7 +32,12 @@ class Testpmd:
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=self.log.open("w"),
                                         stderr=subprocess.STDOUT, text=True)
-        self._wait_prompts(1)
+        try:
+            self._wait_prompts(1)
+        except BaseException:
+            self.process.kill()
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error):
@@ -61,7 +67,9 @@ class Testpmd:
         return "Link status: up" in self.tell(f"show port info {port}")
 
     def counters(self, port: int) -> dict[str, int]:
-        """{"rx": packets taken from the port, "tx": packets it took, "missed": ...}"""
+        """{"rx": packets taken from the port, "tx": packets it took, "missed": ..., "rx_pps": packets a second taken
+        since the last look, "tx_pps": ...}"""
         told = self.tell(f"show port stats {port}")
-        found = dict(re.findall(r"(RX-packets|TX-packets|RX-missed|TX-errors):\s+(\d+)", told))
-        return {"rx": int(found["RX-packets"]), "tx": int(found["TX-packets"]), "missed": int(found["RX-missed"])}
+        found = {name: int(value) for name, value in re.findall(r"([RT][Xx]-(?:packets|missed|pps)):\s+(\d+)", told)}
+        return {"rx": found["RX-packets"], "tx": found["TX-packets"], "missed": found["RX-missed"],
+                "rx_pps": found["Rx-pps"], "tx_pps": found["Tx-pps"]}
