@@ -109,7 +109,7 @@ void TrafficRun::make_ready(std::uint64_t packets) {
 
 double TrafficRun::operator()(std::uint64_t packets) {
   make_ready(packets);
-  const double source = timed(rig_.clock().rate(), [&] { rig_.run_source(rig_.source(), packets); });
+  const double source = timed(rig_.clock().rate(), [&] { run_source(packets); });
   const Tally before = rig_.tally();
   const double all = path_cycles(rig_, [&] { run(packets); });
   check(rig_.tally() - before);
@@ -134,9 +134,9 @@ ChurnRun::ChurnRun(Rig& rig) : rig_(rig), through_(rig), alone_(rig) {
 }
 
 double ChurnRun::operator()(std::uint64_t packets) {
-  const double source = timed(rig_.clock().rate(), [&] { rig_.run_source(alone_, packets); });
+  const double source = timed(rig_.clock().rate(), [&] { run_source(packets); });
   const Tally before = rig_.tally();
-  const double all = path_cycles(rig_, [&] { rig_.run_with(through_, packets); });
+  const double all = path_cycles(rig_, [&] { run(packets); });
   const Tally seen = rig_.tally() - before;
   const std::uint64_t opened = seen.received / Churn::a_step;
   const auto about = [&](std::uint64_t count) { return count + fifo_size > opened && count < opened + fifo_size; };

@@ -34,6 +34,10 @@ class TrafficRun {
   /// Brings rig and source to where `packets` packets may be measured.
   void make_ready(std::uint64_t packets);
 
+  /// The two parts of that, unchecked.
+  void run(std::uint64_t packets);
+  void run_source(std::uint64_t packets) { rig_.run_source(rig_.source(), packets); }
+
   /// The most packets of a slice: new flows must not put each other out.
   [[nodiscard]] std::uint64_t slice_max() const;
 
@@ -41,7 +45,6 @@ class TrafficRun {
   [[nodiscard]] bool opens() const { return kind_ == Kind::fresh || kind_ == Kind::first; }
   [[nodiscard]] bool has_seconds() const { return kind_ == Kind::hit || kind_ == Kind::back; }
   void start() { rig_.source().start(stream_, fifo_size, burst_); }
-  void run(std::uint64_t packets);
   void check(const Tally& happened) const;
 
   Rig& rig_;
@@ -57,6 +60,9 @@ class ChurnRun {
  public:
   explicit ChurnRun(Rig& rig);
   double operator()(std::uint64_t packets);
+  void make_ready(std::uint64_t) {}
+  void run(std::uint64_t packets) { rig_.run_with(through_, packets); }
+  void run_source(std::uint64_t packets) { rig_.run_source(alone_, packets); }
 
  private:
   Rig& rig_;

@@ -75,6 +75,10 @@ def memory_cases() -> list[Case]:
             for name, size in most.items()]
 
 
+def instruction_cases() -> list[Case]:
+    return [Case("instructions.*", "instructions", "instructions a packet", "perf/instructions.json", 1.03)]
+
+
 def wire_cases() -> list[Case]:
     return [
         Case("wire.memif", "wire", "limpetd between testpmd over net_memif, nat, 1000 flows", "testpmd macswap", 0.8, 0.9,
@@ -86,7 +90,7 @@ def wire_cases() -> list[Case]:
     ]
 
 
-CASES = [*path_cases(), *table_cases(), *memory_cases(), *wire_cases()]
+CASES = [*path_cases(), *table_cases(), *memory_cases(), *instruction_cases(), *wire_cases()]
 
 
 def case_of(name: str) -> Case | None:

@@ -20,6 +20,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats: under 3 minutes")
     parser.add_argument("--only", default="*", metavar="GLOB", help="figures whose name matches")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("--instructions", action="store_true", help="only those, and fail where a target is missed")
+    parser.add_argument("--update", action="store_true", help="with --instructions: write perf/instructions.json")
     parser.add_argument("--docs", action="store_true", help="write the figures into docs/performance.md")
     parser.add_argument("--from", type=Path, dest="source", metavar="FILE", help="figures measured before")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="build directory")
@@ -52,6 +54,7 @@ def run_program(name: str, program: Program, options: argparse.Namespace, root: 
     with tempfile.NamedTemporaryFile(suffix=".json") as result:
         command = [program.location(root, build), "--json", result.name, "--only", options.only]
         command += ["--quick"] if options.quick else []
+        command += ["--update"] if options.update and name == "instructions" else []
         if subprocess.run(command, check=False, env=os.environ | {"LIMPET_BUILD": str(build)}).returncode != 0:
             raise SystemExit(f"scripts/perf: {name} failed")
         text = Path(result.name).read_text()
@@ -82,17 +85,23 @@ def line(name: str, figure: dict) -> str:
     verdict = {True: "holds", False: "MISSED", None: ""}[case.holds(figure)]
     bound = "" if case.target is None else f"{'>=' if case.least else '<='} {case.target:g}"
     spread = f"{number(figure['min'])} - {number(figure['max'])}"
-    return (f"{name:26} {number(figure['median']):>8} {spread:>17} {figure['unit']:8} {number(figure.get('floor')):>8} "
+    return (f"{name:32} {number(figure['median']):>8} {spread:>17} {figure['unit']:8} {number(figure.get('floor')):>8} "
             f"{number(figure.get('ratio')):>6} {bound:>8} {verdict}").rstrip()
 
 
 def summary(figures: dict) -> str:
-    head = f"{'name':26} {'median':>8} {'min - max':>17} {'unit':8} {'floor':>8} {'ratio':>6} {'target':>8}"
+    head = f"{'name':32} {'median':>8} {'min - max':>17} {'unit':8} {'floor':>8} {'ratio':>6} {'target':>8}"
     return "\n".join([head, *(line(name, figure) for name, figure in figures.items())])
+
+
+def missed(figures: dict) -> list[str]:
+    return [name for name, figure in figures.items() if cases.case_of(name).holds(figure) is False]
 
 
 def main(root: Path) -> int:
     options = arguments()
+    if options.instructions:
+        options.only = "instructions.*"
     if options.docs and (options.quick or options.only != "*"):
         print("scripts/perf: the docs take a whole run: neither --quick nor --only", file=sys.stderr)
         return 2
@@ -102,4 +111,4 @@ def main(root: Path) -> int:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     if options.docs:
         page.write(root / "docs/performance.md", figures)
-    return 0 if figures else 1
+    return 1 if not figures or (options.instructions and missed(figures)) else 0

@@ -79,6 +79,7 @@ def steps() -> list[Step]:
         Step("check", 600, ["scripts/check", "--build", "build", "--junit", "{junit}"]),
         Step("tools", 60, [*PYTEST, "--junitxml", "{junit}", "tests/tools"], needs=ROOT / "tests/tools"),
         meson_step("unit", "build", quick=True),
+        pytest_step("instructions", "instructions", "build", 120, quick=True),
         pytest_step("sim", "sim", "build", 300, quick=True),
         pytest_step("packet", "packet", "build", 300, quick=True),
         pytest_step("docs", "docs", "build", 120, quick=True),

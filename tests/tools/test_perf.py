@@ -50,6 +50,7 @@ def test_targets(name, target, aim):
     ("memory.flow_v4_nat", figure(64), True),               # bytes, not a ratio
     ("memory.flow_v4_nat", figure(65), False),
     ("latency.p50", figure(7, floor=5, ratio=1.4), None),   # reported only
+    ("instructions.path.nat.v4.hit", figure(104, floor=100, ratio=1.04), False),
 ])
 def test_judgement(name, measured, holds):
     assert cases.case_of(name).holds(measured) is holds
@@ -59,12 +60,14 @@ def test_judgement(name, measured, holds):
 
 @pytest.mark.parametrize("glob, programs", [
     ("*", set(PROGRAMS)), ("path.nat.*", {"pipeline"}), ("memory.record_wide", {"pipeline"}), ("nothing", set()),
+    ("instructions.path.*", {"instructions"}),
 ])
 def test_only_the_programs_asked_for(glob, programs):
     assert set(runner.wanted_programs(glob)) == programs
 
 
-@pytest.mark.parametrize("glob, wanted", [("latency.*", True), ("latency.p50", True), ("*", True), ("wire.*", False)])
+@pytest.mark.parametrize("glob, wanted", [("latency.*", True), ("latency.p50", True), ("*", True), ("wire.*", False),
+                                          ("l*", True), ("latency.idle.*", True)])
 def test_rows_for_many_names(glob, wanted):
     row = next(case for case in cases.CASES if case.name == "latency.*")
     assert cases.is_wanted(row, glob) is wanted
@@ -78,7 +81,7 @@ def program(folder: Path, text: str) -> Program:
 
 
 def run(folder, text):
-    options = SimpleNamespace(only="path.*", quick=True)
+    options = SimpleNamespace(only="path.*", quick=True, update=False)
     return runner.run_program("pipeline", program(folder, text), options, ROOT, folder)
 
 
