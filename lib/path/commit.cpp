@@ -51,13 +51,18 @@ bool binds_elsewhere(const Question& question, const Decision& decision) noexcep
          question.plan.backend(decision.from) != nullptr;
 }
 
-/// Where the session would return to after a move: the backend that it had to leave while that was down.
-std::uint16_t home_after(const Decision& decision, BackendSlot to) noexcept {
+/// Where the session would return to after a move: the backend that it had to leave while that was down. Of records
+/// that bind all services it is the backend that this pool saw down, so that no other pool calls the session back.
+std::uint16_t home_after(const Question& question, const Decision& decision, BackendSlot to) noexcept {
   if (decision.reason != Reason::backend_down) {
     return record::at_home;
   }
-  const std::uint16_t home =
-      decision.record->home != record::at_home ? decision.record->home : record::home_of(decision.from);
+  std::uint16_t home = decision.record->home;
+  if (home == record::at_home) {
+    const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
+    const plan::Backend* left = bound_backend(question.plan, pool, decision.from, decision.persist);
+    home = record::home_of(left == nullptr ? decision.from : left->slot);
+  }
   return home == record::home_of(to) ? record::at_home : home;
 }
 
@@ -87,7 +92,8 @@ void count_move(State& state, const Question& question, const Decision& decision
 const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
   record::Table& records = state.node.records;
   const BackendSlot to = decision.backend->slot;
-  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s, home_after(decision, to))) {
+  if (records.replace(decision.key, decision.key_hash, decision.from, to, question.now_s,
+                      home_after(question, decision, to))) {
     if (decision.from != to) {
       count_move(state, question, decision, decision.from, to, decision.reason, now_ms);
     }

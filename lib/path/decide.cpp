@@ -130,15 +130,17 @@ class Decider {
     return true;
   }
 
-  /// The backend that the session left while it was down is up again and takes sessions.
+  /// The backend that the session left while it was down is up again and takes sessions. Only the pool that saw it down
+  /// has it, and so calls the session back.
   bool goes_home(const record::Record& record) noexcept {
     if (record.home == record::at_home || decision_.persist->on_return != model::OnReturn::return_) {
       return false;
     }
     const plan::Choosing choosing = choosing_for(question_, sight_.loads, nullptr);
     const plan::Candidates candidates(choosing);
+    const plan::Backend* const bound = bound_backend(question_.plan, pool_, record.backend, decision_.persist);
     for (const plan::Backend& backend : pool_.backends) {
-      if (record::home_of(backend.slot) == record.home && backend.slot != record.backend &&
+      if (record::home_of(backend.slot) == record.home && &backend != bound &&
           candidates.exclusion(backend) == plan::Exclusion::none) {
         decision_.backend = &backend;
         decision_.step = Step::returned;

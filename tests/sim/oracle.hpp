@@ -143,7 +143,9 @@ class Oracle {
   [[nodiscard]] bool is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const;
   [[nodiscard]] bool may_return(const Session& session, const Stream& stream, const Names& free,
                                 Decision& decision) const;
-  static void note_home(Session& session, const std::string& backend, const Decision& decision, bool was_sure);
+  [[nodiscard]] Names held_names(const Session& session, const Stream& stream) const;
+  void note_home(Session& session, const Stream& stream, const std::string& backend, const Decision& decision,
+                 bool was_sure) const;
   void end_lost_records(const model::Model& before, std::uint32_t now_s);
 
   [[nodiscard]] Life life(const Packet& packet, const Flow& flow, std::uint32_t now_s) const;

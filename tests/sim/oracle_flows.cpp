@@ -175,10 +175,11 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
   std::copy_if(session.at.begin(), session.at.end(), std::inserter(stays, stays.end()),
                [&](const std::string& at) { return hold(stream, at, false).backend == backend; });
   if (stays.empty()) {
-    note_home(session, backend, decision, was_sure);
+    note_home(session, stream, backend, decision, was_sure);
     session.made_s = now_s;
   } else if (!was_sure || session.at.size() > 1) {
-    session.homes.insert(session.at.begin(), session.at.end());
+    const Names held = held_names(session, stream);
+    session.homes.insert(held.begin(), held.end());
     session.home_sure = session.homes.empty();
   }
   session.shown = session.shown && was_sure;

@@ -93,9 +93,6 @@ void draw_profile(Random& random, model::Profile& profile) {
   profile.on_return = one_of(random, std::array{model::OnReturn::stay, model::OnReturn::return_});
   profile.on_drain = one_of(random, std::array{OnDrain::keep, OnDrain::expire});
   profile.scope = one_of(random, std::array{Scope::service, Scope::service, Scope::pool, Scope::global});
-  if (profile.scope == Scope::global) {  // pools with other backends in other states would fetch it from each other
-    profile.on_return = model::OnReturn::stay;
-  }
 }
 
 model::Algorithm draw_algorithm(Random& random) {

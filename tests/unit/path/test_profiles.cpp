@@ -173,6 +173,30 @@ TEST(OnReturn, ReturnsToTheBackendThatWasDown) {
   EXPECT_EQ(reach(lab, {"10.0.0.1", 6, "192.0.2.10:80"}), home);
 }
 
+TEST(OnReturn, OnlyThePoolThatSawItDownCallsAGlobalSessionBack) {
+  auto model = base_model();
+  model.profiles["client"].scope = model::Scope::global;
+  model.profiles["client"].on_return = model::OnReturn::return_;
+  model.pools["twin"] = pool(1, 4);
+  model.services["twin"] = service("twin", {listen("192.0.2.12", 80, net::Protocol::tcp)});
+  Lab lab(model);
+  const std::string home = reach(lab, {"10.0.0.1", 1, "192.0.2.10:80"});
+  lab.set_health("twin/" + name_at(home), Health::down);
+  const std::string away = reach(lab, {"10.0.0.1", 2, "192.0.2.12:80"});
+  ASSERT_NE(away, home);
+  for (std::uint16_t port = 10; port < 14; ++port) {  // web's backend of that name was up all the time
+    EXPECT_EQ(reach(lab, {"10.0.0.1", port, "192.0.2.10:80"}), away);
+    EXPECT_EQ(reach(lab, {"10.0.0.1", port, "192.0.2.12:80"}), away);
+  }
+  EXPECT_EQ(lab.moved_in_all(), 1u);
+  lab.set_health("twin/" + name_at(home), Health::up);
+  EXPECT_EQ(reach(lab, {"10.0.0.1", 20, "192.0.2.10:80"}), away) << "not its home";
+  EXPECT_EQ(reach(lab, {"10.0.0.1", 20, "192.0.2.12:80"}), home);
+  EXPECT_EQ(reach(lab, {"10.0.0.1", 21, "192.0.2.10:80"}), home);
+  EXPECT_EQ(lab.moved(Reason::backend_up), 1u);
+  EXPECT_EQ(lab.moved_in_all(), 2u);
+}
+
 TEST(MaxConnections, SendsNewSessionsElsewhere) {
   auto model = base_model();
   for (auto& [name, backend] : model.pools["web"].backends) {
