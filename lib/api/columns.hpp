@@ -51,46 +51,47 @@ inline constexpr std::array flow_columns{
     Column{"state", "STATE", "embryonic, established, closing or udp"},
     Column{"idle_s", "IDLE_S", "seconds since the last packet"},
 };
-inline constexpr std::array record_columns{
-    Column{"scope", "SCOPE", "who shares the record: the profile, and service, pool or all services"},
-    Column{"key", "KEY", "what tells the session from others"},
-    Column{"backend", "BACKEND", "POOL/NAME"},
-    Column{"state", "STATE", "kept or provisional"},
-    Column{"age_s", "AGE_S", "seconds since it got this backend"},
-    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
-    Column{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"},
-};
+// Of records.
+inline constexpr Column record_scope{"scope", "SCOPE",
+                                     "who shares the record: the profile, and service, pool or all services"};
+inline constexpr Column record_key{"key", "KEY", "what tells the session from others"};
+inline constexpr Column record_backend{"backend", "BACKEND", "POOL/NAME"};
+inline constexpr Column record_state{"state", "STATE", "kept or provisional"};
+inline constexpr Column record_age{"age_s", "AGE_S", "seconds since it got this backend"};
+inline constexpr Column record_idle{"idle_s", "IDLE_S", "seconds since it was last used"};
+inline constexpr Column record_timeout{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"};
+inline constexpr Column record_home{
+    "home", "", "POOL/NAME of the backend that its session left while that was down, and may return to; null: none"};
+
+inline constexpr std::array record_columns{record_scope, record_key,  record_backend, record_state,
+                                           record_age,   record_idle, record_timeout, record_home};
 inline constexpr std::array record_show_columns{
-    Column{"scope", "SCOPE", "who shares the record: the profile, and service, pool or all services"},
+    record_scope,
     Column{"profile", "PROFILE", "the profile that made it"},
-    Column{"key", "KEY", "what tells the session from others"},
-    Column{"backend", "BACKEND", "POOL/NAME"},
+    record_key,
+    record_backend,
     Column{"backend_state", "BACKEND STATE", "enabled, drain, drained, offline; removed"},
     Column{"backend_health", "BACKEND HEALTH", "up or down"},
-    Column{"state", "STATE", "kept or provisional"},
+    record_state,
     Column{"away", "AWAY", "true: its session left another backend that was down, and may return"},
-    Column{"age_s", "AGE_S", "seconds since it got this backend"},
-    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
-    Column{"timeout_s", "TIMEOUT_S", "idle seconds after which it ends"},
+    record_home,
+    record_age,
+    record_idle,
+    record_timeout,
     Column{"max_life_s", "MAX_LIFE_S", "age at which it ends; 0: none"},
     Column{"services", "SERVICES", "services that it counts for (list)"},
 };
 inline constexpr std::array record_set_columns{
-    Column{"scope", "SCOPE", "who shares the record"},
-    Column{"key", "KEY", "what tells the session from others"},
+    record_scope,
+    record_key,
     Column{"before", "BEFORE", "the backend it named; null: there was no record"},
     Column{"backend", "BACKEND", "the backend it names now"},
 };
 inline constexpr std::array record_clear_columns{
     Column{"cleared", "CLEARED", "records that were erased"},
 };
-inline constexpr std::array dump_columns{
-    Column{"scope", "SCOPE", "who shares the record, as `records list` shows it"},
-    Column{"key", "KEY", "what tells the session from others"},
-    Column{"backend", "BACKEND", "POOL/NAME"},
-    Column{"age_s", "AGE_S", "seconds since it got this backend"},
-    Column{"idle_s", "IDLE_S", "seconds since it was last used"},
-};
+inline constexpr std::array dump_columns{record_scope, record_key,  record_backend,
+                                         record_age,   record_idle, record_home};
 inline constexpr std::array load_columns{
     Column{"loaded", "LOADED", "records made"},
     Column{"kept", "KEPT", "lines whose session has a record already, which counts more"},
@@ -181,13 +182,13 @@ inline constexpr std::array backend_reply_columns{
 };
 inline constexpr std::array why_columns{
     Column{"service", "SERVICE", "the service"},
-    Column{"client", "CLIENT", "the client"},
+    Column{"client", "CLIENT", "the client; null: only a key was asked about"},
     Column{"listen", "LISTEN", "the listen address looked at"},
     Column{"destination", "DESTINATION", "what the client addresses"},
     Column{"step", "STEP", "what decides: flow, record, returned, split or algorithm; none: nothing does"},
     Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
     Column{"reason", "REASON", "in words"},
-    Column{"worker", "WORKER", "the worker that owns the client"},
+    Column{"worker", "WORKER", "the worker that owns the client, or the key's address, and that was asked"},
     Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
     Column{"key", "KEY", "the session's key"},
     Column{"record", "RECORD", "its record, usable or not (backend, state, age_s, idle_s); null: none"},

@@ -153,7 +153,7 @@ class Loader {
 
  private:
   void store(const RecordLine& line) {
-    const record::Record record{line.backend, now_s_ - line.age_s, now_s_ - line.idle_s, false};
+    const record::Record record{line.backend, now_s_ - line.age_s, now_s_ - line.idle_s, false, line.home};
     if (plan::life_of(record, *line.place.persist, now_s_) != plan::Life::going_on) {
       ++expired_;
       return;

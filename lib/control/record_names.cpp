@@ -94,6 +94,24 @@ bool RecordNames::may_name(const plan::Persist& persist, BackendSlot backend) co
   return plan_->services[use.service].pool == plan_->backend_of_slot[backend.value()].pool;
 }
 
+std::string RecordNames::home(const record::Key& key, const record::Record& record) const {
+  const auto* profile = persist(key);
+  if (record.home == record::at_home || profile == nullptr || plan_->backend(record.backend) == nullptr) {
+    return {};
+  }
+  const auto find_in = [&](const plan::Pool& pool) -> const plan::Backend* {
+    const auto found = std::find_if(pool.backends.begin(), pool.backends.end(),
+                                    [&](const auto& backend) { return record::home_of(backend.slot) == record.home; });
+    return found == pool.backends.end() ? nullptr : &*found;
+  };
+  const auto* found = find_in(plan_->pools[plan_->backend_of_slot[record.backend.value()].pool]);
+  for (auto pool = plan_->pools.begin();
+       found == nullptr && profile->reach == model::Scope::global && pool != plan_->pools.end(); ++pool) {
+    found = find_in(*pool);
+  }
+  return found == nullptr ? std::string() : found->name;
+}
+
 std::vector<std::string> RecordNames::services(std::uint32_t scope) const {
   std::vector<std::string> names;
   for (const auto& service : plan_->services) {
@@ -132,15 +150,34 @@ Result<RecordLine> RecordNames::read(std::string_view line) const {
   if (!slot || !may_name(*persist, BackendSlot(*slot))) {
     return fail("no backend \"{:.80}\" that such a record may name", *backend);
   }
-  return RecordLine{{persist, *parsed}, BackendSlot(*slot), *age_s, *idle_s};
+  const auto home = home_of(value, *persist);
+  if (!home) {
+    return tl::unexpected(home.error());
+  }
+  return RecordLine{{persist, *parsed}, BackendSlot(*slot), *age_s, *idle_s, *home};
+}
+
+/// None when it is absent, null or of a backend that is no more.
+Result<std::uint16_t> RecordNames::home_of(const Json& line, const plan::Persist& persist) const {
+  const auto found = line.find("home");
+  if (found == line.end() || found->is_null()) {
+    return record::at_home;
+  }
+  if (!found->is_string()) {
+    return fail("\"home\" is no text");
+  }
+  const auto slot = configuration_.slots().backends.find(found->get_ref<const std::string&>());
+  return slot && may_name(persist, BackendSlot(*slot)) ? record::home_of(BackendSlot(*slot)) : record::at_home;
 }
 
 Json RecordNames::write(const record::Key& key, const record::Record& record, std::uint32_t now_s) const {
+  const auto home = this->home(key, record);
   return {{"scope", scope(key)},
           {"key", this->key(key)},
           {"backend", backend(record.backend)},
           {"age_s", plan::age_s(now_s, record.created_s)},
-          {"idle_s", plan::age_s(now_s, record.used_s)}};
+          {"idle_s", plan::age_s(now_s, record.used_s)},
+          {"home", home.empty() ? Json(nullptr) : Json(home)}};
 }
 
 Json RecordNames::row(const record::Key& key, const record::Record& record, std::uint32_t now_s) const {

@@ -26,6 +26,7 @@ struct RecordLine {
   BackendSlot backend;
   std::uint32_t age_s = 0;
   std::uint32_t idle_s = 0;
+  std::uint16_t home = record::at_home;
 };
 
 /// Of one plan, which it keeps alive.
@@ -49,6 +50,9 @@ class RecordNames {
   /// The service's key of that text: of the profile named, or of the first that has such keys.
   [[nodiscard]] tl::expected<RecordPlace, api::RpcError> find(const std::string& service, const std::string& profile,
                                                               std::string_view key) const;
+  /// The backend that the record's session would return to, which had to be left while it was down; empty: none, or
+  /// no longer in the configuration.
+  [[nodiscard]] std::string home(const record::Key& key, const record::Record& record) const;
   /// Whether a record of this scope may name the backend.
   [[nodiscard]] bool may_name(const plan::Persist& persist, BackendSlot backend) const noexcept;
   /// Services that make or use records of this scope.
@@ -61,6 +65,8 @@ class RecordNames {
   [[nodiscard]] api::Json row(const record::Key& key, const record::Record& record, std::uint32_t now_s) const;
 
  private:
+  [[nodiscard]] Result<std::uint16_t> home_of(const api::Json& line, const plan::Persist& persist) const;
+
   const Configuration& configuration_;
   std::shared_ptr<const plan::Plan> plan_;
 };

@@ -4,6 +4,8 @@
 
 #include "control/ask.hpp"
 #include "control/context.hpp"
+#include "control/front.hpp"
+#include "control/record_names.hpp"
 #include "control/why_words.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
@@ -14,12 +16,23 @@ namespace {
 
 using api::Json;
 
+/// What is asked for: a client, a key, or a client that must have that key.
+struct Subject {
+  plan::Tuple tuple;  // as far as client and key tell
+  std::optional<record::Key> key;
+  bool has_client = false;
+};
+
 /// What is asked about: plans that the job keeps alive, never the worker's own.
 struct Asked {
   const plan::Plan* plan = nullptr;
   const plan::Listener* listener = nullptr;
   plan::Tuple tuple;
+  std::optional<record::Key> key;               // instead of the one that profiles would find
   const plan::BackendStates* states = nullptr;  // null: those there are
+  [[nodiscard]] path::Question question(std::uint32_t now_s) const noexcept {
+    return {*plan, *listener, tuple, now_s, key ? &*key : nullptr};
+  }
 };
 
 /// A decision, taken where the client's flows are. Changes nothing.
@@ -29,7 +42,7 @@ class Decide : public path::Task {
     const plan::Loads loads = state.loads();
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
-    decision = path::decide({*asked.plan, *asked.listener, asked.tuple, now_s}, sight);
+    decision = path::decide(asked.question(now_s), sight);
     flow.reset();
     const plan::Listener* at = exact ? plan.listener(asked.listener->slot) : nullptr;
     if (at == nullptr) {
@@ -63,14 +76,15 @@ Json name_of(const path::Decision& decision) {
 
 class WhyJob : public Asking<Decide> {
  public:
-  WhyJob(Context& context, const plan::Listener& listener, const plan::Tuple& tuple, Done done)
+  WhyJob(Context& context, const plan::Listener& listener, const Subject& subject, Done done)
       : Asking(context.runtime),
         context_(context),
         plan_(context.configuration.shared_plan()),
-        worker_(context.runtime.owner().owner(tuple.client)),
+        has_client_(subject.has_client),
+        worker_(context.runtime.owner().owner(subject.tuple.client)),
         done_(std::move(done)) {
-    task().asked = {plan_.get(), &listener, tuple, nullptr};
-    task().exact = tuple.client_port != 0 && tuple.vip_port != 0;
+    task().asked = {plan_.get(), &listener, subject.tuple, subject.key, nullptr};
+    task().exact = has_client_ && subject.tuple.client_port != 0 && subject.tuple.vip_port != 0;
   }
   bool step() override {
     switch (state()) {
@@ -111,7 +125,7 @@ class WhyJob : public Asking<Decide> {
     const auto& listener = *task().asked.listener;
     reply_ = {
         {"service", plan_->service_of(listener).name},
-        {"client", net::Endpoint{tuple.client, tuple.client_port}.text()},
+        {"client", has_client_ ? Json(net::Endpoint{tuple.client, tuple.client_port}.text()) : Json(nullptr)},
         {"listen", listener.listen.text()},
         {"destination", net::Endpoint{tuple.vip, tuple.vip_port}.text()},
         {"step", path::step_names[static_cast<std::size_t>(decision.step)]},
@@ -141,8 +155,7 @@ class WhyJob : public Asking<Decide> {
             {"idle_s", plan::age_s(task().now_s, record.used_s)}};
   }
   [[nodiscard]] Json ruled_out(const path::Decision& decision) const {
-    const auto& asked = task().asked;
-    const path::Question question{*asked.plan, *asked.listener, asked.tuple, task().now_s};
+    const path::Question question = task().asked.question(task().now_s);
     const auto choosing = path::choosing_for(question, {context_.runtime.backends(), nullptr}, decision.persist);
     const plan::Candidates candidates(choosing);
     Json list = Json::array();
@@ -209,80 +222,64 @@ class WhyJob : public Asking<Decide> {
   const plan::Backend* chosen_ = nullptr;
   Stage stage_ = Stage::now;
   Json reply_;
+  bool has_client_;
   unsigned worker_;
   Done done_;
 };
 
-/// What the client addresses, by what it said and where the service listens.
-struct Front {
-  const plan::Listener* listener = nullptr;
-  net::Endpoint destination;
-};
-
-/// The listener of the service that packets to this destination reach.
-const plan::Listener* listener_of(const plan::Plan& plan, const std::string& service,
-                                  const net::Endpoint& destination) {
-  for (const auto& listener : plan.listeners) {
-    if (plan.service_of(listener).name != service || !listener.listen.prefix.contains(destination.address)) {
-      continue;
+tl::expected<Subject, api::RpcError> find_subject(const Context& context, const Json& params) {
+  Subject subject;
+  if (params.contains("client")) {
+    const auto client = net::Endpoint::parse(params.at("client").get_ref<const std::string&>());
+    if (!client) {
+      return api::reject(api::Code::invalid_params, "client: expected ADDRESS or ADDRESS:PORT");
     }
-    const auto port = destination.l4_port != 0 ? destination.l4_port : listener.listen.l4_port;
-    const auto index =
-        plan.fronts.find_listener(destination.address, port, static_cast<std::uint8_t>(listener.listen.protocol));
-    if (index != plan::FrontTable::none && &plan.listeners[index] == &listener) {
-      return &listener;
-    }
+    subject.tuple.client = client->address;
+    subject.tuple.client_port = client->l4_port;
+    subject.has_client = true;
   }
-  return nullptr;
-}
-
-tl::expected<Front, api::RpcError> find_front(const plan::Plan& plan, const Json& params, net::Family family) {
-  const auto& name = params.at("service").get_ref<const std::string&>();
-  const auto wanted = params.value("listen", std::string());
-  Front front;
-  if (params.contains("destination")) {
-    front.destination = *net::Endpoint::parse(params.at("destination").get_ref<const std::string&>());
-    if (front.destination.address.family() != family) {
-      return api::reject(api::Code::invalid_params, "destination: of another family than the client");
-    }
-    front.listener = listener_of(plan, name, front.destination);
+  if (!params.contains("key")) {
+    return subject.has_client
+               ? tl::expected<Subject, api::RpcError>(subject)
+               : api::reject(api::Code::invalid_params, "name a client (--client) or a key (--key), or both");
   }
-  bool known = false;
-  for (const auto& listener : plan.listeners) {
-    if (plan.service_of(listener).name != name) {
-      continue;
-    }
-    known = true;
-    if (!params.contains("destination") && front.listener == nullptr &&
-        listener.listen.prefix.address.family() == family && (wanted.empty() || listener.listen.text() == wanted)) {
-      front = {&listener, {listener.listen.prefix.address, 0}};
-    }
+  const auto& text = params.at("key").get_ref<const std::string&>();
+  const auto place =
+      RecordNames(context.configuration)
+          .find(params.at("service").get_ref<const std::string&>(), params.value("profile", std::string()), text);
+  if (!place) {
+    return tl::unexpected(place.error());
   }
-  if (!known) {
-    return api::reject(api::Code::not_found, "no service \"{}\" (show services lists them)", name);
+  subject.key = place->key;
+  if (!subject.has_client) {
+    subject.tuple = plan::key_tuple(*place->persist, text).value_or(plan::Tuple{});  // fingerprints are of IPv6
   }
-  if (front.listener == nullptr) {
-    return api::reject(api::Code::not_found, "service {} has no {}listen address {}", name,
-                       family == net::Family::v4 ? "IPv4 " : "IPv6 ", wanted);
-  }
-  if (front.destination.l4_port == 0) {
-    front.destination.l4_port = front.listener->listen.l4_port;
-  }
-  return front;
+  return subject;
 }
 
 void why(Context& context, const Json& params, const Done& done) {
-  const auto client = net::Endpoint::parse(params.at("client").get_ref<const std::string&>());
-  if (!client) {
-    return done(api::reject(api::Code::invalid_params, "client: expected ADDRESS or ADDRESS:PORT"));
+  auto subject = find_subject(context, params);
+  if (!subject) {
+    return done(tl::unexpected(subject.error()));
   }
-  const auto front = find_front(context.configuration.plan(), params, client->address.family());
+  plan::Tuple& tuple = subject->tuple;
+  const auto& plan = context.configuration.plan();
+  const auto front = find_front(plan, params, tuple.client.family());
   if (!front) {
     return done(tl::unexpected(front.error()));
   }
-  const plan::Tuple tuple{client->address, front->destination.address, client->l4_port, front->destination.l4_port,
-                          front->listener->listen.protocol};
-  if (!context.jobs.add(std::make_unique<WhyJob>(context, *front->listener, tuple, done))) {
+  tuple.vip = front->destination.address;
+  tuple.vip_port = front->destination.l4_port;
+  tuple.protocol = front->listener->listen.protocol;
+  if (subject->key && subject->has_client) {
+    const auto given = plan::find_given(plan.service_of(*front->listener), *subject->key);
+    const auto own = plan::session_key(*given.persist, tuple, plan.fingerprint_seed);
+    if (!own || !(*own == given.key)) {
+      return done(api::reject(api::Code::invalid_params, "client: its key of profile {} is another: {}",
+                              given.persist->profile, own ? plan::key_text(*given.persist, *own) : "none"));
+    }
+  }
+  if (!context.jobs.add(std::make_unique<WhyJob>(context, *front->listener, *subject, done))) {
     done(api::reject(api::Code::busy, "too many long requests are being worked on; try again"));
   }
 }

@@ -40,7 +40,8 @@ class Decider {
         pool_(question.plan.pool_of(service_)) {}
 
   Decision run() noexcept {
-    const plan::Found found = plan::find_key(question_.plan, service_, question_.tuple);
+    const plan::Found found = question_.key != nullptr ? plan::find_given(service_, *question_.key)
+                                                       : plan::find_key(question_.plan, service_, question_.tuple);
     if (found.persist != nullptr) {
       decision_.persist = found.persist;
       decision_.key = found.key;

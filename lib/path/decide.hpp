@@ -29,6 +29,7 @@ struct Question {
   const plan::Listener& listener;
   plan::Tuple tuple;
   std::uint32_t now_s = 0;
+  const record::Key* key = nullptr;  // asked for itself; null: what the service's profiles find in the tuple
 };
 
 /// What a decision looks at besides the plan. `key_loads` null: no key is heavy.

@@ -220,6 +220,15 @@ Found find_key(const Plan& plan, const Service& service, const Tuple& tuple) noe
   return {};
 }
 
+Found find_given(const Service& service, const Key& key) noexcept {
+  for (const Persist& persist : service.persist) {
+    if (persist.scope == record::scope_of(key)) {
+      return {&persist, key};
+    }
+  }
+  return {};
+}
+
 std::string key_text(const Persist& persist, const Key& key) {
   if ((key.scope & record::scope_fingerprint) != 0) {
     return fmt::format("#{:016x}{:016x}", key.high, key.low);
@@ -260,6 +269,10 @@ std::optional<Key> parse_key(const Persist& persist, std::string_view text) {
   }
   auto key = session_key(persist, *tuple, {});
   return key && (key->scope & record::scope_fingerprint) == 0 ? key : std::nullopt;
+}
+
+std::optional<Tuple> key_tuple(const Persist& persist, std::string_view text) {
+  return parse_tuple(persist.type, text);
 }
 
 }  // namespace limpet::plan

@@ -37,11 +37,15 @@ struct Found {
   record::Key key;
 };
 [[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple) noexcept;
+/// A key with the profile of the service that makes such keys; null: none does.
+[[nodiscard]] Found find_given(const Service& service, const record::Key& key) noexcept;
 
 /// A key for people: "192.0.2.7/32", "192.0.2.0/24:1234/tcp", "192.0.2.7/32 > 198.51.100.1/32",
 /// "192.0.2.7:1234 > 198.51.100.1:80/tcp", "#00112233445566778899aabbccddeeff".
 [[nodiscard]] std::string key_text(const Persist& persist, const record::Key& key);
 /// The key of such a text, as this profile would make it; nothing when it is none of this profile's.
 [[nodiscard]] std::optional<record::Key> parse_key(const Persist& persist, std::string_view text);
+/// What such a text tells of packets with that key, host bits as they stand; nothing of a fingerprint.
+[[nodiscard]] std::optional<Tuple> key_tuple(const Persist& persist, std::string_view text);
 
 }  // namespace limpet::plan

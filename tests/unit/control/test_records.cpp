@@ -172,6 +172,43 @@ TEST_F(RecordsTest, a_dump_loads_to_the_same) {
   EXPECT_TRUE(items("show.moves").empty());
 }
 
+TEST_F(RecordsTest, a_dump_keeps_where_sessions_return_to) {
+  start_both();
+  const auto& persist = web_profile();
+  auto& records = runtime.records();
+  const auto now_s = static_cast<std::uint32_t>(runtime.now_ms() / 1000);
+  const auto away = [&](const char* address) {
+    const auto key = *plan::parse_key(persist, address);
+    bind_client(address, "web/b1");
+    EXPECT_TRUE(records.replace(key, records.hash(key), slot_of("web/b1"), slot_of("web/b2"), now_s,
+                                record::home_of(slot_of("web/b1"))));
+    return key;
+  };
+  const auto key = away("203.0.113.1");
+  bind_client("203.0.113.2", "web/b2");
+  const Json before = dump();
+  EXPECT_EQ(before[0].at("home"), "web/b1");
+  EXPECT_TRUE(before[1].at("home").is_null());
+  EXPECT_EQ(call("records.show", {{"service", "web"}, {"key", "203.0.113.1"}}).at("home"), "web/b1");
+  const auto record = records.find(key, records.hash(key));
+  call("records.clear", {{"all", true}});
+  EXPECT_EQ(load(lines(before)).at("loaded"), 2);
+  EXPECT_EQ(records.find(key, records.hash(key)), record);
+  EXPECT_EQ(dump(), before);
+  call("records.clear", {{"all", true}});
+  std::string text;  // of a release that wrote none, of a backend that is gone, and what no release writes
+  const std::string begin = R"({"scope":"client of service web","backend":"web/b2","key":"203.0.113.)";
+  for (const char* end : {R"(1"})", R"(2","home":"web/gone"})", R"(3","home":"other/o1"})", R"(4","home":7})"}) {
+    text += begin + end + "\n";
+  }
+  const Json old = load(text);
+  EXPECT_EQ(old.at("loaded"), 3) << old.dump();
+  EXPECT_EQ(old.at("refused"), 1);
+  for (const auto& line : dump()) {
+    EXPECT_TRUE(line.at("home").is_null()) << line.dump();
+  }
+}
+
 TEST_F(RecordsTest, a_dump_leaves_out_what_may_be_forged) {
   start(text(two));
   const auto& persist = web_profile();

@@ -71,5 +71,56 @@ persist = ["pair"]
             Code::invalid_params);
 }
 
+TEST_F(ControlTest, tells_why_for_a_key) {
+  start(text(two, {}, R"(
+[profiles.near]
+type = "source_ip"
+prefix4 = 24
+[profiles.socket]
+type = "source_ip_port"
+prefix6 = 128
+[services.other]
+listen = ["192.0.2.11:80/tcp", "[2001:db8:1::11]:80/tcp"]
+pool = "web"
+persist = ["near", "socket"]
+)"));
+  call("records.set", {{"service", "other"}, {"key", "203.0.113.0/24"}, {"backend", "web/b1"}});
+  const Json near = call("why", {{"service", "other"}, {"key", "203.0.113.0/24"}});
+  EXPECT_TRUE(near.at("client").is_null());
+  EXPECT_EQ(near.at("step"), "record");
+  EXPECT_EQ(near.at("backend"), "web/b1");
+  EXPECT_EQ(near.at("key"), "203.0.113.0/24");
+  EXPECT_EQ(near.at("listen"), "192.0.2.11:80/tcp");
+  EXPECT_EQ(near.at("if_removed").at("backend"), "web/b2");
+
+  const std::string port = "203.0.113.7:99/tcp";  // of a profile that would not be asked
+  call("records.set", {{"service", "other"}, {"key", port}, {"backend", "web/b2"}});
+  const Json second = call("why", {{"service", "other"}, {"key", "203.0.113.7/32:99/tcp"}, {"profile", "socket"}});
+  EXPECT_EQ(second.at("profile"), "socket");
+  EXPECT_EQ(second.at("backend"), "web/b2");
+
+  const std::string print = "#00112233445566778899aabbccddeeff";
+  const Json hashed = call("why", {{"service", "other"}, {"key", print}, {"profile", "socket"}});
+  EXPECT_EQ(hashed.at("key"), print);
+  EXPECT_EQ(hashed.at("step"), "algorithm");
+
+  const Json both = call("why", {{"service", "other"}, {"client", "203.0.113.9"}, {"key", "203.0.113.77"}});
+  EXPECT_EQ(both.at("key"), near.at("key")) << "one session";
+  EXPECT_EQ(both.at("client"), "203.0.113.9");
+  EXPECT_EQ(both.at("backend"), "web/b1");
+  const auto differs = refused("why", {{"service", "other"}, {"client", "203.0.114.9"}, {"key", "203.0.113.0/24"}});
+  EXPECT_EQ(differs.code, Code::invalid_params);
+  EXPECT_NE(differs.message.find("203.0.114.0/24"), std::string::npos) << differs.message;
+  EXPECT_EQ(refused("why", {{"service", "other"}}).code, Code::invalid_params);
+  EXPECT_EQ(refused("why", {{"service", "other"}, {"key", "none"}}).code, Code::invalid_params);
+  EXPECT_EQ(refused("why", {{"service", "none"}, {"key", "203.0.113.7"}}).code, Code::not_found);
+  EXPECT_EQ(refused("why", {{"service", "web"}, {"key", "2001:db8::1"}}).code, Code::not_found) << "no such listen";
+  for (int i = 0; i < 8; ++i) {  // a key and a client with it are told alike
+    const auto address = fmt::format("203.0.{}.0", 114 + i);
+    const Json by_key = call("why", {{"service", "other"}, {"key", address + "/24"}});
+    EXPECT_EQ(by_key.at("backend"), call("why", {{"service", "other"}, {"client", address}}).at("backend"));
+  }
+}
+
 }  // namespace
 }  // namespace limpet::control
