@@ -1,11 +1,14 @@
 // A bounded ring between exactly two threads: one pushes, one pops. Wait-free, no allocation after start.
 // Used between workers (packets handed off), and between workers and control (frames, events, requests).
+// What the producer writes and what the consumer writes lie in different cache lines, and in none with anything else.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <type_traits>
 
 #include "base/assert.hpp"
@@ -14,11 +17,11 @@ namespace limpet {
 
 template <class T>
 class SpscRing {
-  static_assert(std::is_trivially_copyable_v<T>);
+  static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 64);
 
  public:
   /// Room for `capacity` items, a power of two.
-  explicit SpscRing(std::size_t capacity) : mask_(capacity - 1), items_(std::make_unique<T[]>(capacity)) {
+  explicit SpscRing(std::size_t capacity) : mask_(capacity - 1), items_(make_items(capacity)) {
     LIMPET_ASSERT(std::has_single_bit(capacity));
   }
 
@@ -36,6 +39,22 @@ class SpscRing {
     return true;
   }
 
+  /// Pushes `item_at(0)` .. `item_at(n - 1)`, as many as there is room for; returns how many. The consumer sees them
+  /// at once. Called by the producer only.
+  template <class ItemAt>
+  std::size_t push_burst(std::size_t n, ItemAt&& item_at) noexcept {
+    const std::size_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail + n - head_seen_ > mask_ + 1) {
+      head_seen_ = head_.load(std::memory_order_acquire);
+      n = std::min(n, mask_ + 1 - (tail - head_seen_));
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      items_[(tail + i) & mask_] = item_at(i);
+    }
+    tail_.store(tail + n, std::memory_order_release);
+    return n;
+  }
+
   /// False when empty. Called by the consumer only.
   bool pop(T& item) noexcept {
     const std::size_t head = head_.load(std::memory_order_relaxed);
@@ -50,14 +69,45 @@ class SpscRing {
     return true;
   }
 
+  /// Pops at most `max` into `items`; returns how many. Called by the consumer only.
+  std::size_t pop_burst(T* items, std::size_t max) noexcept {
+    const std::size_t head = head_.load(std::memory_order_relaxed);
+    if (tail_seen_ - head < max) {
+      tail_seen_ = tail_.load(std::memory_order_acquire);
+    }
+    const std::size_t n = std::min(max, tail_seen_ - head);
+    if (n == 0) {
+      return 0;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      items[i] = items_[(head + i) & mask_];
+    }
+    head_.store(head + n, std::memory_order_release);
+    return n;
+  }
+
   [[nodiscard]] bool empty() const noexcept {
     return head_.load(std::memory_order_acquire) == tail_.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
 
  private:
+  static constexpr std::size_t line_bytes = 64;
+  struct Free {
+    void operator()(T* items) const noexcept { ::operator delete (items, std::align_val_t{line_bytes}); }
+  };
+  using Items = std::unique_ptr<T[], Free>;
+
+  /// Whole cache lines.
+  static Items make_items(std::size_t capacity) {
+    const std::size_t size_bytes = (capacity * sizeof(T) + line_bytes - 1) / line_bytes * line_bytes;
+    Items items(static_cast<T*>(::operator new (size_bytes, std::align_val_t{line_bytes})));
+    std::uninitialized_value_construct_n(items.get(), capacity);
+    return items;
+  }
+
   const std::size_t mask_;
-  std::unique_ptr<T[]> items_;
+  const Items items_;
   alignas(64) std::atomic<std::size_t> tail_{0};  // writer: producer; reader: consumer
   std::size_t head_seen_ = 0;                     // producer's last view of head_
   alignas(64) std::atomic<std::size_t> head_{0};  // writer: consumer; reader: producer

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <thread>
 
@@ -31,6 +33,42 @@ TEST(SpscRing, holds_its_capacity_and_no_more) {
   }
 }
 
+TEST(SpscRing, bursts_take_what_there_is_room_for) {
+  SpscRing<int> ring(8);
+  int next = 0;      // to be pushed
+  int expected = 0;  // to be popped
+  std::array<int, 10> items{};
+  const auto push = [&](std::size_t n) {
+    const int first = next;
+    const auto pushed = ring.push_burst(n, [&](std::size_t i) { return first + static_cast<int>(i); });
+    next += static_cast<int>(pushed);
+    return pushed;
+  };
+  const auto pop = [&](std::size_t max) {
+    const auto popped = ring.pop_burst(items.data(), max);
+    for (std::size_t i = 0; i < popped; ++i) {
+      EXPECT_EQ(items[i], expected++);
+    }
+    return popped;
+  };
+  for (int lap = 0; lap < 10; ++lap) {  // over the end of the array
+    EXPECT_EQ(pop(10), 0u);
+    EXPECT_EQ(push(0), 0u);
+    EXPECT_EQ(push(5), 5u);
+    EXPECT_EQ(push(5), 3u);
+    EXPECT_EQ(push(1), 0u);
+    EXPECT_EQ(pop(2), 2u);
+    EXPECT_EQ(push(3), 2u);
+    EXPECT_EQ(pop(10), 8u);
+    EXPECT_EQ(push(3), 3u);
+    int item = 0;
+    ASSERT_TRUE(ring.pop(item));
+    EXPECT_EQ(item, expected++);
+    EXPECT_TRUE(ring.push(next++));
+    EXPECT_EQ(pop(3), 3u);
+  }
+}
+
 struct Item {
   std::uint64_t number;
   std::uint64_t square;
@@ -57,6 +95,39 @@ TEST(SpscRing, two_threads_lose_and_mix_nothing) {
         wrong += item.number != expected || item.square != expected * expected ? 1u : 0u;
         ++expected;
       } else {
+        std::this_thread::yield();
+      }
+    }
+    producer.join();
+    EXPECT_EQ(wrong, 0u) << capacity;
+    EXPECT_TRUE(ring.empty());
+  }
+}
+
+TEST(SpscRing, two_threads_lose_and_mix_nothing_in_bursts) {
+  constexpr std::uint64_t items = 300000;
+  constexpr std::size_t burst = 32;
+  for (const std::size_t capacity : {1u, 2u, 256u}) {
+    SpscRing<Item> ring(capacity);
+    std::thread producer([&] {
+      for (std::uint64_t i = 0; i < items;) {
+        const auto n = std::min<std::uint64_t>(burst, items - i);
+        const auto pushed = ring.push_burst(n, [&](std::size_t at) { return Item{i + at, (i + at) * (i + at)}; });
+        i += pushed;
+        if (pushed == 0) {
+          std::this_thread::yield();
+        }
+      }
+    });
+    std::uint64_t expected = 0;
+    std::uint64_t wrong = 0;
+    std::array<Item, burst> popped{};
+    while (expected < items) {
+      const auto count = ring.pop_burst(popped.data(), burst);
+      for (std::size_t i = 0; i < count; ++i, ++expected) {
+        wrong += popped[i].number != expected || popped[i].square != expected * expected ? 1u : 0u;
+      }
+      if (count == 0) {
         std::this_thread::yield();
       }
     }
