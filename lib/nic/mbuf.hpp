@@ -14,13 +14,13 @@ namespace limpet::nic {
 /// headers, TCP with options.
 inline constexpr std::uint32_t headers_max_bytes = 256;
 
-/// Describes a received frame. Headers spread over segments are joined when there is room; otherwise `contiguous`
-/// says how little is readable, and the path counts it.
-inline path::Packet to_packet(rte_mbuf* mbuf, PortIndex port) noexcept {
+/// Describes a received frame in `packet`. Headers spread over segments are joined when there is room; otherwise
+/// `contiguous` says how little is readable, and the path counts it. Writes field by field where the packet is to lie:
+/// a copy of what was just written in small pieces would wait for all of them.
+inline void to_packet(rte_mbuf* mbuf, PortIndex port, path::Packet& packet) noexcept {
   if (mbuf->nb_segs > 1 && mbuf->data_len < std::min(mbuf->pkt_len, headers_max_bytes)) {
     rte_pktmbuf_linearize(mbuf);  // fails without tailroom and leaves all as it was
   }
-  path::Packet packet;
   packet.data = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   packet.buffer = mbuf;
   packet.size = mbuf->pkt_len;
@@ -28,7 +28,6 @@ inline path::Packet to_packet(rte_mbuf* mbuf, PortIndex port) noexcept {
   packet.headroom = mbuf->data_off;
   packet.capacity = mbuf->nb_segs == 1 ? static_cast<std::uint16_t>(mbuf->buf_len - mbuf->data_off) : std::uint16_t{0};
   packet.port = port;
-  return packet;
 }
 
 namespace detail {
@@ -65,8 +64,8 @@ inline rte_mbuf* to_mbuf(const path::Packet& packet) noexcept {
   }
   mbuf->data_off = offset;
   mbuf->pkt_len = packet.size;
-  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;  // no offloads: checksums and tags are software's
-  mbuf->tx_offload = 0;
+  // No offloads: checksums and tags are software's. Without their flags `tx_offload`, in another line, says nothing.
+  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
   mbuf->port = packet.port.value();
   return mbuf;
 }

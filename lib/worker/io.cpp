@@ -1,5 +1,7 @@
 #include "worker/io.hpp"
 
+#include <rte_prefetch.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -18,25 +20,39 @@ namespace {
 
 unsigned fill(Packet* packets, rte_mbuf** mbufs, unsigned count, PortIndex port) noexcept {
   for (unsigned i = 0; i < count; ++i) {
-    packets[i] = nic::to_packet(mbufs[i], port);
+    nic::to_packet(mbufs[i], port, packets[i]);
   }
   return count;
 }
 
+/// What another core wrote last comes from its cache: all are asked for before the first is read.
 unsigned pop(MbufRing& ring, Packet* packets, unsigned max) noexcept {
-  unsigned count = 0;
-  for (rte_mbuf* mbuf = nullptr; count < max && ring.pop(mbuf); ++count) {
-    packets[count] = nic::to_packet(mbuf, PortIndex(mbuf->port));
+  std::array<rte_mbuf*, burst_max> mbufs;
+  const auto count = static_cast<unsigned>(ring.pop_burst(mbufs.data(), std::min(max, burst_max)));
+  for (unsigned i = 0; i < count; ++i) {
+    rte_prefetch0(mbufs[i]);
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    nic::to_packet(mbufs[i], PortIndex(mbufs[i]->port), packets[i]);
   }
   return count;
 }
 
 unsigned push(MbufRing& ring, const Packet* packets, unsigned n) noexcept {
-  unsigned count = 0;
-  while (count < n && ring.push(nic::to_mbuf(packets[count]))) {
-    ++count;
+  return static_cast<unsigned>(ring.push_burst(n, [&](std::size_t i) { return nic::to_mbuf(packets[i]); }));
+}
+
+unsigned release(const Packet* packets, unsigned n) noexcept {
+  std::array<rte_mbuf*, burst_max> mbufs;
+  for (unsigned done = 0; done < n;) {
+    const unsigned chunk = std::min(n - done, burst_max);
+    for (unsigned i = 0; i < chunk; ++i) {
+      mbufs[i] = static_cast<rte_mbuf*>(packets[done + i].buffer);
+    }
+    rte_pktmbuf_free_bulk(mbufs.data(), chunk);
+    done += chunk;
   }
-  return count;
+  return n;
 }
 
 }  // namespace
@@ -105,7 +121,7 @@ unsigned Io::receive_control(Packet* packets, unsigned max) noexcept {
     }
     const auto bytes = item.frame.view();
     std::memcpy(rte_pktmbuf_append(mbuf, item.frame.size), bytes.data(), bytes.size());
-    packets[count++] = nic::to_packet(mbuf, item.port);
+    nic::to_packet(mbuf, item.port, packets[count++]);
   }
   return count;
 }
@@ -119,10 +135,7 @@ unsigned Io::transmit(Destination destination, const Packet* packets, unsigned n
     case Outlet::worker:
       return push(fabric_.handoff(worker_, destination.index), packets, n);
     case Outlet::release:
-      for (unsigned i = 0; i < n; ++i) {
-        rte_pktmbuf_free(static_cast<rte_mbuf*>(packets[i].buffer));
-      }
-      return n;
+      return release(packets, n);
   }
   return 0;
 }
@@ -153,9 +166,8 @@ unsigned Io::send(nic::Port* port, const Packet* packets, unsigned n) noexcept {
 unsigned Io::relay() noexcept {
   unsigned sent = 0;
   for (auto& relay : relays_) {
-    while (relay.staged_count < burst_max && relay.ring->pop(relay.staged[relay.staged_count])) {
-      ++relay.staged_count;
-    }
+    relay.staged_count += static_cast<unsigned>(
+        relay.ring->pop_burst(relay.staged.data() + relay.staged_count, burst_max - relay.staged_count));
     if (relay.staged_count == 0) {
       continue;
     }

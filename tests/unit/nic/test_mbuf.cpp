@@ -29,6 +29,13 @@ rte_mbuf* chain(const std::vector<std::uint16_t>& sizes) {
   return head;
 }
 
+path::Packet packet_of(rte_mbuf* mbuf, PortIndex port) {
+  path::Packet packet;
+  packet.capacity = 4711;  // what was there before does not stay
+  to_packet(mbuf, port, packet);
+  return packet;
+}
+
 class Mbuf : public testing::Test {
  protected:
   void SetUp() override { before_ = test::buffers().available(); }
@@ -40,7 +47,7 @@ class Mbuf : public testing::Test {
 
 TEST_F(Mbuf, DescribesASingleSegment) {
   rte_mbuf* mbuf = chain({100});
-  const auto packet = to_packet(mbuf, PortIndex(3));
+  const auto packet = packet_of(mbuf, PortIndex(3));
   EXPECT_EQ(packet.size, 100u);
   EXPECT_EQ(packet.contiguous, 100u);
   EXPECT_EQ(packet.headroom, RTE_PKTMBUF_HEADROOM);
@@ -52,7 +59,7 @@ TEST_F(Mbuf, DescribesASingleSegment) {
 
 TEST_F(Mbuf, CarriesPrependingAndTrimmingBack) {
   rte_mbuf* mbuf = chain({100});
-  auto packet = to_packet(mbuf, PortIndex(5));
+  auto packet = packet_of(mbuf, PortIndex(5));
   mbuf->ol_flags = RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_RX_VLAN;
   packet.data -= 8;
   packet.size = 60;
@@ -72,7 +79,7 @@ TEST_F(Mbuf, CarriesPrependingAndTrimmingBack) {
 
 TEST_F(Mbuf, JoinsHeadersThatAreSpread) {
   rte_mbuf* mbuf = chain({14, 20, 20, 200});
-  const auto packet = to_packet(mbuf, PortIndex(0));
+  const auto packet = packet_of(mbuf, PortIndex(0));
   EXPECT_EQ(packet.contiguous, 254u);
   EXPECT_EQ(packet.size, 254u);
   for (unsigned i = 0; i < 254; ++i) {
@@ -83,7 +90,7 @@ TEST_F(Mbuf, JoinsHeadersThatAreSpread) {
 
 TEST_F(Mbuf, LeavesAChainWhoseHeadersAreTogether) {
   rte_mbuf* mbuf = chain({300, 400});
-  const auto packet = to_packet(mbuf, PortIndex(0));
+  const auto packet = packet_of(mbuf, PortIndex(0));
   EXPECT_EQ(packet.contiguous, 300u);
   EXPECT_EQ(packet.size, 700u);
   EXPECT_EQ(packet.capacity, 0u);
@@ -92,7 +99,7 @@ TEST_F(Mbuf, LeavesAChainWhoseHeadersAreTogether) {
 
 TEST_F(Mbuf, SaysHowLittleIsReadableWhenThereIsNoRoom) {
   rte_mbuf* mbuf = chain({40, 1800, 1800});
-  const auto packet = to_packet(mbuf, PortIndex(0));
+  const auto packet = packet_of(mbuf, PortIndex(0));
   EXPECT_EQ(packet.contiguous, 40u);
   EXPECT_EQ(packet.size, 3640u);
   rte_pktmbuf_free(mbuf);
@@ -101,7 +108,7 @@ TEST_F(Mbuf, SaysHowLittleIsReadableWhenThereIsNoRoom) {
 TEST_F(Mbuf, CutsAChainAnywhere) {
   for (const std::uint32_t size : {1u, 299u, 300u, 301u, 699u, 700u, 701u, 900u}) {
     rte_mbuf* mbuf = chain({300, 400, 200});
-    auto packet = to_packet(mbuf, PortIndex(0));
+    auto packet = packet_of(mbuf, PortIndex(0));
     packet.size = size;
     to_mbuf(packet);
     EXPECT_EQ(mbuf->pkt_len, size);
@@ -113,7 +120,7 @@ TEST_F(Mbuf, CutsAChainAnywhere) {
 
 TEST_F(Mbuf, PrependsToAChain) {
   rte_mbuf* mbuf = chain({300, 400});
-  auto packet = to_packet(mbuf, PortIndex(0));
+  auto packet = packet_of(mbuf, PortIndex(0));
   packet.data -= 20;
   packet.size += 20;
   to_mbuf(packet);

@@ -62,7 +62,8 @@ struct Rig {
   Packet packet(unsigned number) {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers->on_node(0));
     rte_pktmbuf_append(mbuf, 60);
-    Packet made = nic::to_packet(mbuf, PortIndex(0));
+    Packet made;
+    nic::to_packet(mbuf, PortIndex(0), made);
     std::memcpy(made.data, &number, sizeof number);
     return made;
   }
