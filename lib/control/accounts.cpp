@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/ask.hpp"
+#include "path/recount.hpp"
 #include "plan/lifetime.hpp"
 
 namespace limpet::control {
@@ -11,11 +12,6 @@ namespace {
 constexpr Millis ask_every_ms = 1000;
 
 }  // namespace
-
-bool persists(const plan::Service& service) noexcept {
-  return std::any_of(service.persist.begin(), service.persist.end(),
-                     [](const auto& persist) { return persist.type != model::ProfileType::none; });
-}
 
 /// How often a worker has swept its flows: only the worker may look.
 class Accounts::SweepQuestion : public path::Task {
@@ -126,18 +122,9 @@ BackendCounts Accounts::counts(BackendSlot slot) const {
   return result;
 }
 
-// Each worker gets back what of its own is in the sum, so that it can add what it has changed since.
 void Accounts::sum(BackendSlot slot) {
-  std::int64_t connections = 0;
-  for (auto* state : runtime_.states()) {
-    auto& use = state->uses[slot.value()];
-    const auto own = use.connections();
-    use.summed.store(own, std::memory_order_relaxed);
-    connections += own;
-  }
-  auto& state = runtime_.backends()[slot];
-  state.connections.store(std::max<std::int64_t>(connections, 0), std::memory_order_relaxed);
-  state.sessions.store(counts(slot).sessions, std::memory_order_relaxed);
+  path::sum_connections(runtime_.states(), slot, runtime_.backends());
+  runtime_.backends()[slot].sessions.store(counts(slot).sessions, std::memory_order_relaxed);
 }
 
 // A slot may be used again once nothing in any table knows its old holder: not before the records of a removed

@@ -20,9 +20,6 @@ inline constexpr Millis removed_kept_ms = 60'000;
 /// Backends summed in one tick; of more, each tick does the next ones.
 inline constexpr std::uint32_t backends_summed = 4096;
 
-/// Whether the service keeps records: else its live flows are its sessions.
-[[nodiscard]] bool persists(const plan::Service& service) noexcept;
-
 /// What `show backends` tells of one.
 struct BackendCounts {
   std::uint64_t sessions = 0, connections = 0, flows = 0, records = 0, flows_total = 0, packets = 0, bytes = 0;

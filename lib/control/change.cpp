@@ -1,6 +1,7 @@
 // apply and backend enable|drain|offline: whatever changes what runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -39,6 +40,12 @@ Json apply_reply(const Candidate& candidate, const Counted& counted, bool applie
           {"reasons", counted.reasons()},
           {"live_sessions", counted.live},
           {"plan_version", version}};
+}
+
+/// Whether the service keeps records: else its live flows are its sessions.
+bool persists(const plan::Service& service) noexcept {
+  return std::any_of(service.persist.begin(), service.persist.end(),
+                     [](const auto& persist) { return persist.type != model::ProfileType::none; });
 }
 
 /// Sessions that only flows know of, in services without a profile.

@@ -1,5 +1,7 @@
 #include "path/recount.hpp"
 
+#include <algorithm>
+
 #include "path/flow_keys.hpp"
 #include "path/records.hpp"
 
@@ -21,6 +23,17 @@ void recount(State& state, const plan::Plan& plan) noexcept {
     }
     return flow::Sweep::keep;
   });
+}
+
+void sum_connections(std::span<State* const> workers, BackendSlot slot, plan::BackendStates& backends) noexcept {
+  std::int64_t sum = 0;
+  for (State* worker : workers) {
+    plan::BackendUse& use = worker->uses[slot.value()];
+    const std::int64_t part = use.connections();
+    use.summed.store(part, std::memory_order_relaxed);
+    sum += part;
+  }
+  backends[slot].connections.store(std::max<std::int64_t>(sum, 0), std::memory_order_relaxed);
 }
 
 }  // namespace limpet::path

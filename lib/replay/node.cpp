@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "path/recount.hpp"
 #include "path/turn.hpp"
 #include "plan/lifetime.hpp"
 
@@ -177,18 +178,15 @@ void Node::sweep_records() {
   workers_[0]->state->counters.add(counters::Counter::record_ended, ended);
 }
 
-/// As control does in limpetd: what all workers' connections come to, told back to each.
+/// As control does in limpetd.
 void Node::sum_connections() {
+  std::vector<path::State*> states;
+  for (const auto& worker : workers_) {
+    states.push_back(worker->state.get());
+  }
   for (const plan::Pool& pool : plan_->pools) {
     for (const plan::Backend& backend : pool.backends) {
-      std::int64_t sum = 0;
-      for (auto& worker : workers_) {
-        plan::BackendUse& use = worker->state->uses[backend.slot.value()];
-        const std::int64_t part = use.connections();
-        use.summed.store(part, std::memory_order_relaxed);
-        sum += part;
-      }
-      backends_[backend.slot].connections.store(sum, std::memory_order_relaxed);
+      path::sum_connections(states, backend.slot, backends_);
     }
   }
 }

@@ -1,5 +1,4 @@
 // A node in memory over a kill and a start: the same recovery as limpetd's, on memory instead of files.
-#include <cstring>
 
 #include "path/recount.hpp"
 #include "replay/node.hpp"
@@ -50,10 +49,7 @@ void Node::save_slots() {
     return;
   }
   const auto larger = take(restart::names_file_bytes(slots_));
-  restart::write_header(larger, restart::make_header(restart::Kind::names, geometry_, boot(), 1, 0,
-                                                     larger.size() - restart::header_bytes));
-  restart::set_alive(larger, now_ms_ / 1000);
-  LIMPET_ASSERT(restart::write_names(larger.subspan(restart::header_bytes), slots_));
+  restart::begin_larger_names(larger, files_.names, slots_);
   files_.names = larger;
 }
 

@@ -140,6 +140,16 @@ Result<void> begin(const Files& files, const Geometry& geometry, const BootId& b
   return {};
 }
 
+void begin_larger_names(std::span<std::byte> larger, std::span<const std::byte> old_names, const plan::Slots& slots) {
+  Header before{};
+  std::memcpy(&before, old_names.data(), sizeof before);
+  auto header =
+      make_header(Kind::names, before.geometry(), before.boot, before.set_id, 0, larger.size() - header_bytes);
+  header.alive_s = before.alive_s;
+  write_header(larger, header);
+  LIMPET_ASSERT(write_names(larger.subspan(header_bytes), slots));
+}
+
 Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys) {
   auto records = record::Table::create(table_of(files.records), geometry.records, keys.records);
   if (!records) {

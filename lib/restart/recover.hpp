@@ -51,6 +51,9 @@ struct Old {
 [[nodiscard]] Result<void> begin(const Files& files, const Geometry& geometry, const BootId& boot, std::uint64_t set_id,
                                  const plan::Slots& slots);
 
+/// The names of a set in a larger file, zeroed, that takes the place of `old_names`.
+void begin_larger_names(std::span<std::byte> larger, std::span<const std::byte> old_names, const plan::Slots& slots);
+
 struct Tables {
   record::Table records;
   std::vector<flow::Table> flows;  // by worker

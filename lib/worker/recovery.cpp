@@ -1,6 +1,5 @@
 #include "worker/recovery.hpp"
 
-#include <cstring>
 #include <optional>
 
 #include "restart/names.hpp"
@@ -95,13 +94,7 @@ Result<void> save_slots(Tables& tables, std::span<std::byte>& names, const plan:
     return {};
   }
   auto larger = tables.replace_names(restart::names_file_bytes(slots), [&](std::span<std::byte> fresh) {
-    restart::Header header{};
-    std::memcpy(&header, names.data(), sizeof header);
-    auto copy = restart::make_header(restart::Kind::names, header.geometry(), header.boot, header.set_id, 0,
-                                     fresh.size() - restart::header_bytes);
-    copy.alive_s = header.alive_s;
-    restart::write_header(fresh, copy);
-    static_cast<void>(restart::write_names(fresh.subspan(restart::header_bytes), slots));
+    restart::begin_larger_names(fresh, names, slots);
   });
   if (!larger) {
     return tl::unexpected(larger.error());

@@ -6,17 +6,13 @@
 
 #include "net/parse.hpp"
 #include "support/packet_builder.hpp"
+#include "support/two_ports.hpp"
 
 namespace limpet::perf {
 namespace {
 
-using test::Bytes;
+using test::back_mac, test::back_port, test::Bytes, test::front_mac, test::front_port, test::gateway_mac;
 
-const PortIndex back_port(0);  // ports are numbered by name
-const PortIndex front_port(1);
-const net::Mac front_mac{{2, 0, 0, 0, 0, 1}};
-const net::Mac back_mac{{2, 0, 0, 0, 0, 2}};
-const net::Mac gateway_mac{{2, 0, 0, 0, 0, 0xfe}};
 const net::Mac backend_mac{{2, 0, 0, 0, 1, 1}};
 const net::Endpoint vip = test::endpoint("192.0.2.10:80");
 constexpr std::uint16_t backend_l4_port = 8080;
@@ -33,16 +29,9 @@ std::string name_of(unsigned backend) {
 
 model::Model make_model(const Farm::Setup& setup) {
   model::Model model;
-  model::Port& front = model.ports["front"];
-  front.mac = front_mac;
-  front.addresses = {*net::Prefix::parse("192.0.2.1/24")};
-  front.neighbors = {{test::ip("192.0.2.254"), gateway_mac}};
-  front.routes = {{*net::Prefix::parse("0.0.0.0/0"), {test::ip("192.0.2.254")}}};
-  model::Port& back = model.ports["back"];
-  back.mac = back_mac;
-  back.addresses = {*net::Prefix::parse("198.51.100.1/24")};
+  test::declare_ports(model);
   for (unsigned backend = 0; backend < backends_max; ++backend) {
-    back.neighbors[endpoint_of(backend).address] = backend_mac;
+    model.ports["back"].neighbors[endpoint_of(backend).address] = backend_mac;
   }
   model.profiles["client"] = setup.profile;
   model::Pool& pool = model.pools["web"];

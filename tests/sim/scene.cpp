@@ -5,12 +5,7 @@
 namespace limpet::sim {
 namespace {
 
-net::IpAddress ip(const std::string& text) {
-  return *net::IpAddress::parse(text);
-}
-net::Prefix prefix(std::string_view text) {
-  return *net::Prefix::parse(text);
-}
+using test::ip, test::prefix;
 
 /// Pools dns and web have the same servers behind them.
 unsigned first_host(const std::string& pool) {
@@ -20,15 +15,7 @@ std::uint16_t l4_port_of(const std::string& pool) {
   return pool == "direct" ? 0 : pool == "dns" ? 53 : 8080;
 }
 
-void declare_ports(model::Model& model) {
-  model::Port& front = model.ports["front"];
-  front.mac = front_mac;
-  front.addresses = {prefix("192.0.2.1/24"), prefix("2001:db8:1::1/64")};
-  front.neighbors = {{ip("192.0.2.254"), gateway_mac}, {ip("2001:db8:1::fe"), gateway_mac}};
-  front.routes = {{prefix("0.0.0.0/0"), {ip("192.0.2.254")}}, {prefix("::/0"), {ip("2001:db8:1::fe")}}};
-  model::Port& back = model.ports["back"];
-  back.mac = back_mac;
-  back.addresses = {prefix("198.51.100.1/24"), prefix("2001:db8:2::1/64")};
+void declare_neighbours(model::Port& back) {
   for (const unsigned first : {10u, 20u, 40u}) {
     for (unsigned host = first + 1; host <= first + backends_max; ++host) {
       for (const auto& address : {fmt::format("198.51.100.{}", host), fmt::format("2001:db8:2::{:x}", host)}) {
@@ -103,7 +90,8 @@ model::Algorithm draw_algorithm(Random& random) {
 
 model::Model draw_model(Random& random) {
   model::Model model;
-  declare_ports(model);
+  test::declare_ports(model);
+  declare_neighbours(model.ports["back"]);
   for (const char* pool : services) {
     const unsigned count = 2 + below(random, 4);
     model.pools[pool].algorithm = draw_algorithm(random);

@@ -5,18 +5,14 @@
 #include <array>
 #include <string>
 
-#include "base/id.hpp"
 #include "model/model.hpp"
 #include "stream.hpp"
+#include "support/two_ports.hpp"
 
 namespace limpet::sim {
 
 inline constexpr unsigned backends_max = 8;  // of a pool: b1 .. b8
-inline const PortIndex back_port(0);         // ports are numbered by name
-inline const PortIndex front_port(1);
-inline const net::Mac front_mac{{2, 0, 0, 0, 0, 1}};
-inline const net::Mac back_mac{{2, 0, 0, 0, 0, 2}};
-inline const net::Mac gateway_mac{{2, 0, 0, 0, 0, 0xfe}};
+using test::back_mac, test::back_port, test::front_mac, test::front_port, test::gateway_mac;
 inline constexpr std::array services = {"app", "direct", "dns", "web"};
 
 /// A model with ports, routes, neighbours, pools, services and profiles, all options drawn.

@@ -12,32 +12,29 @@
 #include "net/parse.hpp"
 #include "replay/node.hpp"
 #include "support/packet_builder.hpp"
+#include "support/two_ports.hpp"
 
 namespace limpet::path {
 
 using counters::Counter;
+using limpet::test::back_mac;
+using limpet::test::back_port;
 using limpet::test::Bytes;
 using limpet::test::endpoint;
+using limpet::test::front_mac;
+using limpet::test::front_port;
+using limpet::test::gateway_mac;
 using limpet::test::ip;
 using limpet::test::PacketBuilder;
+using limpet::test::prefix;
 
 namespace flags {
 inline constexpr std::uint8_t fin = net::tcp_flag::fin, syn = net::tcp_flag::syn, rst = net::tcp_flag::rst,
                               ack = net::tcp_flag::ack, syn_ack = syn | ack, fin_ack = fin | ack;
 }
 
-// Ports are numbered in order of their names.
-inline const PortIndex back_port(0);
-inline const PortIndex front_port(1);
-inline const net::Mac front_mac{{2, 0, 0, 0, 0, 1}};
-inline const net::Mac back_mac{{2, 0, 0, 0, 0, 2}};
-inline const net::Mac gateway_mac{{2, 0, 0, 0, 0, 0xfe}};
-
 inline net::Mac backend_mac(unsigned number) {
   return {{2, 0, 0, 0, 1, static_cast<std::uint8_t>(number)}};
-}
-inline net::Prefix prefix(std::string_view text) {
-  return *net::Prefix::parse(text);
 }
 inline model::Listen listen(std::string_view vip, std::uint16_t l4_port, net::Protocol protocol) {
   return {prefix(vip), l4_port, protocol};
@@ -68,17 +65,10 @@ inline model::Service service(std::string pool, std::vector<model::Listen> liste
 /// Services web (192.0.2.10:80/tcp and IPv6) and dns (192.0.2.10:53/udp and IPv6); pools web and dns of b1 .. b4.
 inline model::Model base_model() {
   model::Model model;
-  model::Port& front = model.ports["front"];
-  front.mac = front_mac;
-  front.addresses = {prefix("192.0.2.1/24"), prefix("2001:db8:1::1/64")};
-  front.neighbors = {{ip("192.0.2.254"), gateway_mac}, {ip("2001:db8:1::fe"), gateway_mac}};
-  front.routes = {{prefix("0.0.0.0/0"), {ip("192.0.2.254")}}, {prefix("::/0"), {ip("2001:db8:1::fe")}}};
-  model::Port& back = model.ports["back"];
-  back.mac = back_mac;
-  back.addresses = {prefix("198.51.100.1/24"), prefix("2001:db8:2::1/64")};
+  test::declare_ports(model);
   for (unsigned number = 1; number <= 9; ++number) {
     for (const auto& address : backend(number).addresses) {
-      back.neighbors[address.address] = backend_mac(number);
+      model.ports["back"].neighbors[address.address] = backend_mac(number);
     }
   }
   model.profiles["client"] = {};
