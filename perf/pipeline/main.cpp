@@ -74,6 +74,9 @@ int run(Options& options) {
                options.packets, options.repeats);
   }
   Report report(false);
+  if (wanted(options, "machine.tsc")) {
+    report.add(figure("machine.tsc", std::vector<double>{static_cast<double>(cycles_per_ms()) / 1000}, "MHz"));
+  }
   measure_path(options, report);
   measure_tables(options, report);
   measure_memory(options, report);

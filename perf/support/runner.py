@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases, page
+from . import cases, page, plots
 from .programs import PROGRAMS, Program
 
 KEYS = ("median", "min", "max", "unit", "floor", "ratio")
@@ -22,7 +22,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--instructions", action="store_true", help="only those, and fail where a target is missed")
     parser.add_argument("--update", action="store_true", help="with --instructions: write perf/instructions.json")
-    parser.add_argument("--docs", action="store_true", help="write the figures into docs/performance.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md, its plots too")
+    parser.add_argument("--plot", action="store_true", help="draw the plots of docs/performance.md, in docs/figures")
     parser.add_argument("--from", type=Path, dest="source", metavar="FILE", help="figures measured before")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="build directory")
     return parser.parse_args()
@@ -109,6 +110,9 @@ def main(root: Path) -> int:
     print(summary(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if options.plot or options.docs:
+        for file in plots.draw(root / "docs/figures", figures):
+            print(f"drawn: {file.relative_to(root)}")
     if options.docs:
         page.write(root / "docs/performance.md", figures)
     return 1 if not figures or (options.instructions and missed(figures)) else 0

@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+import xml.etree.ElementTree as xml
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from support.programs import BUILD  # noqa: E402
 
-from perf.support import cases, runner  # noqa: E402
+from perf.support import cases, page, plots, runner  # noqa: E402
 from perf.support.programs import PROGRAMS, Program  # noqa: E402
 
 
@@ -109,6 +110,49 @@ def test_figures_that_no_row_has_are_refused(tmp_path, figures):
 def test_a_program_that_fails_ends_the_run(tmp_path):
     with pytest.raises(SystemExit):
         run(tmp_path, "exit 3")
+
+
+def whole_run() -> dict:
+    """A figure for every row."""
+    names = [case.name for case in cases.CASES if not case.name.endswith("*")]
+    names += [f"stages.nat.v4.1M.{kind}.{stage}" for kind in ("hit", "return", "new") for stage in page.STAGES]
+    names += [f"latency.{load}{percentile}" for load in ("", "idle.") for percentile in plots.PERCENTILES]
+    names += ["instructions.path.nat.v4.hit", "workers.nat.v4.1M.1", "workers.nat.v4.1M.2"]
+    return {name: figure(100 + number, floor=100, ratio=1 + number / 100) for number, name in enumerate(names)}
+
+
+def test_page_shows_every_figure(tmp_path):
+    text = page.section(whole_run(), tmp_path)
+    for name in whole_run():
+        if not name.startswith(("stages.", "workers.", "machine.")):
+            assert text.count(f"| `{name}` |") == 1, name
+    assert "| transmit |" in text and "| 64 bytes | 148.8 |" in text
+    assert text.count("**no**") + text.count("| yes |") == sum(
+        cases.case_of(name).holds(one) is not None for name, one in whole_run().items() if not name.startswith("workers."))
+
+
+def test_page_is_written_between_its_markers(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text(f"before\n{page.BEGIN}\nstale\n{page.END}\nafter\n")
+    page.write(file, whole_run())
+    text = file.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
+    with pytest.raises(SystemExit):
+        file.write_text("no markers")
+        page.write(file, whole_run())
+
+
+def test_plots_where_there_is_data(tmp_path):
+    drawn = plots.draw(tmp_path / "all", whole_run())
+    assert [file.name for file in drawn] == ["flows.svg", "stages.svg", "workers.svg", "latency.svg"]
+    for file in drawn:
+        tree = xml.parse(file).getroot()
+        edge = float(tree.get("viewBox").split()[2])
+        assert all(float(shape.get("x", 0)) < edge for shape in tree.iter()), file.name
+    assert len(xml.parse(drawn[0]).getroot().findall("{*}g")) == 4  # nat and dr, IPv4 and IPv6
+    few = {"path.nat.v4.hit.1k": figure(90, floor=30, ratio=3.0)}
+    assert [file.name for file in plots.draw(tmp_path / "few", few)] == ["flows.svg"]
+    assert plots.draw(tmp_path / "none", {}) == []
 
 
 def pipeline(*words) -> str:
