@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "flow/key.hpp"
+#include "flow/match.hpp"
 
 namespace limpet::flow {
 
@@ -75,12 +76,24 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
   using Peer = detail::Field<27, 20>;
   using Way = detail::Field<47, 1>;
   using SlotHigh = detail::Field<48, 4>;
+  using Taken = detail::Field<52, 1>;  // 1 in every valid entry, so that a comparison finds no empty one
+  static constexpr std::uint64_t place_mask = Way::mask | SlotHigh::mask | Taken::mask;
 
  public:
   using Key = NarrowKey;
 
   [[nodiscard]] bool holds(const NarrowKey& key) const noexcept {
-    return words_[0] == first(key) && (words_[1] & (Way::mask | SlotHigh::mask)) == place(key) && valid();
+    return words_[0] == first(key) && (words_[1] & place_mask) == place(key);
+  }
+  /// Bit 4 i is set where the i-th of a bucket's entries holds the key.
+  [[nodiscard]] static unsigned match(const std::array<NarrowEntry, 4>& entries, const NarrowKey& key) noexcept {
+    const __m128i mask = detail::pair(~std::uint64_t{0}, place_mask);
+    const __m128i wanted = detail::pair(first(key), place(key));
+    __m128i equal[4];
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      equal[i] = _mm_cmpeq_epi64(_mm_and_si128(detail::load(entries[i].words_.data()), mask), wanted);
+    }
+    return detail::both_words(equal);
   }
   void write(const NarrowKey& key, const Value& value, const Carried&) noexcept {
     begin_write();
@@ -88,7 +101,7 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
     store(place(key) | Peer::put(value.peer) | detail::changing_bits(value));
   }
   void set(const Value& value) noexcept {
-    store((last() & (Way::mask | SlotHigh::mask)) | Peer::put(value.peer) | detail::changing_bits(value));
+    store((last() & place_mask) | Peer::put(value.peer) | detail::changing_bits(value));
   }
   [[nodiscard]] NarrowKey key() const noexcept {
     return {static_cast<std::uint32_t>(Client::get(words_[0])), static_cast<std::uint16_t>(Port::get(words_[0])),
@@ -104,7 +117,7 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
     return Client::put(key.client) | Port::put(key.client_port) | SlotLow::put(key.slot);
   }
   static constexpr std::uint64_t place(const NarrowKey& key) noexcept {
-    return Way::put(static_cast<std::uint64_t>(key.direction)) | SlotHigh::put(key.slot >> 16);
+    return Way::put(static_cast<std::uint64_t>(key.direction)) | SlotHigh::put(key.slot >> 16) | Taken::put(1);
   }
   std::array<std::uint64_t, 2> words_{};
 };
@@ -127,6 +140,13 @@ class WideEntry : public detail::EntryBase<WideEntry> {
            (back || (words_[2] == key.vip.high() && words_[3] == key.vip.low())) &&
            (words_[4] & (ClientPort::mask | ServerPort::mask)) == ports(key) &&
            (words_[5] & (Way::mask | (back ? Far::mask : Near::mask))) == place(key) && valid();
+  }
+  [[nodiscard]] static unsigned match(const std::array<WideEntry, 4>& entries, const WideKey& key) noexcept {
+    unsigned bits = 0;
+    for (unsigned i = 0; i < entries.size(); ++i) {
+      bits |= entries[i].holds(key) ? 1u << (4 * i) : 0u;
+    }
+    return bits;
   }
   void write(const WideKey& key, const Value& value, const Carried& carried) noexcept {
     const auto& vip = key.direction == Direction::back ? carried.vip : key.vip;

@@ -38,31 +38,43 @@ class Share {
   [[nodiscard]] std::uint64_t entries() const noexcept { return used_; }
   [[nodiscard]] Bucket& bucket(std::uint64_t index) const noexcept { return buckets_[index]; }
 
-  void prefetch(std::uint64_t hash) const noexcept {
-    for (const Bucket* bucket : {&first(hash), &second(hash)}) {
-      for (std::size_t line = 0; line < sizeof(Bucket) / 64; ++line) {
-        __builtin_prefetch(static_cast<const char*>(static_cast<const void*>(bucket)) + 64 * line);
-      }
+  /// Most entries lie in the first of their two buckets.
+  [[nodiscard]] Bucket& first(std::uint64_t hash) const noexcept { return buckets_[((hash >> 32) * count_) >> 32]; }
+  [[nodiscard]] Bucket& second(std::uint64_t hash) const noexcept {
+    return buckets_[((hash & 0xffffffffu) * count_) >> 32];
+  }
+
+  static void prefetch(const Bucket& bucket) noexcept {
+    for (std::size_t line = 0; line < sizeof(Bucket) / 64; ++line) {
+      __builtin_prefetch(static_cast<const char*>(static_cast<const void*>(&bucket)) + 64 * line);
     }
+  }
+  void prefetch(std::uint64_t hash) const noexcept {
+    if (used_ != 0) {
+      prefetch(first(hash));
+      prefetch(second(hash));
+    }
+  }
+
+  [[nodiscard]] static Entry<Key>* find_in(Bucket& bucket, const Key& key) noexcept {
+    const unsigned match = Entry<Key>::match(bucket.entries, key);
+    return match == 0 ? nullptr : &bucket.entries[static_cast<unsigned>(std::countr_zero(match)) / 4];
   }
 
   [[nodiscard]] Entry<Key>* find(const Key& key, std::uint64_t hash) const noexcept {
     if (used_ == 0) {
       return nullptr;  // a width that nobody uses must not cost its cache lines
     }
-    for (Bucket* bucket : {&first(hash), &second(hash)}) {
-      for (auto& entry : bucket->entries) {
-        if (entry.holds(key)) {
-          return &entry;
-        }
-      }
-    }
-    return nullptr;
+    Entry<Key>* entry = find_in(first(hash), key);
+    return entry != nullptr ? entry : find_in(second(hash), key);
   }
 
   /// Nothing when both buckets are full and no entry can step aside.
   Entry<Key>* insert(const Key& key, std::uint64_t hash, const Value& value, const Carried& carried) noexcept {
-    Entry<Key>* entry = free_in(emptier(hash));
+    Entry<Key>* entry = free_in(first(hash));
+    if (entry == nullptr) {
+      entry = free_in(second(hash));
+    }
     if (entry == nullptr) {
       entry = make_room(hash);
     }
@@ -123,23 +135,6 @@ class Share {
   }
 
  private:
-  [[nodiscard]] Bucket& first(std::uint64_t hash) const noexcept { return buckets_[((hash >> 32) * count_) >> 32]; }
-  [[nodiscard]] Bucket& second(std::uint64_t hash) const noexcept {
-    return buckets_[((hash & 0xffffffffu) * count_) >> 32];
-  }
-
-  static std::size_t load(const Bucket& bucket) noexcept {
-    std::size_t valid = 0;
-    for (const auto& entry : bucket.entries) {
-      valid += entry.valid() ? 1u : 0u;
-    }
-    return valid;
-  }
-
-  [[nodiscard]] Bucket& emptier(std::uint64_t hash) const noexcept {
-    return load(second(hash)) < load(first(hash)) ? second(hash) : first(hash);
-  }
-
   static Entry<Key>* free_in(Bucket& bucket) noexcept {
     for (auto& entry : bucket.entries) {
       if (!entry.valid()) {

@@ -68,8 +68,8 @@ class Table {
 
   template <class Key>
   void prefetch(const Key&, std::uint64_t hash) const noexcept {
-    live<Key>().prefetch(hash);
-    embryonic<Key>().prefetch(hash);
+    live_share<Key>().prefetch(hash);
+    embryonic_of<Key>(*this).prefetch(hash);
   }
 
   template <class Key>
@@ -183,6 +183,12 @@ class Table {
   [[nodiscard]] Stats stats() const noexcept;
   [[nodiscard]] std::array<ShareStats, 4> shares() const noexcept;
 
+  /// The share of flows that have shown their client's address, for look-ups of many at once.
+  template <class Key>
+  [[nodiscard]] const Share<Key>& live_share() const noexcept {
+    return live_of<Key>(*this);
+  }
+
  private:
   Table() noexcept = default;
 
@@ -204,10 +210,6 @@ class Table {
   }
   template <class Key>
   [[nodiscard]] Share<Key>& live() noexcept {
-    return live_of<Key>(*this);
-  }
-  template <class Key>
-  [[nodiscard]] const Share<Key>& live() const noexcept {
     return live_of<Key>(*this);
   }
   template <class Key>

@@ -63,7 +63,9 @@ Adjacency AdjacencyTable::find(InterfaceIndex interface, const net::IpAddress& a
 bool AdjacencyTable::set(InterfaceIndex interface, const net::IpAddress& address, AdjacencyState state,
                          const net::Mac& mac) noexcept {
   if (Entry* const entry = entry_of(interface, address)) {
-    entry->value.store(pack(state, mac), std::memory_order_release);
+    if (entry->value.exchange(pack(state, mac), std::memory_order_acq_rel) != pack(state, mac)) {
+      changed();
+    }
     return true;
   }
   if (count_ == capacity_) {
@@ -79,6 +81,7 @@ bool AdjacencyTable::set(InterfaceIndex interface, const net::IpAddress& address
   entry->value.store(pack(state, mac), std::memory_order_release);
   entry->sequence.store(sequence + 2, std::memory_order_release);
   ++count_;
+  changed();
   return true;
 }
 
@@ -89,6 +92,7 @@ void AdjacencyTable::remove(InterfaceIndex interface, const net::IpAddress& addr
   }
   entry->value.store(removed, std::memory_order_release);
   --count_;
+  changed();
   // Where no search goes on behind this slot, it and the removed ones before it need not be walked over any more.
   auto slot = static_cast<std::size_t>(entry - entries_.get());
   if (entries_[(slot + 1) & mask_].value.load(std::memory_order_relaxed) != never_used) {

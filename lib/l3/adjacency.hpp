@@ -42,6 +42,9 @@ class AdjacencyTable {
   /// Whether a reader found the entry since the last call. Writer only.
   bool take_used(InterfaceIndex interface, const net::IpAddress& address) noexcept;
 
+  /// Another number after each change that a reader could see. Any thread.
+  [[nodiscard]] std::uint32_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
   [[nodiscard]] std::uint32_t count() const noexcept { return count_; }  // writer only
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
 
@@ -70,6 +73,8 @@ class AdjacencyTable {
   std::size_t mask_;
   std::uint64_t seed_;
   std::uint32_t count_ = 0;
+  std::atomic<std::uint32_t> version_{0};  // writer: control; readers: workers
+  void changed() noexcept { version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   std::unique_ptr<Entry[]> entries_;  // twice the capacity at least
 };
 

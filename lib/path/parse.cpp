@@ -23,10 +23,11 @@ void parse(Burst& burst) noexcept {
     return;  // leaves as it is
   }
   for (unsigned i = 0; i < burst.count; ++i) {
-    __builtin_prefetch(burst.packets[i].data);
-  }
-  for (unsigned i = 0; i < burst.count; ++i) {
+    if (burst.items[i].verdict != Verdict::undecided) {
+      continue;
+    }
     const Packet& packet = burst.packets[i];
+    burst.items[i] = Item{};
     net::Parsed& parsed = burst.parsed[i];
     net::parse(packet.data, packet.contiguous, packet.size, parsed);
     if (parsed.error != net::ParseError::none) {

@@ -1,8 +1,6 @@
 // Stage 1: a burst from one source into the hand.
 #pragma once
 
-#include <algorithm>
-
 #include "path/burst.hpp"
 #include "path/state.hpp"
 
@@ -17,7 +15,6 @@ bool receive(State& state, Io& io, Source source, Millis now_ms, Burst& burst) n
   }
   burst.source = source;
   burst.now_ms = now_ms;
-  std::fill_n(burst.items.begin(), burst.count, Item{});
   switch (burst.source.origin) {
     case Origin::port: {
       std::uint64_t bytes = 0;

@@ -16,6 +16,7 @@
 #include "l3/frame.hpp"
 #include "path/burst.hpp"
 #include "path/key_loads.hpp"
+#include "path/legs.hpp"
 #include "path/packet.hpp"
 #include "path/reason.hpp"
 #include "path/waiting.hpp"
@@ -48,15 +49,21 @@ struct ToControl {
 
 struct State {
   State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots)
-      : index(worker), node(shared), flows(flow_table), uses(std::make_unique<plan::BackendUse[]>(backend_slots)) {}
+      : index(worker),
+        node(shared),
+        flows(flow_table),
+        uses(std::make_unique<plan::BackendUse[]>(backend_slots)),
+        legs(backend_slots) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 
   const unsigned index;  // of this worker
   Node node;
   flow::Table& flows;
+  bool takes_express = true;  // tests compare with the long way alone
   KeyLoads key_loads;
-  std::unique_ptr<plan::BackendUse[]> uses;                      // by BackendSlot
+  std::unique_ptr<plan::BackendUse[]> uses;  // by BackendSlot
+  Legs legs;
   counters::Block counters;                                      // readers: control
   std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control
   ToControl to_control;

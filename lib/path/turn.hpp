@@ -6,6 +6,7 @@
 #include "path/bind.hpp"
 #include "path/burst.hpp"
 #include "path/classify.hpp"
+#include "path/express.hpp"
 #include "path/parse.hpp"
 #include "path/receive.hpp"
 #include "path/steer.hpp"
@@ -27,6 +28,7 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
       continue;
     }
     packets += burst.count;
+    express(state, plan, burst);
     parse(burst);
     classify(state, plan, burst);
     steer(state, burst);

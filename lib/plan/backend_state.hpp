@@ -27,16 +27,16 @@ struct alignas(64) BackendState {
 };
 
 /// What one worker adds to a backend. writer: the worker; reader: control, which sums.
-struct BackendUse {
+struct alignas(64) BackendUse {
+  std::atomic<std::uint64_t> packets{0};  // towards the backend
+  std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::int64_t> flows{0};        // live flows
   std::atomic<std::int64_t> flows_alone{0};  // of them those without a record behind
   std::atomic<std::int64_t> connecting{0};   // embryonic ones
   std::atomic<std::uint64_t> flows_total{0};
-  std::atomic<std::uint64_t> packets{0};  // towards the backend
-  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::int64_t> turn{0};        // weighted_round_robin: how much it is its turn
   std::atomic<std::uint64_t> failed{0};     // connections refused or unanswered
   std::atomic<std::uint64_t> succeeded{0};  // connections answered
-  std::atomic<std::int64_t> turn{0};        // weighted_round_robin: how much it is its turn
   std::atomic<std::int64_t> summed{0};      // writer: control: flows + connecting, as in the last sum
 
   [[nodiscard]] std::int64_t connections() const noexcept {

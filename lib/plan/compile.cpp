@@ -21,6 +21,7 @@ class Compiler {
     if (auto ok = add_services(); !ok) {
       return tl::unexpected(ok.error());
     }
+    plan_->routes.finish();
     return std::shared_ptr<const Plan>(plan_);
   }
 
@@ -46,6 +47,7 @@ class Compiler {
       const net::Mac mac = port.mac.value_or(device == input_.device_macs.end() ? net::Mac{} : device->second);
       plan_->interfaces_of_port.emplace_back();
       add_interface(name, port, 0, mac, port.mtu, !port.kernel.empty());
+      plan_->express.add_face(plan_->interfaces.back().port, mac);
       for (const auto& [id, vlan] : port.vlans) {
         add_interface(fmt::format("{}.{}", name, id), vlan, id, vlan.mac.value_or(mac), port.mtu, !port.kernel.empty());
       }
@@ -235,6 +237,7 @@ class Compiler {
     plan_->listeners.push_back({ListenerSlot(*number), static_cast<std::uint32_t>(plan_->services.size() - 1), listen,
                                 exact && listen.prefix.address.is_v4()});
     place_at(plan_->listener_of_slot, *number, index, ~0u);
+    plan_->express.add_listener(plan_->listeners.back(), plan_->services.back());
     return add_endpoints(plan_->listeners.back(), index, exact);
   }
 
@@ -259,6 +262,7 @@ class Compiler {
         }
         entry.slot = EndpointSlot(*number);
         entry.only_listener = exact ? index : ~0u;
+        plan_->express.add_endpoint(endpoint, listener.listen.protocol, entry.slot);
       } else if (entry.only_listener != index) {
         entry.only_listener = ~0u;
       }

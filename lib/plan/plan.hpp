@@ -15,6 +15,7 @@
 #include "hash/owner.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
+#include "plan/express.hpp"
 #include "plan/front_table.hpp"
 #include "plan/route_table.hpp"
 #include "record/table.hpp"
@@ -144,6 +145,7 @@ struct Plan {
   std::vector<ScopeUse> scopes;                 // by scope slot
   hash::Key fingerprint_seed;                   // of keys that do not fit into a record
   FrontTable fronts;                            // destination -> listener; source -> endpoint
+  Express express;                              // the same, and interfaces, for packets of known flows
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
   FlatMap<IpAddress, std::uint8_t> own_addresses;               // of all interfaces

@@ -21,17 +21,32 @@ struct Hop {
 
 class RouteTable {
  public:
+  /// Instead of a route's number: which route depends on more than the first 16 bits, or there is none.
+  static constexpr std::uint16_t look_closer = 0xffff;
+
   /// False when the prefix has a route already; that one stays. `hop.next_hop` none: the prefix is on the link.
   bool add(const net::Prefix& to, const Hop& hop);
+  /// After the last add().
+  void finish();
   /// The hop, its next_hop filled in, or nothing.
   [[nodiscard]] std::optional<Hop> find(const net::IpAddress& destination) const noexcept;
+  /// The number of the route that find() would follow, where the first 16 bits of the address tell, or look_closer.
+  [[nodiscard]] std::uint16_t number(net::Family family, std::uint16_t first_bits) const noexcept {
+    const auto& numbers = numbers_[static_cast<std::size_t>(family)];
+    return numbers.empty() ? look_closer : numbers[first_bits];
+  }
+  /// The hop of a numbered route; its next_hop is none where the route's destinations are on the link.
+  [[nodiscard]] const Hop& hop(std::uint16_t number) const noexcept { return hops_[number]; }
 
  private:
   struct Level {  // all routes of one length and family
     std::uint8_t length = 0;
-    FlatMap<net::IpAddress, Hop> hops;
+    FlatMap<net::IpAddress, std::uint32_t> routes;
   };
-  std::array<std::vector<Level>, 2> levels_;  // by family, longest first
+  std::array<std::vector<Level>, 2> levels_;           // by family, longest first
+  std::array<std::vector<std::uint16_t>, 2> numbers_;  // by family and first 16 bits of the address
+  std::vector<Hop> hops_;                              // by number
+  std::vector<net::Prefix> prefixes_;                  // by number
 };
 
 }  // namespace limpet::plan

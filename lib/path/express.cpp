@@ -1,0 +1,285 @@
+#include "path/express.hpp"
+
+#include "net/readdress.hpp"
+
+namespace limpet::path {
+namespace {
+
+namespace tcp = net::tcp_flag;
+using net::detail::load_raw;
+
+constexpr std::uint64_t mac_mask = 0xffff'ffff'ffff;  // of eight bytes that begin with a MAC address
+constexpr std::uint8_t special_flags = tcp::syn | tcp::fin | tcp::rst;
+
+/// What a plain packet's headers say beyond addresses and ports.
+struct Plain {
+  std::uint16_t l3_size = 0;
+  std::uint8_t protocol = 0;
+};
+
+struct V4 : net::PlainV4 {
+  using Key = flow::NarrowKey;
+  using Exact = plan::ExactV4;
+  static constexpr net::Family family = net::Family::v4;
+
+  /// `room`: bytes from `ip` on, at least those of the smallest TCP packet.
+  static bool read(const std::uint8_t* ip, std::size_t room, Plain& plain) noexcept {
+    plain.l3_size = load_be<std::uint16_t>(ip + net::ipv4::total_length);
+    plain.protocol = ip[net::ipv4::protocol];
+    constexpr std::uint16_t fragment = net::ipv4::more_fragments | net::ipv4::offset_mask;
+    return ip[net::ipv4::version_ihl] == 0x45 &&
+           (load_raw<std::uint16_t>(ip + net::ipv4::fragment) & be16(fragment).raw()) == 0 && ip[net::ipv4::ttl] > 1 &&
+           plain.l3_size <= room && net::ipv4_header_sums_up(ip);
+  }
+  static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v4(bytes); }
+  static Key key(const std::uint8_t* client, std::uint16_t port, std::uint32_t slot, flow::Direction way) noexcept {
+    return {load_be<std::uint32_t>(client), port, slot, way};
+  }
+};
+
+/// The L4 header is whole and opens or ends nothing. `size`: of the L4 packet, all of it readable.
+bool goes_on(std::uint8_t protocol, const std::uint8_t* l4, std::size_t size) noexcept {
+  if (protocol == net::ip_protocol::tcp) {
+    const std::size_t header = static_cast<std::size_t>(l4[net::tcp::data_offset] >> 4) * 4;
+    return header >= net::tcp::size && header <= size && (l4[net::tcp::flags] & special_flags) == 0;
+  }
+  if (protocol != net::ip_protocol::udp || size < net::udp::size) {
+    return false;
+  }
+  const std::size_t length = load_be<std::uint16_t>(l4 + net::udp::length);
+  return length >= net::udp::size && length <= size;
+}
+
+template <class Wire>
+class Lane {
+  using Key = typename Wire::Key;
+  using Entry = flow::Entry<Key>;
+  static constexpr std::size_t l3 = net::ethernet::size;
+  static constexpr std::size_t l4 = l3 + Wire::header;
+
+  struct Candidate {
+    Key key;
+    std::uint64_t hash;
+    Entry* entry;
+    plan::Front front;  // of a client's packet
+    Plain plain;
+    std::uint8_t packet;  // its place in the burst
+  };
+
+ public:
+  Lane(State& state, const plan::Plan& plan, Burst& burst) noexcept
+      : state_(state),
+        plan_(plan),
+        burst_(burst),
+        live_(state.flows.live_share<Key>()),
+        tick_(burst.now_ms),
+        steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
+
+  /// Reads a packet that has room for Ethernet, IP and TCP headers; what may belong to a live flow is kept in mind.
+  void read(unsigned i) noexcept {
+    const Packet& packet = burst_.packets[i];
+    const std::uint8_t* const ip = packet.data + l3;
+    Candidate& c = candidates_[count_];
+    if (!Wire::read(ip, packet.size - l3, c.plain) || !is_ours(packet) ||
+        !goes_on(c.plain.protocol, packet.data + l4, c.plain.l3_size - Wire::header)) {
+      return;
+    }
+    c.packet = static_cast<std::uint8_t>(i);
+    if (!(is_from_client(packet.data, c) || is_from_backend(packet.data, c)) || is_anothers(packet.data, c)) {
+      return;
+    }
+    c.hash = state_.flows.hash(c.key);
+    live_.prefetch(live_.first(c.hash));
+    ++count_;
+  }
+
+  void finish() noexcept {
+    look_up();
+    for (unsigned i = 0; i < found_count_; ++i) {
+      Candidate& c = candidates_[found_[i]];
+      const bool done = c.key.direction == flow::Direction::forward ? to_backend(c) : to_client(c);
+      burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
+    }
+    state_.counters.add(Counter::flow_hit, in_);
+    state_.counters.add(Counter::forwarded_in, in_);
+    state_.counters.add(Counter::forwarded_back, back_);
+  }
+
+ private:
+  [[nodiscard]] bool is_ours(const Packet& packet) const noexcept {
+    const plan::Face* face = plan_.express.face(packet.port);
+    return face != nullptr && (load_raw<std::uint64_t>(packet.data) & mac_mask) == face->mac &&
+           (load_raw<std::uint64_t>(packet.data + 6) & mac_mask) != face->mac;
+  }
+
+  bool is_from_client(const std::uint8_t* frame, Candidate& c) const noexcept {
+    const typename Wire::Exact to(frame + l3 + Wire::destination, frame + l4 + net::tcp::destination_port,
+                                  c.plain.protocol);
+    const plan::Front* front = plan_.express.find_front(to);
+    if (front == nullptr) {
+      return false;
+    }
+    c.front = *front;
+    c.key = Wire::key(frame + l3 + Wire::source, load_be<std::uint16_t>(frame + l4 + net::tcp::source_port),
+                      front->listener, flow::Direction::forward);
+    return true;
+  }
+
+  bool is_from_backend(const std::uint8_t* frame, Candidate& c) const noexcept {
+    const typename Wire::Exact from(frame + l3 + Wire::source, frame + l4 + net::tcp::source_port, c.plain.protocol);
+    const std::uint32_t* endpoint = plan_.express.find_endpoint(from);
+    if (endpoint == nullptr) {
+      return false;
+    }
+    c.key = Wire::key(frame + l3 + Wire::destination, load_be<std::uint16_t>(frame + l4 + net::tcp::destination_port),
+                      *endpoint, flow::Direction::back);
+    return true;
+  }
+
+  /// Another worker's client: handed over at once.
+  bool is_anothers(const std::uint8_t* frame, const Candidate& c) noexcept {
+    if (!steers_) {
+      return false;
+    }
+    const bool in = c.key.direction == flow::Direction::forward;
+    const unsigned owner = state_.node.owner.owner(Wire::address(frame + l3 + (in ? Wire::source : Wire::destination)));
+    if (owner == state_.index) {
+      return false;
+    }
+    burst_.items[c.packet].verdict = Verdict::handoff;
+    burst_.items[c.packet].handoff_worker = static_cast<std::uint16_t>(owner);
+    return true;
+  }
+
+  void look_up() noexcept {
+    std::array<std::uint8_t, burst_max> later;
+    unsigned later_count = 0;
+    for (unsigned i = 0; i < count_; ++i) {
+      Candidate& c = candidates_[i];
+      c.entry = live_.find_in(live_.first(c.hash), c.key);
+      if (c.entry != nullptr) {
+        keep(i);
+      } else {
+        live_.prefetch(live_.second(c.hash));
+        later[later_count++] = static_cast<std::uint8_t>(i);
+      }
+    }
+    for (unsigned i = 0; i < later_count; ++i) {
+      Candidate& c = candidates_[later[i]];
+      c.entry = live_.find_in(live_.second(c.hash), c.key);
+      if (c.entry != nullptr) {
+        keep(later[i]);
+      }
+    }
+  }
+
+  /// An entry was found: what it leads to is asked for.
+  void keep(unsigned i) noexcept {
+    found_[found_count_++] = static_cast<std::uint8_t>(i);
+    const Candidate& c = candidates_[i];
+    if (c.key.direction == flow::Direction::forward) {
+      state_.legs.prefetch(Wire::family, c.entry->peer());
+      __builtin_prefetch(&state_.uses[c.entry->peer()], 1);
+    }
+  }
+
+  [[nodiscard]] bool is_live(const Entry& entry, std::uint16_t timeout_s) const noexcept {
+    return entry.state() != flow::State::closing && entry.used().age(tick_) <= timeout_s;
+  }
+
+  bool to_backend(Candidate& c) noexcept {
+    Entry& entry = *c.entry;
+    const std::uint32_t slot = entry.peer();
+    const Leg* leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
+    if (leg == nullptr || leg->pool != c.front.pool || c.plain.l3_size > leg->mtu ||
+        !is_live(entry, c.front.timeout_s)) {
+      return false;
+    }
+    if (c.front.every_second != 0 && !(entry.used() == tick_)) {
+      return false;
+    }
+    if (c.front.udp != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
+      return false;  // a datagram's flow ends with its backend
+    }
+    entry.touch(tick_);
+    Packet& packet = burst_.packets[c.packet];
+    plan::BackendUse& use = state_.uses[slot];
+    add_relaxed(use.packets, 1);
+    add_relaxed(use.bytes, packet.size);
+    ++in_;
+    if (c.front.nat != 0) {
+      net::readdress_plain<Wire, false>(packet.data + l3, c.plain.protocol, leg->wire_address(), leg->l4_port);
+    } else {
+      net::forward_plain<Wire>(packet.data + l3);
+    }
+    send(packet, c.plain, *leg);
+    return true;
+  }
+
+  bool to_client(Candidate& c) noexcept {
+    Entry& entry = *c.entry;
+    Packet& packet = burst_.packets[c.packet];
+    const plan::Vip* vip = plan_.express.vip(entry.peer());
+    if (vip == nullptr || (entry.flags() & flow::flag::answered) == 0 || !is_live(entry, vip->timeout_s)) {
+      return false;
+    }
+    const auto first_bits = load_be<std::uint16_t>(packet.data + l3 + Wire::destination);
+    const Leg* leg = state_.legs.by_route(plan_.routes.number(Wire::family, first_bits), state_.node, state_.waiting);
+    if (leg == nullptr || c.plain.l3_size > leg->mtu) {
+      return false;
+    }
+    entry.touch(tick_);
+    ++back_;
+    net::readdress_plain<Wire, true>(packet.data + l3, c.plain.protocol, vip->wire_address(), vip->l4_port);
+    send(packet, c.plain, *leg);
+    return true;
+  }
+
+  static void send(Packet& packet, const Plain& plain, const Leg& leg) noexcept {
+    std::memcpy(packet.data, leg.link.data(), 12);
+    packet.size = static_cast<std::uint32_t>(l3 + plain.l3_size);  // padding stays behind
+    packet.contiguous = static_cast<std::uint16_t>(packet.size);
+    packet.port = leg.port;
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+  Burst& burst_;
+  const flow::Share<Key>& live_;
+  const Tick16 tick_;
+  const bool steers_;
+  unsigned count_ = 0;
+  unsigned found_count_ = 0;
+  unsigned in_ = 0;
+  unsigned back_ = 0;
+  std::array<Candidate, burst_max> candidates_;
+  std::array<std::uint8_t, burst_max> found_;
+};
+
+}  // namespace
+
+void express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
+  for (unsigned i = 0; i < burst.count; ++i) {
+    __builtin_prefetch(burst.packets[i].data, 1);
+    burst.items[i].verdict = Verdict::undecided;
+  }
+  if (burst.source.origin == Origin::control || burst.source.origin == Origin::kernel || !state.takes_express) {
+    return;
+  }
+  state.legs.renew(plan, state.node.adjacencies.version(), Tick16(burst.now_ms));
+  Lane<V4> v4(state, plan, burst);
+  constexpr std::size_t room_v4 = net::ethernet::size + net::ipv4::size + net::tcp::size;
+  for (unsigned i = 0; i < burst.count; ++i) {
+    const Packet& packet = burst.packets[i];
+    if (packet.contiguous != packet.size || packet.size < room_v4) {
+      continue;
+    }
+    const auto type = load_raw<std::uint16_t>(packet.data + net::ethernet::type);
+    if (type == be16(net::ether_type::ipv4).raw()) {
+      v4.read(i);
+    }
+  }
+  v4.finish();
+}
+
+}  // namespace limpet::path

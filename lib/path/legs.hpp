@@ -1,0 +1,93 @@
+// How packets leave towards a backend or by a route, made ready to be written: link header, address, MTU. A worker's
+// own copies of what plan and neighbours say, good for one generation: until either changes, and for a second at most,
+// so that neighbours in use are seen to be in use.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/time.hpp"
+#include "net/headers.hpp"
+#include "path/packet.hpp"
+#include "plan/plan.hpp"
+
+namespace limpet::path {
+
+struct Node;
+struct Waiting;
+
+struct alignas(64) Leg {
+  std::uint64_t generation = 0;  // that it was made in
+  std::array<std::uint8_t, net::ethernet::size> link{};
+  bool usable = false;  // else its packets go the long way
+  std::uint8_t address_at = 0;
+  std::uint16_t mtu = 0;
+  std::uint16_t l4_port = 0;  // as in a packet; 0: the packet's is kept
+  std::uint32_t pool = ~0u;   // of the backend, index in Plan::pools
+  PortIndex port;             // leaves by
+  net::IpAddress address;     // the backend's
+
+  /// The address as it lies in a packet.
+  [[nodiscard]] const std::uint8_t* wire_address() const noexcept { return address.bytes() + address_at; }
+};
+static_assert(sizeof(Leg) == 64);
+
+class Legs {
+ public:
+  static constexpr std::uint16_t routes_max = 1024;  // routes beyond are for the long way
+
+  explicit Legs(std::uint32_t backend_slots);
+
+  /// Begins a new generation where anything that legs are made of may have changed.
+  void renew(const plan::Plan& plan, std::uint32_t adjacencies_version, Tick16 tick) noexcept {
+    if (&plan != plan_ || plan.version != plan_version_ || adjacencies_version != adjacencies_version_ ||
+        !(tick == tick_)) {
+      plan_ = &plan;
+      plan_version_ = plan.version;
+      adjacencies_version_ = adjacencies_version;
+      tick_ = tick;
+      ++generation_;
+    }
+  }
+
+  void prefetch(net::Family family, std::uint32_t slot) const noexcept { __builtin_prefetch(&of(family)[slot]); }
+
+  /// Null: the packet has to go the long way.
+  [[nodiscard]] const Leg* to_backend(net::Family family, std::uint32_t slot, const Node& node,
+                                      const Waiting& waiting) noexcept {
+    Leg& leg = of(family)[slot];
+    if (leg.generation != generation_) [[unlikely]] {
+      make_backend(leg, family, slot, node, waiting);
+    }
+    return leg.usable ? &leg : nullptr;
+  }
+  /// `route`: a number that RouteTable::number() told.
+  [[nodiscard]] const Leg* by_route(std::uint16_t route, const Node& node, const Waiting& waiting) noexcept {
+    if (route >= routes_max) [[unlikely]] {
+      return nullptr;
+    }
+    Leg& leg = routes_[route];
+    if (leg.generation != generation_) [[unlikely]] {
+      make(leg, plan_->routes.hop(route), node, waiting);
+    }
+    return leg.usable ? &leg : nullptr;
+  }
+
+ private:
+  [[nodiscard]] Leg* of(net::Family family) const noexcept { return backends_[static_cast<std::size_t>(family)].get(); }
+  void make_backend(Leg& leg, net::Family family, std::uint32_t slot, const Node& node,
+                    const Waiting& waiting) noexcept;
+  void make(Leg& leg, const plan::Hop& hop, const Node& node, const Waiting& waiting) noexcept;
+
+  std::array<std::unique_ptr<Leg[]>, 2> backends_;  // by family and BackendSlot
+  std::unique_ptr<Leg[]> routes_;                   // by number
+  std::uint64_t generation_ = 1;
+  const plan::Plan* plan_ = nullptr;  // only compared, but for a plan just given to renew()
+  std::uint64_t plan_version_ = 0;
+  std::uint32_t adjacencies_version_ = 0;
+  Tick16 tick_;
+};
+
+}  // namespace limpet::path

@@ -1,0 +1,68 @@
+#include "plan/express.hpp"
+
+#include <algorithm>
+
+#include "plan/plan.hpp"
+
+namespace limpet::plan {
+namespace {
+
+/// A sweep tells records of their flows' use seldom; below this, packets do.
+constexpr std::uint32_t swept_idle_min_s = 30;
+
+template <class Exact>
+Exact exact(const net::Endpoint& endpoint, net::Protocol protocol) {
+  const be16 port(endpoint.l4_port);
+  return Exact(endpoint.address.wire_bytes(), reinterpret_cast<const std::uint8_t*>(&port),
+               static_cast<std::uint8_t>(protocol));
+}
+
+bool needs_packets(const Service& service, bool udp) {
+  return udp || std::any_of(service.persist.begin(), service.persist.end(),
+                            [](const Persist& persist) { return persist.idle_timeout_s < swept_idle_min_s; });
+}
+
+}  // namespace
+
+void Express::add_face(PortIndex port, const net::Mac& mac) {
+  faces_.resize(std::max<std::size_t>(faces_.size(), port.value() + 1u));
+  std::memcpy(&faces_[port.value()].mac, mac.bytes.data(), mac.bytes.size());
+  faces_[port.value()].there = true;
+}
+
+void Express::add_listener(const Listener& listener, const Service& service) {
+  const auto& [prefix, l4_port, protocol] = listener.listen;
+  if (!listener.narrow || service.resets()) {
+    return;
+  }
+  const bool udp = protocol == net::Protocol::udp;
+  Front front;
+  front.pool = service.pool & 0xfffffff;
+  front.nat = service.forwarding == model::Forwarding::nat ? 1 : 0;
+  front.udp = udp ? 1 : 0;
+  front.every_second = needs_packets(service, udp) ? 1 : 0;
+  front.listener = static_cast<std::uint16_t>(listener.slot.value());
+  front.timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
+  const net::Endpoint endpoint{prefix.address, l4_port};
+  if (prefix.address.is_v4()) {
+    fronts_v4_.add(exact<ExactV4>(endpoint, protocol), front);
+  } else {
+    fronts_v6_.add(exact<ExactV6>(endpoint, protocol), front);
+  }
+  vips_.resize(std::max<std::size_t>(vips_.size(), listener.slot.value() + 1u));
+  vips_[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), front.timeout_s,
+                                  static_cast<std::uint8_t>(16 - prefix.address.wire_size())};
+}
+
+void Express::add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot) {
+  if (endpoint.l4_port == 0) {
+    return;
+  }
+  if (endpoint.address.is_v4()) {
+    ends_v4_.add(exact<ExactV4>(endpoint, protocol), slot.value());
+  } else {
+    ends_v6_.add(exact<ExactV6>(endpoint, protocol), slot.value());
+  }
+}
+
+}  // namespace limpet::plan

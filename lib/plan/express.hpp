@@ -1,0 +1,97 @@
+// What the express way (path/express.hpp) reads of a plan: listeners and endpoints of one address and one port, by
+// the bytes that a packet has of them, with as little beside them as a packet of a known flow needs.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "base/id.hpp"
+#include "net/address.hpp"
+#include "plan/flat_map.hpp"
+
+namespace limpet::plan {
+
+struct Listener;
+struct Service;
+
+/// Address, port and protocol as they lie in a packet.
+struct ExactV4 {
+  static constexpr std::size_t address_bytes = 4;
+  std::uint64_t word = 0;
+  ExactV4(const std::uint8_t* address, const std::uint8_t* port, std::uint8_t protocol) noexcept
+      : word(std::uint64_t{protocol} << 48) {
+    std::memcpy(&word, address, 4);
+    std::memcpy(reinterpret_cast<std::uint8_t*>(&word) + 4, port, 2);
+  }
+  ExactV4() noexcept = default;
+};
+struct ExactV6 {
+  static constexpr std::size_t address_bytes = 16;
+  std::uint64_t high = 0, low = 0, rest = 0;
+  ExactV6(const std::uint8_t* address, const std::uint8_t* port, std::uint8_t protocol) noexcept
+      : rest(std::uint64_t{protocol} << 48) {
+    std::memcpy(&high, address, 8);
+    std::memcpy(&low, address + 8, 8);
+    std::memcpy(&rest, port, 2);
+  }
+  ExactV6() noexcept = default;
+};
+
+/// A listener whose flows may go the express way.
+struct Front {
+  std::uint32_t pool : 28 = 0;         // index in Plan::pools
+  std::uint32_t nat : 1 = 0;           // else dr
+  std::uint32_t udp : 1 = 0;           // else tcp
+  std::uint32_t every_second : 1 = 0;  // once a second a packet of the flow goes the long way
+  std::uint32_t : 1;
+  std::uint16_t listener = 0;   // its slot
+  std::uint16_t timeout_s = 0;  // of a live flow
+};
+static_assert(sizeof(Front) == 8);
+
+/// The same, by its slot: what answers get as their source.
+struct Vip {
+  net::IpAddress address;     // none: no express way
+  std::uint16_t l4_port = 0;  // as in a packet
+  std::uint16_t timeout_s = 0;
+  std::uint8_t address_at = 0;  // of a packet's bytes in `address`
+
+  [[nodiscard]] const std::uint8_t* wire_address() const noexcept { return address.bytes() + address_at; }
+};
+
+/// The untagged interface of a port.
+struct Face {
+  std::uint64_t mac = 0;  // the six bytes as in a packet
+  bool there = false;
+};
+
+class Express {
+ public:
+  void add_face(PortIndex port, const net::Mac& mac);
+  void add_listener(const Listener& listener, const Service& service);
+  void add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot);
+
+  [[nodiscard]] const Front* find_front(const ExactV4& key) const noexcept { return fronts_v4_.find(key); }
+  [[nodiscard]] const Front* find_front(const ExactV6& key) const noexcept { return fronts_v6_.find(key); }
+  /// The slot of an endpoint, or null.
+  [[nodiscard]] const std::uint32_t* find_endpoint(const ExactV4& key) const noexcept { return ends_v4_.find(key); }
+  [[nodiscard]] const std::uint32_t* find_endpoint(const ExactV6& key) const noexcept { return ends_v6_.find(key); }
+  /// Null: the listener's flows don't go the express way.
+  [[nodiscard]] const Vip* vip(std::uint32_t listener) const noexcept {
+    return listener < vips_.size() && !vips_[listener].address.is_none() ? &vips_[listener] : nullptr;
+  }
+  [[nodiscard]] const Face* face(PortIndex port) const noexcept {
+    return port.value() < faces_.size() && faces_[port.value()].there ? &faces_[port.value()] : nullptr;
+  }
+
+ private:
+  FlatMap<ExactV4, Front> fronts_v4_;
+  FlatMap<ExactV6, Front> fronts_v6_;
+  FlatMap<ExactV4, std::uint32_t> ends_v4_;
+  FlatMap<ExactV6, std::uint32_t> ends_v6_;
+  std::vector<Vip> vips_;    // by listener slot
+  std::vector<Face> faces_;  // by PortIndex
+};
+
+}  // namespace limpet::plan
