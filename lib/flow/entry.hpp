@@ -82,18 +82,22 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
  public:
   using Key = NarrowKey;
 
-  [[nodiscard]] bool holds(const NarrowKey& key) const noexcept {
-    return words_[0] == first(key) && (words_[1] & place_mask) == place(key);
+  /// A key as entries have it.
+  struct Pattern {
+    std::uint64_t words[2];
+  };
+  [[nodiscard]] static Pattern pattern(const NarrowKey& key) noexcept { return {{first(key), place(key)}}; }
+  [[nodiscard]] bool holds(const Pattern& pattern) const noexcept {
+    return words_[0] == pattern.words[0] && (words_[1] & place_mask) == pattern.words[1];
   }
   /// Bit 4 i is set where the i-th of a bucket's entries holds the key.
-  [[nodiscard]] static unsigned match(const std::array<NarrowEntry, 4>& entries, const NarrowKey& key) noexcept {
+  [[nodiscard]] static unsigned match(const std::array<NarrowEntry, 4>& entries, const Pattern& pattern) noexcept {
     const __m128i mask = detail::pair(~std::uint64_t{0}, place_mask);
-    const __m128i wanted = detail::pair(first(key), place(key));
-    __m128i equal[4];
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      equal[i] = _mm_cmpeq_epi64(_mm_and_si128(detail::load(entries[i].words_.data()), mask), wanted);
-    }
-    return detail::both_words(equal);
+    const __m128i wanted = detail::load(pattern.words);
+    const auto equal = [&](const NarrowEntry& entry) {
+      return _mm_cmpeq_epi64(_mm_and_si128(detail::load(entry.words_.data()), mask), wanted);
+    };
+    return detail::both_words(equal(entries[0]), equal(entries[1]), equal(entries[2]), equal(entries[3]));
   }
   void write(const NarrowKey& key, const Value& value, const Carried&) noexcept {
     begin_write();
@@ -134,6 +138,8 @@ class WideEntry : public detail::EntryBase<WideEntry> {
  public:
   using Key = WideKey;
 
+  using Pattern = WideKey;
+  [[nodiscard]] static const Pattern& pattern(const WideKey& key) noexcept { return key; }
   [[nodiscard]] bool holds(const WideKey& key) const noexcept {
     const bool back = key.direction == Direction::back;
     return words_[0] == key.client.high() && words_[1] == key.client.low() &&

@@ -56,8 +56,9 @@ class Share {
     }
   }
 
-  [[nodiscard]] static Entry<Key>* find_in(Bucket& bucket, const Key& key) noexcept {
-    const unsigned match = Entry<Key>::match(bucket.entries, key);
+  using Pattern = typename Entry<Key>::Pattern;
+  [[nodiscard]] static Entry<Key>* find_in(Bucket& bucket, const Pattern& pattern) noexcept {
+    const unsigned match = Entry<Key>::match(bucket.entries, pattern);
     return match == 0 ? nullptr : &bucket.entries[static_cast<unsigned>(std::countr_zero(match)) / 4];
   }
 
@@ -65,8 +66,9 @@ class Share {
     if (used_ == 0) {
       return nullptr;  // a width that nobody uses must not cost its cache lines
     }
-    Entry<Key>* entry = find_in(first(hash), key);
-    return entry != nullptr ? entry : find_in(second(hash), key);
+    const Pattern& pattern = Entry<Key>::pattern(key);
+    Entry<Key>* entry = find_in(first(hash), pattern);
+    return entry != nullptr ? entry : find_in(second(hash), pattern);
   }
 
   /// Nothing when both buckets are full and no entry can step aside.

@@ -2,6 +2,7 @@
 // Sums are kept in memory order, which one's complement arithmetic allows, so that no byte is swapped.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,13 +20,11 @@ T load_raw(const void* bytes) noexcept {
   return value;
 }
 
-/// One's complement sum of any 64-bit accumulation of 16- and 32-bit words.
+/// One's complement sum of any 64-bit accumulation of 16- and 32-bit words. A word and itself turned by half, added:
+/// the upper half is both halves' sum with the carry of the lower one, which is that sum's own.
 constexpr std::uint16_t fold(std::uint64_t sum) noexcept {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(sum);
+  const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+  return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
 }
 }  // namespace detail
 

@@ -11,25 +11,20 @@ using net::detail::load_raw;
 constexpr std::uint64_t mac_mask = 0xffff'ffff'ffff;  // of eight bytes that begin with a MAC address
 constexpr std::uint8_t special_flags = tcp::syn | tcp::fin | tcp::rst;
 
-/// What a plain packet's headers say beyond addresses and ports.
-struct Plain {
-  std::uint16_t l3_size = 0;
-  std::uint8_t protocol = 0;
-};
-
 struct V4 : net::PlainV4 {
   using Key = flow::NarrowKey;
   using Exact = plan::ExactV4;
   static constexpr net::Family family = net::Family::v4;
+  static constexpr std::size_t protocol = net::ipv4::protocol;
 
-  /// `room`: bytes from `ip` on, at least those of the smallest TCP packet.
-  static bool read(const std::uint8_t* ip, std::size_t room, Plain& plain) noexcept {
-    plain.l3_size = load_be<std::uint16_t>(ip + net::ipv4::total_length);
-    plain.protocol = ip[net::ipv4::protocol];
-    constexpr std::uint16_t fragment = net::ipv4::more_fragments | net::ipv4::offset_mask;
+  static std::uint16_t size(const std::uint8_t* ip) noexcept {
+    return load_be<std::uint16_t>(ip + net::ipv4::total_length);
+  }
+  static bool is_plain(const std::uint8_t* ip) noexcept {
+    const be16 fragment(net::ipv4::more_fragments | net::ipv4::offset_mask);
     return ip[net::ipv4::version_ihl] == 0x45 &&
-           (load_raw<std::uint16_t>(ip + net::ipv4::fragment) & be16(fragment).raw()) == 0 && ip[net::ipv4::ttl] > 1 &&
-           plain.l3_size <= room && net::ipv4_header_sums_up(ip);
+           (load_raw<std::uint16_t>(ip + net::ipv4::fragment) & fragment.raw()) == 0 && ip[net::ipv4::ttl] > 1 &&
+           net::ipv4_header_sums_up(ip);
   }
   static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v4(bytes); }
   static Key key(const std::uint8_t* client, std::uint16_t port, std::uint32_t slot, flow::Direction way) noexcept {
@@ -38,16 +33,16 @@ struct V4 : net::PlainV4 {
 };
 
 /// The L4 header is whole and opens or ends nothing. `size`: of the L4 packet, all of it readable.
-bool goes_on(std::uint8_t protocol, const std::uint8_t* l4, std::size_t size) noexcept {
+bool goes_on(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
   if (protocol == net::ip_protocol::tcp) {
-    const std::size_t header = static_cast<std::size_t>(l4[net::tcp::data_offset] >> 4) * 4;
-    return header >= net::tcp::size && header <= size && (l4[net::tcp::flags] & special_flags) == 0;
+    const int header = (l4[net::tcp::data_offset] >> 4) * 4;
+    return header >= int{net::tcp::size} && header <= size && (l4[net::tcp::flags] & special_flags) == 0;
   }
-  if (protocol != net::ip_protocol::udp || size < net::udp::size) {
+  if (protocol != net::ip_protocol::udp || size < int{net::udp::size}) {
     return false;
   }
-  const std::size_t length = load_be<std::uint16_t>(l4 + net::udp::length);
-  return length >= net::udp::size && length <= size;
+  const int length = load_be<std::uint16_t>(l4 + net::udp::length);
+  return length >= int{net::udp::size} && length <= size;
 }
 
 template <class Wire>
@@ -55,16 +50,17 @@ class Lane {
   using Key = typename Wire::Key;
   using Entry = flow::Entry<Key>;
   static constexpr std::size_t l3 = net::ethernet::size;
-  static constexpr std::size_t l4 = l3 + Wire::header;
 
   struct Candidate {
-    Key key;
+    typename Entry::Pattern key;
     std::uint64_t hash;
     Entry* entry;
-    plan::Front front;  // of a client's packet
-    Plain plain;
+    const plan::Front* front;  // of a client's packet; null: a backend's
+    std::uint16_t l3_size;
+    std::uint8_t protocol;
     std::uint8_t packet;  // its place in the burst
   };
+  static_assert(std::is_trivially_default_constructible_v<Candidate>);
 
  public:
   Lane(State& state, const plan::Plan& plan, Burst& burst) noexcept
@@ -80,29 +76,39 @@ class Lane {
     const Packet& packet = burst_.packets[i];
     const std::uint8_t* const ip = packet.data + l3;
     Candidate& c = candidates_[count_];
-    if (!Wire::read(ip, packet.size - l3, c.plain) || !is_ours(packet) ||
-        !goes_on(c.plain.protocol, packet.data + l4, c.plain.l3_size - Wire::header)) {
-      return;
-    }
+    c.l3_size = Wire::size(ip);
+    c.protocol = ip[Wire::protocol];
     c.packet = static_cast<std::uint8_t>(i);
-    if (!(is_from_client(packet.data, c) || is_from_backend(packet.data, c)) || is_anothers(packet.data, c)) {
+    if (!Wire::is_plain(ip) || c.l3_size > packet.size - l3 || !is_ours(packet) ||
+        !goes_on(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header})) {
       return;
     }
-    c.hash = state_.flows.hash(c.key);
+    Key key;
+    // Either way may be tried first: a packet that could be both has no flow of the wrong one, whose client would be
+    // a VIP. The packet before tells which is likely.
+    const bool known = answers_ ? is_from_backend(ip, c, key) || is_from_client(ip, c, key)
+                                : is_from_client(ip, c, key) || is_from_backend(ip, c, key);
+    if (!known || (steers_ && is_anothers(ip, c))) {
+      return;
+    }
+    c.key = Entry::pattern(key);
+    c.hash = state_.flows.hash(key);
     live_.prefetch(live_.first(c.hash));
     ++count_;
   }
 
-  void finish() noexcept {
+  /// Returns how many packets are decided.
+  unsigned finish() noexcept {
     look_up();
     for (unsigned i = 0; i < found_count_; ++i) {
       Candidate& c = candidates_[found_[i]];
-      const bool done = c.key.direction == flow::Direction::forward ? to_backend(c) : to_client(c);
+      const bool done = c.front != nullptr ? to_backend(c) : to_client(c);
       burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
     }
     state_.counters.add(Counter::flow_hit, in_);
     state_.counters.add(Counter::forwarded_in, in_);
     state_.counters.add(Counter::forwarded_back, back_);
+    return in_ + back_ + handed_over_;
   }
 
  private:
@@ -112,40 +118,41 @@ class Lane {
            (load_raw<std::uint64_t>(packet.data + 6) & mac_mask) != face->mac;
   }
 
-  bool is_from_client(const std::uint8_t* frame, Candidate& c) const noexcept {
-    const typename Wire::Exact to(frame + l3 + Wire::destination, frame + l4 + net::tcp::destination_port,
-                                  c.plain.protocol);
-    const plan::Front* front = plan_.express.find_front(to);
-    if (front == nullptr) {
+  bool is_from_client(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
+    const std::uint8_t* const l4 = ip + Wire::header;
+    const typename Wire::Exact to(ip + Wire::destination, l4 + net::tcp::destination_port, c.protocol);
+    c.front = plan_.express.find_front(to);
+    if (c.front == nullptr) {
       return false;
     }
-    c.front = *front;
-    c.key = Wire::key(frame + l3 + Wire::source, load_be<std::uint16_t>(frame + l4 + net::tcp::source_port),
-                      front->listener, flow::Direction::forward);
+    answers_ = false;
+    key = Wire::key(ip + Wire::source, load_be<std::uint16_t>(l4 + net::tcp::source_port), c.front->listener,
+                    flow::Direction::forward);
     return true;
   }
 
-  bool is_from_backend(const std::uint8_t* frame, Candidate& c) const noexcept {
-    const typename Wire::Exact from(frame + l3 + Wire::source, frame + l4 + net::tcp::source_port, c.plain.protocol);
+  bool is_from_backend(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
+    const std::uint8_t* const l4 = ip + Wire::header;
+    const typename Wire::Exact from(ip + Wire::source, l4 + net::tcp::source_port, c.protocol);
     const std::uint32_t* endpoint = plan_.express.find_endpoint(from);
     if (endpoint == nullptr) {
       return false;
     }
-    c.key = Wire::key(frame + l3 + Wire::destination, load_be<std::uint16_t>(frame + l4 + net::tcp::destination_port),
-                      *endpoint, flow::Direction::back);
+    c.front = nullptr;
+    answers_ = true;
+    key = Wire::key(ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint,
+                    flow::Direction::back);
     return true;
   }
 
   /// Another worker's client: handed over at once.
-  bool is_anothers(const std::uint8_t* frame, const Candidate& c) noexcept {
-    if (!steers_) {
-      return false;
-    }
-    const bool in = c.key.direction == flow::Direction::forward;
-    const unsigned owner = state_.node.owner.owner(Wire::address(frame + l3 + (in ? Wire::source : Wire::destination)));
+  bool is_anothers(const std::uint8_t* ip, const Candidate& c) noexcept {
+    const net::IpAddress client = Wire::address(ip + (c.front != nullptr ? Wire::source : Wire::destination));
+    const unsigned owner = state_.node.owner.owner(client);
     if (owner == state_.index) {
       return false;
     }
+    ++handed_over_;
     burst_.items[c.packet].verdict = Verdict::handoff;
     burst_.items[c.packet].handoff_worker = static_cast<std::uint16_t>(owner);
     return true;
@@ -177,7 +184,7 @@ class Lane {
   void keep(unsigned i) noexcept {
     found_[found_count_++] = static_cast<std::uint8_t>(i);
     const Candidate& c = candidates_[i];
-    if (c.key.direction == flow::Direction::forward) {
+    if (c.front != nullptr) {
       state_.legs.prefetch(Wire::family, c.entry->peer());
       __builtin_prefetch(&state_.uses[c.entry->peer()], 1);
     }
@@ -189,16 +196,16 @@ class Lane {
 
   bool to_backend(Candidate& c) noexcept {
     Entry& entry = *c.entry;
+    const plan::Front front = *c.front;
     const std::uint32_t slot = entry.peer();
-    const Leg* leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
-    if (leg == nullptr || leg->pool != c.front.pool || c.plain.l3_size > leg->mtu ||
-        !is_live(entry, c.front.timeout_s)) {
+    const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
+    if (leg.pool != front.pool || c.l3_size > leg.mtu || !is_live(entry, front.timeout_s)) {
       return false;
     }
-    if (c.front.every_second != 0 && !(entry.used() == tick_)) {
+    if ((front.flags & plan::Front::every_second) != 0 && !(entry.used() == tick_)) {
       return false;
     }
-    if (c.front.udp != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
+    if ((front.flags & plan::Front::udp) != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
       return false;  // a datagram's flow ends with its backend
     }
     entry.touch(tick_);
@@ -207,12 +214,12 @@ class Lane {
     add_relaxed(use.packets, 1);
     add_relaxed(use.bytes, packet.size);
     ++in_;
-    if (c.front.nat != 0) {
-      net::readdress_plain<Wire, false>(packet.data + l3, c.plain.protocol, leg->wire_address(), leg->l4_port);
-    } else {
+    if ((front.flags & plan::Front::dr) != 0) {
       net::forward_plain<Wire>(packet.data + l3);
+    } else {
+      net::readdress_plain<Wire, false>(packet.data + l3, c.protocol, leg.wire_address(), leg.l4_port);
     }
-    send(packet, c.plain, *leg);
+    send(packet, c.l3_size, leg);
     return true;
   }
 
@@ -224,20 +231,20 @@ class Lane {
       return false;
     }
     const auto first_bits = load_be<std::uint16_t>(packet.data + l3 + Wire::destination);
-    const Leg* leg = state_.legs.by_route(plan_.routes.number(Wire::family, first_bits), state_.node, state_.waiting);
-    if (leg == nullptr || c.plain.l3_size > leg->mtu) {
+    const Leg& leg = state_.legs.by_route(plan_.routes.number(Wire::family, first_bits), state_.node, state_.waiting);
+    if (c.l3_size > leg.mtu) {
       return false;
     }
     entry.touch(tick_);
     ++back_;
-    net::readdress_plain<Wire, true>(packet.data + l3, c.plain.protocol, vip->wire_address(), vip->l4_port);
-    send(packet, c.plain, *leg);
+    net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip->wire_address(), vip->l4_port);
+    send(packet, c.l3_size, leg);
     return true;
   }
 
-  static void send(Packet& packet, const Plain& plain, const Leg& leg) noexcept {
+  static void send(Packet& packet, std::uint16_t l3_size, const Leg& leg) noexcept {
     std::memcpy(packet.data, leg.link.data(), 12);
-    packet.size = static_cast<std::uint32_t>(l3 + plain.l3_size);  // padding stays behind
+    packet.size = static_cast<std::uint32_t>(l3 + l3_size);  // padding stays behind
     packet.contiguous = static_cast<std::uint16_t>(packet.size);
     packet.port = leg.port;
   }
@@ -248,23 +255,25 @@ class Lane {
   const flow::Share<Key>& live_;
   const Tick16 tick_;
   const bool steers_;
+  bool answers_ = false;  // the packet read last came from a backend
   unsigned count_ = 0;
   unsigned found_count_ = 0;
   unsigned in_ = 0;
   unsigned back_ = 0;
+  unsigned handed_over_ = 0;
   std::array<Candidate, burst_max> candidates_;
   std::array<std::uint8_t, burst_max> found_;
 };
 
 }  // namespace
 
-void express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
+unsigned express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
   for (unsigned i = 0; i < burst.count; ++i) {
     __builtin_prefetch(burst.packets[i].data, 1);
     burst.items[i].verdict = Verdict::undecided;
   }
   if (burst.source.origin == Origin::control || burst.source.origin == Origin::kernel || !state.takes_express) {
-    return;
+    return 0;
   }
   state.legs.renew(plan, state.node.adjacencies.version(), Tick16(burst.now_ms));
   Lane<V4> v4(state, plan, burst);
@@ -279,7 +288,7 @@ void express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
       v4.read(i);
     }
   }
-  v4.finish();
+  return v4.finish();
 }
 
 }  // namespace limpet::path

@@ -8,7 +8,7 @@
 
 namespace limpet::path {
 
-/// Gives every packet of the burst its verdict: forward, handoff, or undecided.
-void express(State& state, const plan::Plan& plan, Burst& burst) noexcept;
+/// Gives every packet of the burst its verdict: forward, handoff, or undecided. Returns how many are decided.
+unsigned express(State& state, const plan::Plan& plan, Burst& burst) noexcept;
 
 }  // namespace limpet::path

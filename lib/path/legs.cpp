@@ -13,14 +13,14 @@ Legs::Legs(std::uint32_t backend_slots) : routes_(std::make_unique<Leg[]>(routes
 void Legs::make_backend(Leg& leg, net::Family family, std::uint32_t slot, const Node& node,
                         const Waiting& waiting) noexcept {
   leg.generation = generation_;
-  leg.usable = false;
+  leg.mtu = 0;
   const plan::Backend* backend = plan_->backend(BackendSlot(slot));
   if (backend == nullptr || backend->endpoint(family).address.is_none() || !backend->hop(family)) {
     return;
   }
   const net::Endpoint& endpoint = backend->endpoint(family);
   leg.address = endpoint.address;
-  leg.address_at = static_cast<std::uint8_t>(16 - endpoint.address.wire_size());
+  leg.address_at = static_cast<std::uint16_t>(16 - endpoint.address.wire_size());
   leg.l4_port = be16(endpoint.l4_port).raw();
   leg.pool = plan_->backend_of_slot[slot].pool;
   make(leg, *backend->hop(family), node, waiting);
@@ -28,7 +28,7 @@ void Legs::make_backend(Leg& leg, net::Family family, std::uint32_t slot, const 
 
 void Legs::make(Leg& leg, const plan::Hop& hop, const Node& node, const Waiting& waiting) noexcept {
   leg.generation = generation_;
-  leg.usable = false;
+  leg.mtu = 0;
   const plan::Interface& out = plan_->interfaces[hop.interface.value()];
   if (hop.next_hop.is_none() || out.vlan != 0) {
     return;
@@ -41,7 +41,6 @@ void Legs::make(Leg& leg, const plan::Hop& hop, const Node& node, const Waiting&
   std::memcpy(leg.link.data() + 6, out.mac.bytes.data(), 6);
   leg.mtu = out.mtu;
   leg.port = out.port;
-  leg.usable = true;
 }
 
 }  // namespace limpet::path

@@ -21,9 +21,8 @@ struct Waiting;
 struct alignas(64) Leg {
   std::uint64_t generation = 0;  // that it was made in
   std::array<std::uint8_t, net::ethernet::size> link{};
-  bool usable = false;  // else its packets go the long way
-  std::uint8_t address_at = 0;
-  std::uint16_t mtu = 0;
+  std::uint16_t address_at = 0;
+  std::uint16_t mtu = 0;      // 0: not known, or special: its packets go the long way
   std::uint16_t l4_port = 0;  // as in a packet; 0: the packet's is kept
   std::uint32_t pool = ~0u;   // of the backend, index in Plan::pools
   PortIndex port;             // leaves by
@@ -54,25 +53,24 @@ class Legs {
 
   void prefetch(net::Family family, std::uint32_t slot) const noexcept { __builtin_prefetch(&of(family)[slot]); }
 
-  /// Null: the packet has to go the long way.
-  [[nodiscard]] const Leg* to_backend(net::Family family, std::uint32_t slot, const Node& node,
+  [[nodiscard]] const Leg& to_backend(net::Family family, std::uint32_t slot, const Node& node,
                                       const Waiting& waiting) noexcept {
     Leg& leg = of(family)[slot];
     if (leg.generation != generation_) [[unlikely]] {
       make_backend(leg, family, slot, node, waiting);
     }
-    return leg.usable ? &leg : nullptr;
+    return leg;
   }
   /// `route`: a number that RouteTable::number() told.
-  [[nodiscard]] const Leg* by_route(std::uint16_t route, const Node& node, const Waiting& waiting) noexcept {
+  [[nodiscard]] const Leg& by_route(std::uint16_t route, const Node& node, const Waiting& waiting) noexcept {
     if (route >= routes_max) [[unlikely]] {
-      return nullptr;
+      return nowhere_;
     }
     Leg& leg = routes_[route];
     if (leg.generation != generation_) [[unlikely]] {
       make(leg, plan_->routes.hop(route), node, waiting);
     }
-    return leg.usable ? &leg : nullptr;
+    return leg;
   }
 
  private:
@@ -83,6 +81,7 @@ class Legs {
 
   std::array<std::unique_ptr<Leg[]>, 2> backends_;  // by family and BackendSlot
   std::unique_ptr<Leg[]> routes_;                   // by number
+  Leg nowhere_;
   std::uint64_t generation_ = 1;
   const plan::Plan* plan_ = nullptr;  // only compared, but for a plan just given to renew()
   std::uint64_t plan_version_ = 0;

@@ -41,6 +41,7 @@ enum class Outlet : std::uint8_t {
 struct Destination {
   Outlet outlet = Outlet::release;
   std::uint16_t index = 0;
+  friend constexpr bool operator==(Destination, Destination) noexcept = default;
 };
 
 // An Io is any class with

@@ -1,6 +1,8 @@
-// Last stage for a packet: its verdict is carried out. Runs of packets with one destination leave in one call;
-// what a destination does not take is released and counted.
+// Last stage for a packet: its verdict is carried out.
 #pragma once
+
+#include <array>
+#include <optional>
 
 #include "path/burst.hpp"
 #include "path/state.hpp"
@@ -8,68 +10,41 @@
 
 namespace limpet::path {
 
-/// Collects neighbours in the burst that go to one place.
-template <class Io>
-class Outbox {
- public:
-  Outbox(State& state, Io& io) noexcept : state_(state), io_(io) {}
-  Outbox(const Outbox&) = delete;
-  Outbox& operator=(const Outbox&) = delete;
-  ~Outbox() { flush(); }
-
-  void put(Destination to, const Packet& packet) noexcept {
-    if (count_ != 0 && (to.outlet != to_.outlet || to.index != to_.index || count_ == burst_max)) {
-      flush();
-    }
-    to_ = to;
-    packets_[count_++] = packet;
-  }
-
- private:
-  void flush() noexcept {
-    if (count_ == 0) {
-      return;
-    }
-    const unsigned taken = io_.transmit(to_, packets_.data(), count_);
-    count(taken);
-    if (taken < count_) {
-      io_.transmit({Outlet::release, 0}, packets_.data() + taken, count_ - taken);
-    }
-    count_ = 0;
-  }
-
-  void count(unsigned taken) noexcept {
-    const unsigned refused = count_ - taken;
-    switch (to_.outlet) {
-      case Outlet::port: {
-        std::uint64_t bytes = 0;
-        for (unsigned i = 0; i < taken; ++i) {
-          bytes += packets_[i].size;
-        }
-        state_.counters.add(Counter::transmitted, taken);
-        state_.counters.add(Counter::transmitted_bytes, bytes);
-        state_.counters.add(Counter::drop_transmit_full, refused);
-        break;
+/// Counts what a destination took.
+inline void count_sent(State& state, Destination to, const Packet* packets, unsigned taken, unsigned refused) noexcept {
+  switch (to.outlet) {
+    case Outlet::port: {
+      std::uint64_t bytes = 0;
+      for (unsigned i = 0; i < taken; ++i) {
+        bytes += packets[i].size;
       }
-      case Outlet::worker:
-        state_.counters.add(Counter::handed_off, taken);
-        state_.counters.add(Counter::drop_handoff_full, refused);
-        break;
-      case Outlet::kernel:
-        state_.counters.add(Counter::punted, taken);
-        state_.counters.add(Counter::drop_kernel_full, refused);
-        break;
-      case Outlet::release:
-        break;
+      state.counters.add(Counter::transmitted, taken);
+      state.counters.add(Counter::transmitted_bytes, bytes);
+      state.counters.add(Counter::drop_transmit_full, refused);
+      break;
     }
+    case Outlet::worker:
+      state.counters.add(Counter::handed_off, taken);
+      state.counters.add(Counter::drop_handoff_full, refused);
+      break;
+    case Outlet::kernel:
+      state.counters.add(Counter::punted, taken);
+      state.counters.add(Counter::drop_kernel_full, refused);
+      break;
+    case Outlet::release:
+      break;
   }
+}
 
-  State& state_;
-  Io& io_;
-  Destination to_;
-  unsigned count_ = 0;
-  std::array<Packet, burst_max> packets_;
-};
+/// What the destination does not take is released and counted.
+template <class Io>
+void send(State& state, Io& io, Destination to, const Packet* packets, unsigned n) noexcept {
+  const unsigned taken = io.transmit(to, packets, n);
+  count_sent(state, to, packets, taken, n - taken);
+  if (taken < n) {
+    io.transmit({Outlet::release, 0}, packets + taken, n - taken);
+  }
+}
 
 /// Puts a packet among those that wait for a MAC address and asks control for it. False: no room.
 inline bool hold(State& state, const Packet& packet, const net::Parsed& parsed, const Item& item,
@@ -84,37 +59,73 @@ inline bool hold(State& state, const Packet& packet, const net::Parsed& parsed, 
   return true;
 }
 
+/// Where a packet goes; nowhere: it is held.
+inline std::optional<Destination> destination_of(State& state, const Burst& burst, unsigned i) noexcept {
+  const Packet& packet = burst.packets[i];
+  const Item& item = burst.items[i];
+  switch (item.verdict) {
+    case Verdict::forward:
+      break;
+    case Verdict::reply:
+      state.counters.add(Counter::replied);
+      break;
+    case Verdict::hold:
+      if (hold(state, packet, burst.parsed[i], item, burst.now_ms)) {
+        return std::nullopt;
+      }
+      state.counters.add(Counter::drop_neighbour_queue_full);
+      return Destination{Outlet::release, 0};
+    case Verdict::punt:
+      return Destination{Outlet::kernel, packet.port.value()};
+    case Verdict::handoff:
+      return Destination{Outlet::worker, item.handoff_worker};
+    case Verdict::drop:
+    case Verdict::undecided:
+      state.counters.add(item.reason);
+      return Destination{Outlet::release, 0};
+  }
+  return Destination{Outlet::port, packet.port.value()};
+}
+
+/// All go to one port.
+inline bool all_forward(const Burst& burst) noexcept {
+  unsigned i = 0;
+  while (i < burst.count && burst.items[i].verdict == Verdict::forward &&
+         burst.packets[i].port == burst.packets[0].port) {
+    ++i;
+  }
+  return i == burst.count;
+}
+
+/// Packets with one destination leave together, in their order.
 template <class Io>
 void transmit(State& state, const plan::Plan&, Io& io, Burst& burst) noexcept {
-  Outbox<Io> outbox(state, io);
+  if (all_forward(burst)) {
+    return send(state, io, {Outlet::port, burst.packets[0].port.value()}, burst.packets.data(), burst.count);
+  }
+  std::array<Destination, burst_max> to;
+  std::array<std::uint8_t, burst_max> left;  // of these packets
+  unsigned left_count = 0;
   for (unsigned i = 0; i < burst.count; ++i) {
-    Packet& packet = burst.packets[i];
-    const Item& item = burst.items[i];
-    switch (item.verdict) {
-      case Verdict::reply:
-        state.counters.add(Counter::replied);
-        [[fallthrough]];
-      case Verdict::forward:
-        outbox.put({Outlet::port, packet.port.value()}, packet);
-        break;
-      case Verdict::hold:
-        if (!hold(state, packet, burst.parsed[i], item, burst.now_ms)) {
-          state.counters.add(Counter::drop_neighbour_queue_full);
-          outbox.put({Outlet::release, 0}, packet);
-        }
-        break;
-      case Verdict::punt:
-        outbox.put({Outlet::kernel, packet.port.value()}, packet);
-        break;
-      case Verdict::handoff:
-        outbox.put({Outlet::worker, item.handoff_worker}, packet);
-        break;
-      case Verdict::drop:
-      case Verdict::undecided:
-        state.counters.add(item.reason);
-        outbox.put({Outlet::release, 0}, packet);
-        break;
+    if (const auto destination = destination_of(state, burst, i)) {
+      left[left_count++] = static_cast<std::uint8_t>(i);
+      to[i] = *destination;
     }
+  }
+  while (left_count != 0) {
+    const Destination now = to[left[0]];
+    std::array<Packet, burst_max> together;
+    unsigned together_count = 0;
+    unsigned later_count = 0;
+    for (unsigned i = 0; i < left_count; ++i) {
+      if (to[left[i]] == now) {
+        together[together_count++] = burst.packets[left[i]];
+      } else {
+        left[later_count++] = left[i];
+      }
+    }
+    left_count = later_count;
+    send(state, io, now, together.data(), together_count);
   }
 }
 
@@ -125,7 +136,6 @@ void release_waiting(State& state, const plan::Plan& plan, Io& io, Millis now_ms
   if (waiting.count == 0) {
     return;
   }
-  Outbox<Io> outbox(state, io);
   unsigned kept = 0;
   for (unsigned i = 0; i < waiting.count; ++i) {
     auto& item = waiting.items[i];
@@ -135,7 +145,7 @@ void release_waiting(State& state, const plan::Plan& plan, Io& io, Millis now_ms
     if (next.state == l3::AdjacencyState::reachable) {
       const plan::Interface& out = plan.interfaces[item.hop.interface.value()];
       if (write_link_header(item.packet, item.l3_offset, out, next.mac)) {
-        outbox.put({Outlet::port, item.packet.port.value()}, item.packet);
+        send(state, io, {Outlet::port, item.packet.port.value()}, &item.packet, 1);
         continue;
       }
     } else if (known_interface && next.state != l3::AdjacencyState::failed &&
@@ -144,7 +154,7 @@ void release_waiting(State& state, const plan::Plan& plan, Io& io, Millis now_ms
       continue;
     }
     state.counters.add(Counter::drop_no_neighbour);
-    outbox.put({Outlet::release, 0}, item.packet);
+    send(state, io, {Outlet::release, 0}, &item.packet, 1);
   }
   waiting.count = kept;
 }

@@ -28,12 +28,13 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
       continue;
     }
     packets += burst.count;
-    express(state, plan, burst);
-    parse(burst);
-    classify(state, plan, burst);
-    steer(state, burst);
-    bind(state, plan, burst);
-    translate(state, plan, burst);
+    if (express(state, plan, burst) < burst.count) {
+      parse(burst);
+      classify(state, plan, burst);
+      steer(state, burst);
+      bind(state, plan, burst);
+      translate(state, plan, burst);
+    }
     transmit(state, plan, io, burst);
   }
   sweep(state, plan, now_ms);

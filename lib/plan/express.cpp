@@ -9,6 +9,7 @@ namespace {
 
 /// A sweep tells records of their flows' use seldom; below this, packets do.
 constexpr std::uint32_t swept_idle_min_s = 30;
+constexpr std::uint32_t pools_mask = 0xffffff;
 
 template <class Exact>
 Exact exact(const net::Endpoint& endpoint, net::Protocol protocol) {
@@ -32,15 +33,14 @@ void Express::add_face(PortIndex port, const net::Mac& mac) {
 
 void Express::add_listener(const Listener& listener, const Service& service) {
   const auto& [prefix, l4_port, protocol] = listener.listen;
-  if (!listener.narrow || service.resets()) {
+  if (!listener.narrow || service.resets() || service.pool > pools_mask) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;
   Front front;
-  front.pool = service.pool & 0xfffffff;
-  front.nat = service.forwarding == model::Forwarding::nat ? 1 : 0;
-  front.udp = udp ? 1 : 0;
-  front.every_second = needs_packets(service, udp) ? 1 : 0;
+  front.pool = service.pool & pools_mask;
+  front.flags = (service.forwarding == model::Forwarding::dr ? Front::dr : 0) | (udp ? Front::udp : 0) |
+                (needs_packets(service, udp) ? Front::every_second : 0);
   front.listener = static_cast<std::uint16_t>(listener.slot.value());
   front.timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
   const net::Endpoint endpoint{prefix.address, l4_port};

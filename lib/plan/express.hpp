@@ -40,11 +40,11 @@ struct ExactV6 {
 
 /// A listener whose flows may go the express way.
 struct Front {
-  std::uint32_t pool : 28 = 0;         // index in Plan::pools
-  std::uint32_t nat : 1 = 0;           // else dr
-  std::uint32_t udp : 1 = 0;           // else tcp
-  std::uint32_t every_second : 1 = 0;  // once a second a packet of the flow goes the long way
-  std::uint32_t : 1;
+  static constexpr std::uint32_t dr = 1;            // else nat
+  static constexpr std::uint32_t udp = 2;           // else tcp
+  static constexpr std::uint32_t every_second = 4;  // once a second a packet of the flow goes the long way
+  std::uint32_t pool : 24 = 0;  // index in Plan::pools
+  std::uint32_t flags : 8 = 0;
   std::uint16_t listener = 0;   // its slot
   std::uint16_t timeout_s = 0;  // of a live flow
 };
