@@ -15,9 +15,13 @@ std::uint16_t Flows::timeout_s(const plan::Listener& listener, flow::State state
   return state == flow::State::closing ? timeouts.closing_s : timeouts.established_s;
 }
 
-void Flows::count_end(const plan::Listener* listener, const Connection& c, std::uint32_t backend_slot,
-                      std::uint8_t flags) noexcept {
-  plan::BackendUse& use = state_.uses[backend_slot];
+void Flows::tell_record(const plan::Listener& listener, const Connection& c, Tick16 used) noexcept {
+  Records(state_, plan_, now_ms_ - 1000u * Millis{used.age(tick_)}).refresh(listener, c);
+}
+
+void Flows::count_end(const plan::Listener* listener, const Connection& c, const flow::Value& forward) noexcept {
+  const std::uint8_t flags = forward.flags;
+  plan::BackendUse& use = state_.uses[forward.peer];
   if ((flags & flow::flag::counted) == 0) {
     add_relaxed(use.connecting, -1);
     const bool unanswered = (flags & flow::flag::answered) == 0;
@@ -30,6 +34,7 @@ void Flows::count_end(const plan::Listener* listener, const Connection& c, std::
     add_relaxed(use.flows_alone, (flags & flow::flag::recorded) == 0 ? -1 : 0);
     if (listener != nullptr) {
       Records(state_, plan_, 0).count_live(*listener, c, false);
+      tell_record(*listener, c, forward.used);
     }
   }
   state_.counters.add(counters::Counter::flow_ended);

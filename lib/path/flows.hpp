@@ -19,7 +19,8 @@ inline bool opens_connection(const net::Parsed& parsed) noexcept {
 
 class Flows {
  public:
-  Flows(State& state, const plan::Plan& plan, Millis now_ms) noexcept : state_(state), plan_(plan), tick_(now_ms) {}
+  Flows(State& state, const plan::Plan& plan, Millis now_ms) noexcept
+      : state_(state), plan_(plan), now_ms_(now_ms), tick_(now_ms) {}
 
   /// The entry of the other direction, or nothing. Calls `f(entry)` and says whether there was one.
   template <class F>
@@ -87,15 +88,16 @@ class Flows {
   }
 
   /// Counts the end of a flow; the forward entry itself is the caller's to erase.
-  void count_end(const plan::Listener* listener, const Connection& c, std::uint32_t backend_slot,
-                 std::uint8_t flags) noexcept;
+  void count_end(const plan::Listener* listener, const Connection& c, const flow::Value& forward) noexcept;
+  /// The session was used at `used`, as its flow says.
+  void tell_record(const plan::Listener& listener, const Connection& c, Tick16 used) noexcept;
 
   /// Ends a flow: both entries.
   template <class Key>
   void end(const plan::Listener& listener, const Key& key, std::uint64_t hash, flow::Entry<Key>& entry) noexcept {
     const Connection c = connection_of(listener, key);
     erase_back(listener, c, entry.peer(), entry.carried().translated_port);
-    count_end(&listener, c, entry.peer(), entry.flags());
+    count_end(&listener, c, entry.value());
     state_.flows.erase(key, hash);
   }
   /// Erases the back entry of a connection to the backend, where there is one.
@@ -117,6 +119,7 @@ class Flows {
 
   State& state_;
   const plan::Plan& plan_;
+  Millis now_ms_;
   Tick16 tick_;
 };
 

@@ -154,7 +154,10 @@ class Inward {
     const std::uint8_t before = entry.flags();
     const bool recorded = records_.confirm(listener, c, item.backend->slot);
     entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
-    auto* const lasting = state_.flows.promote(key, hash);
+    // The way back first: whatever is live forward has one.
+    auto* const lasting = promote_back(state_, plan_, listener, *item.backend, c, item.client_port)
+                              ? state_.flows.promote(key, hash)
+                              : nullptr;
     if (lasting == nullptr) {
       entry.set_flags(before);
       state_.counters.add(Counter::flow_not_remembered);
@@ -166,7 +169,6 @@ class Inward {
     add_relaxed(use.flows, 1);
     add_relaxed(use.flows_alone, recorded ? 0 : 1);
     records_.count_live(listener, c, true);
-    promote_back(state_, plan_, listener, *item.backend, c, item.client_port);
   }
 
   void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,

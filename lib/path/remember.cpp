@@ -111,20 +111,17 @@ std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, cons
   return *port;
 }
 
-void promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
+bool promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
                   const Connection& c, std::uint16_t translated_port) noexcept {
   const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
   if (endpoint == nullptr) {
-    return;
+    return true;
   }
   const auto promote = [&](const auto& key) { return state.flows.promote(key, state.flows.hash(key)) != nullptr; };
-  const bool promoted =
-      listener.narrow && translated_port == 0
-          ? promote(narrow_back(*endpoint, c.client, c.client_port))
-          : promote(wide_back(*endpoint, c.client, translated_port != 0 ? translated_port : c.client_port, c.vip_port));
-  if (!promoted) {
-    state.counters.add(Counter::flow_not_remembered);
-  }
+  return listener.narrow && translated_port == 0
+             ? promote(narrow_back(*endpoint, c.client, c.client_port))
+             : promote(
+                   wide_back(*endpoint, c.client, translated_port != 0 ? translated_port : c.client_port, c.vip_port));
 }
 
 }  // namespace limpet::path

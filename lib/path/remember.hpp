@@ -14,8 +14,8 @@ namespace limpet::path {
 std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
                                       const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept;
 
-/// Makes the back entry of a flow lasting as its forward one has become.
-void promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
+/// Makes the back entry of a flow, where it has one, lasting, as its forward one is to become. False: no room.
+bool promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
                   const Connection& c, std::uint16_t translated_port) noexcept;
 
 }  // namespace limpet::path

@@ -7,8 +7,9 @@
 namespace limpet::path {
 namespace {
 
-constexpr Millis pass_ms = 10'000;
-constexpr Millis catch_up_ms = 16;  // what a late call makes up for at most
+constexpr Millis pass_ms = 1000 * plan::sweep_pass_s;
+constexpr Millis catch_up_ms = 16;    // what a late call makes up for at most
+constexpr Millis debt_max_ms = 1000;  // what is later than that is never made up for
 
 class Sweeper {
  public:
@@ -26,13 +27,23 @@ class Sweeper {
     const plan::Listener* listener = plan_.listener(ListenerSlot(key.slot));
     const Connection c = listener == nullptr ? Connection{} : connection_of(*listener, key);
     if (listener != nullptr && flows_.backend_of(entry.peer()) != nullptr && !flows_.is_idle(*listener, key, entry)) {
+      tell_record(*listener, c, entry);
       return flow::Sweep::keep;
     }
     if (listener != nullptr) {
       flows_.erase_back(*listener, c, entry.peer(), entry.carried().translated_port);
     }
-    flows_.count_end(listener, c, entry.peer(), entry.flags());
+    flows_.count_end(listener, c, entry.value());
     return flow::Sweep::erase;
+  }
+
+  /// A live flow's record is told when the flow was last used, in as many passes as its time-out needs.
+  template <class Entry>
+  void tell_record(const plan::Listener& listener, const Connection& c, const Entry& entry) noexcept {
+    const bool live = (entry.flags() & flow::flag::counted) != 0;
+    if (live && state_.flows.sweeps_done() % plan_.service_of(listener).record_passes == 0) {
+      flows_.tell_record(listener, c, entry.used());
+    }
   }
 
   /// A back entry lives as long as its forward one; alone (evicted, service gone) it ends when it is idle.
@@ -66,8 +77,9 @@ void sweep(State& state, const plan::Plan& plan, Millis now_ms) noexcept {
   if (now_ms <= state.last_sweep_ms) {
     return;
   }
+  state.last_sweep_ms = std::max(state.last_sweep_ms, now_ms - std::min(now_ms, debt_max_ms));
   const Millis late_ms = std::min(now_ms - state.last_sweep_ms, catch_up_ms);
-  state.last_sweep_ms = now_ms;
+  state.last_sweep_ms += late_ms;
   const auto buckets = static_cast<unsigned>(late_ms * (state.flows.bucket_count() / pass_ms + 1));
   state.flows.sweep(buckets, Sweeper(state, plan, now_ms));
 }

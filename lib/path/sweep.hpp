@@ -7,7 +7,7 @@
 
 namespace limpet::path {
 
-/// At most once a millisecond does anything; the work of one call is bounded.
+/// Does the work of the time since State::last_sweep_ms, but only so much of it a call.
 void sweep(State& state, const plan::Plan& plan, Millis now_ms) noexcept;
 
 }  // namespace limpet::path

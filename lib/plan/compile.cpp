@@ -6,6 +6,8 @@
 namespace limpet::plan {
 namespace {
 
+constexpr std::uint32_t record_passes_max = 36;  // six minutes
+
 class Compiler {
  public:
   Compiler(const Input& input, Slots& slots) : input_(input), model_(input.model), slots_(slots) {}
@@ -190,12 +192,18 @@ class Compiler {
     return std::min<std::uint64_t>(std::max<std::uint64_t>((ms + 999) / 1000, 1), max);
   }
 
+  /// Sweeps in a sixth of the time-out: late enough to cost little, early enough to be right.
+  static std::uint32_t passes(std::uint32_t idle_timeout_s) {
+    return std::clamp<std::uint32_t>(idle_timeout_s / 6 / sweep_pass_s, 1, record_passes_max);
+  }
+
   Result<void> add_services() {
     for (const auto& [name, from] : model_.services) {
       Service service;
       service.name = name;
       service.forwarding = from.forwarding;
       service.pool = pool_index_.at(from.pool);
+      service.record_passes = record_passes_max;
       service.flows_on_down = from.flows_on_down;
       service.flows_on_drain_end = from.flows_on_drain_end;
       for (const std::string& profile : chain(from)) {
@@ -206,6 +214,7 @@ class Compiler {
         const ScopeUse use{static_cast<std::uint32_t>(plan_->services.size()),
                            static_cast<std::uint32_t>(service.persist.size())};
         place_at(plan_->scopes, made->scope, use, ScopeUse{});
+        service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
         service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
         service.persist.push_back(std::move(*made));
       }

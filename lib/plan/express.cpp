@@ -8,7 +8,7 @@ namespace limpet::plan {
 namespace {
 
 /// A sweep tells records of their flows' use seldom; below this, packets do.
-constexpr std::uint32_t swept_idle_min_s = 30;
+constexpr std::uint32_t swept_idle_min_s = 3 * sweep_pass_s;
 constexpr std::uint32_t pools_mask = 0xffffff;
 
 template <class Exact>

@@ -101,6 +101,9 @@ struct Timeouts {
   std::uint16_t embryonic_s, established_s, closing_s, udp_s;
 };
 
+/// A sweep over all flows takes so long.
+inline constexpr std::uint32_t sweep_pass_s = 10;
+
 struct Service {
   std::string name;
   model::Forwarding forwarding = model::Forwarding::nat;
@@ -110,6 +113,7 @@ struct Service {
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
+  std::uint32_t record_passes = 1;  // a live flow tells its record of its use in one of so many sweeps
 
   /// Live TCP connections may be reset for their backend's state.
   [[nodiscard]] bool resets() const noexcept {

@@ -199,7 +199,7 @@ void Node::settle() {
     }
     busy = serve_control();
     for (const auto& worker : workers_) {
-      busy = busy || !worker->io.idle();
+      busy = busy || !worker->io.idle() || worker->state->last_sweep_ms < now_ms_;
     }
   }
 }
