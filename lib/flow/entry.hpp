@@ -90,6 +90,7 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
   [[nodiscard]] bool holds(const Pattern& pattern) const noexcept {
     return words_[0] == pattern.words[0] && (words_[1] & place_mask) == pattern.words[1];
   }
+  [[nodiscard]] bool holds(const NarrowKey& key) const noexcept { return holds(pattern(key)); }
   /// Bit 4 i is set where the i-th of a bucket's entries holds the key.
   [[nodiscard]] static unsigned match(const std::array<NarrowEntry, 4>& entries, const Pattern& pattern) noexcept {
     const __m128i mask = detail::pair(~std::uint64_t{0}, place_mask);

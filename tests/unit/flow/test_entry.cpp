@@ -82,6 +82,46 @@ TYPED_TEST(EntryOf, keeps_all_it_is_given) {
   }
 }
 
+// Near misses of every kind: other keys by one field, entries emptied after they held the key.
+TYPED_TEST(EntryOf, a_bucket_is_matched_as_its_entries_hold) {
+  std::mt19937_64 random(2);
+  unsigned found = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const auto key = random_key<TypeParam>(random);
+    std::array<Entry<TypeParam>, 4> bucket{};
+    for (auto& entry : bucket) {
+      auto other = key;
+      switch (random() % 6) {
+        case 0:
+          other = random_key<TypeParam>(random);
+          break;
+        case 1:
+          other.client_port = static_cast<std::uint16_t>(other.client_port ^ 1);
+          break;
+        case 2:
+          other.slot ^= 1;
+          break;
+        case 3:
+          other.direction = other.direction == Direction::back ? Direction::forward : Direction::back;
+          break;
+        default:
+          break;
+      }
+      entry.write(other, random_value(random, other.direction), {});
+      if (random() % 3 == 0) {
+        entry.clear();
+      }
+    }
+    unsigned expected = 0;
+    for (unsigned at = 0; at < bucket.size(); ++at) {
+      expected |= bucket[at].holds(key) ? 1u << (4 * at) : 0u;
+    }
+    ASSERT_EQ(Entry<TypeParam>::match(bucket, Entry<TypeParam>::pattern(key)), expected);
+    found += expected != 0 ? 1 : 0;
+  }
+  EXPECT_GT(found, 1000u);
+}
+
 // Every bit of a key is part of the identity.
 TEST(NarrowEntry, no_bit_of_the_key_is_lost) {
   const NarrowKey key{0xc0000201, 40000, 0x1234, Direction::forward};
