@@ -141,7 +141,7 @@ void measure_path(const Options& options, Report& report) {
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
     for (const char* forwarding : {"nat", "dr"}) {
       for (const std::uint32_t flows : {1000u, million, 10 * million}) {
-        const Setup setup{family, forwarding, flows, std::max(flows, million), 1, {}};
+        const Setup setup{family, forwarding, flows, std::max(flows, million)};
         const bool late =
             options.quick && flows > million && spent.cycles() > quick_patience_ms * static_cast<double>(rate);
         if (!options.list && (late || std::uint64_t{setup.room_flows} * 350 > available_bytes())) {

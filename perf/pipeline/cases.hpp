@@ -12,6 +12,9 @@ void measure_path(const Options& options, Report& report);
 /// flow.*, record.*: the tables alone beside rte_hash.
 void measure_tables(const Options& options, Report& report);
 
+/// workers.*: packets a second of several workers at once.
+void measure_workers(const Options& options, Report& report);
+
 /// memory.*: bytes each at the advertised capacity.
 void measure_memory(const Options& options, Report& report);
 

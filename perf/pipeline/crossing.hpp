@@ -2,6 +2,7 @@
 // by a ring of buffers, as between the workers of a node. Both run on one thread, in turn.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -31,9 +32,10 @@ class Crossing {
     if (from.origin == path::Origin::port) {
       return open_ ? source_.receive(from, packets, max) : 0;
     }
-    unsigned n = 0;
-    for (std::uint8_t* frame = nullptr; n < max && from_.pop(frame); ++n) {
-      source_.describe(frame, packets[n]);
+    std::array<std::uint8_t*, path::burst_max> frames;
+    const auto n = static_cast<unsigned>(from_.pop_burst(frames.data(), std::min(max, path::burst_max)));
+    for (unsigned i = 0; i < n; ++i) {
+      source_.describe(frames[i], packets[i]);
     }
     return n;
   }
@@ -42,11 +44,8 @@ class Crossing {
     if (to.outlet != path::Outlet::worker) {
       return source_.transmit(to, packets, n);
     }
-    unsigned taken = 0;
-    while (taken < n && to_.push(static_cast<std::uint8_t*>(packets[taken].buffer))) {
-      ++taken;
-    }
-    return taken;
+    return static_cast<unsigned>(
+        to_.push_burst(n, [&](std::size_t i) { return static_cast<std::uint8_t*>(packets[i].buffer); }));
   }
 
  private:

@@ -51,7 +51,7 @@ void run() {
   fmt::print("{}\n", __VERSION__);
   constexpr std::uint32_t flows = 1000, room = 400'000;
   const auto setup = [](net::Family family, const char* forwarding, unsigned workers = 1) {
-    return Setup{family, forwarding, flows, room, workers, {}};
+    return Setup{family, forwarding, flows, room, workers};
   };
   using enum net::Family;
   collect_all(options, setup(v4, "nat"),

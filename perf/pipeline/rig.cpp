@@ -21,8 +21,8 @@ flow::Sizes flow_sizes(const Setup& setup) {
   return setup.family == net::Family::v4 ? flow::Sizes{entries, few} : flow::Sizes{few, entries};
 }
 /// A quarter more than there are clients, so that each has a record.
-record::Sizes record_sizes(const Setup& setup) {
-  return {std::uint64_t{setup.room_flows} * 5 / 4, few};
+std::uint64_t records_for(const Setup& setup) {
+  return std::uint64_t{setup.room_flows} * 5 / 4;
 }
 
 template <class T>
@@ -56,29 +56,14 @@ Rig::Worker::Worker(unsigned index, const path::Node& node, const Setup& setup)
                                                hash::derive_key(hash::fixed_secret(), "flow table")))),
       state(index, node, flows, setup.backend_slots()) {}
 
-Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms)
-    : setup_(setup),
-      record_memory_(record::Table::bytes_needed(record_sizes(setup))),
-      records_(make_records(record_memory_, setup)),
+House::House(const Setup& setup, std::uint64_t records_max)
+    : record_memory_(record::Table::bytes_needed({records_max, few})),
+      records_(value_or_throw(record::Table::create(record_memory_.bytes(), {records_max, few},
+                                                    hash::derive_key(hash::fixed_secret(), "record table")))),
       owner_(setup.workers),
-      backend_states_(setup.backend_slots()),
-      clock_(cycles_per_ms),
-      backend_of_flow_(setup.nat() ? setup.flows : 0) {
-  for (unsigned i = 0; i < setup.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, path::Node{owner_, records_, backend_states_, adjacencies_}, setup));
-  }
-  make_plan();
-  clock_.hold();
-}
-
-record::Table Rig::make_records(HugeMemory& memory, const Setup& setup) {
-  return value_or_throw(record::Table::create(memory.bytes(), record_sizes(setup),
-                                              hash::derive_key(hash::fixed_secret(), "record table")));
-}
-
-void Rig::make_plan() {
-  const model::Model model = configuration(setup_.family, setup_.forwarding, setup_.estate);
-  plan::Slots slots(setup_.backend_slots());
+      backend_states_(setup.backend_slots()) {
+  const model::Model model = configuration(setup.family, setup.forwarding, setup.estate);
+  plan::Slots slots(setup.backend_slots());
   plan_ = value_or_throw(plan::compile({model, hash::fixed_secret(), {}, 1}, slots));
   plan::each_interface(model, [&](InterfaceIndex index, const model::Interface& interface) {
     for (const auto& [address, mac] : interface.neighbors) {
@@ -87,10 +72,22 @@ void Rig::make_plan() {
   });
 }
 
+Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms, std::shared_ptr<House> house)
+    : setup_(setup),
+      house_(house ? std::move(house) : std::make_shared<House>(setup, records_for(setup))),
+      clock_(cycles_per_ms),
+      backend_of_flow_(setup.nat() ? setup.flows : 0) {
+  for (unsigned i = 0; i < setup.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, house_->node(), setup));
+  }
+  clock_.hold();
+}
+
 Stream Rig::stream(Direction direction, std::uint8_t tcp_flags, unsigned generation) const {
   Stream stream;
   stream.frame = make_template(setup_.family, direction, tcp_flags, generation);
   stream.services = setup_.estate.services;
+  stream.base = setup_.first_flow;
   stream.flows = setup_.flows;
   stream.backend_of_flow = direction == Direction::back ? backend_of_flow_.data() : nullptr;
   stream.port = PortIndex(direction == Direction::back ? 0 : 1);  // by name: back, front
@@ -116,7 +113,7 @@ Tally Rig::tally() const noexcept {
 }
 
 void Rig::run_both(std::uint64_t packets) noexcept {
-  const auto turn = [&](unsigned worker) { path::turn(state(worker), *plan_, crossings_[worker], clock_.now_ms()); };
+  const auto turn = [&](unsigned worker) { path::turn(state(worker), plan(), crossings_[worker], clock_.now_ms()); };
   for (Crossing& crossing : crossings_) {
     crossing.open_port(true);
   }
@@ -142,8 +139,8 @@ void Rig::step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first,
   }
   crossings_[0].open_port(true);
   crossings_[1].open_port(false);
-  path::turn(state(0), *plan_, crossings_[0], clock_.now_ms());
-  path::turn(state(1), *plan_, crossings_[1], clock_.now_ms());
+  path::turn(state(0), plan(), crossings_[0], clock_.now_ms());
+  path::turn(state(1), plan(), crossings_[1], clock_.now_ms());
 }
 
 std::uint64_t Rig::live_entries() const noexcept {
@@ -178,7 +175,8 @@ void Rig::open_flows() {
 }
 
 void Rig::forget_half_open() {
-  records_.sweep(static_cast<unsigned>(records_.bucket_count()), [](const record::Key&, const record::Record& record) {
+  record::Table& records = house_->records();
+  records.sweep(static_cast<unsigned>(records.bucket_count()), [](const record::Key&, const record::Record& record) {
     return record.provisional ? record::Sweep::erase : record::Sweep::keep;
   });
   for (const auto& worker : workers_) {
@@ -207,9 +205,10 @@ void Rig::check_output(Direction direction, std::uint32_t flow) {
     step(direction, tcp::ack, flow, 1);
   }
   const Addresses base = addresses(setup_.family);
-  const net::IpAddress client = client_address(setup_.family, flow);
-  const net::IpAddress vip = with_far(base.vip, service_of(flow, setup_.estate.services));
-  const std::uint16_t client_port = client_port_of(flow, first_port(0));
+  const std::uint32_t number = setup_.first_flow + flow;
+  const net::IpAddress client = client_address(setup_.family, number);
+  const net::IpAddress vip = with_far(base.vip, service_of(number, setup_.estate.services));
+  const std::uint16_t client_port = client_port_of(number, first_port(0));
   const path::Packet& sent = source_.last();
   const test::Bytes got(sent.data, sent.data + sent.size);
   bool right = false;

@@ -22,6 +22,7 @@ struct Setup {
   std::uint32_t flows = 0;       // opened
   std::uint32_t room_flows = 0;  // what the tables are made for
   unsigned workers = 1;          // 1 or 2
+  std::uint32_t first_flow = 0;  // of those that all rigs have
   Estate estate{};
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
@@ -34,10 +35,28 @@ struct Tally {
   friend Tally operator-(const Tally& one, const Tally& other) noexcept;
 };
 
+/// What the workers of a node share. Throws std::runtime_error where the configuration or the tables are refused.
+class House {
+ public:
+  /// `records_max`: there is room for.
+  House(const Setup& setup, std::uint64_t records_max);
+  [[nodiscard]] path::Node node() noexcept { return {owner_, records_, backend_states_, adjacencies_}; }
+  [[nodiscard]] record::Table& records() noexcept { return records_; }
+  [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
+
+ private:
+  HugeMemory record_memory_;
+  record::Table records_;
+  hash::Owner owner_;
+  plan::BackendStates backend_states_;
+  l3::AdjacencyTable adjacencies_{1024};
+  std::shared_ptr<const plan::Plan> plan_;
+};
+
 class Rig {
  public:
-  /// Throws std::runtime_error where the configuration or the tables are refused.
-  Rig(const Setup& setup, std::uint64_t cycles_per_ms);
+  /// Throws std::runtime_error where the tables are refused. `house`: shared with other rigs; null: one of its own.
+  Rig(const Setup& setup, std::uint64_t cycles_per_ms, std::shared_ptr<House> house = nullptr);
 
   /// Opens flows 0 .. setup.flows - 1. Throws when one is not forwarded or not remembered.
   void open_flows();
@@ -51,7 +70,7 @@ class Rig {
   template <class Io>
   void run_with(Io& io, std::uint64_t packets) noexcept {
     for (std::uint64_t done = 0; done < packets;) {
-      done += path::turn(state(), *plan_, io, clock_.now_ms());
+      done += path::turn(state(), plan(), io, clock_.now_ms());
     }
   }
   /// The same with two workers, which take turns; packets that cross are in hand twice and counted once.
@@ -79,7 +98,7 @@ class Rig {
   [[nodiscard]] Source& source() noexcept { return source_; }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
   [[nodiscard]] path::State& state(unsigned worker = 0) noexcept { return workers_[worker]->state; }
-  [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
+  [[nodiscard]] const plan::Plan& plan() const noexcept { return house_->plan(); }
   [[nodiscard]] const std::uint32_t* backend_of_flow() const noexcept { return backend_of_flow_.data(); }
 
  private:
@@ -89,19 +108,12 @@ class Rig {
     flow::Table flows;
     path::State state;
   };
-  static record::Table make_records(HugeMemory& memory, const Setup& setup);
-  void make_plan();
   void step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count);
   [[nodiscard]] std::uint64_t live_entries() const noexcept;
 
   Setup setup_;
-  HugeMemory record_memory_;
-  record::Table records_;
-  hash::Owner owner_;
-  plan::BackendStates backend_states_;
-  l3::AdjacencyTable adjacencies_{1024};
+  std::shared_ptr<House> house_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::shared_ptr<const plan::Plan> plan_;
   Source source_;
   std::array<Ring, 2> rings_{Ring(1024), Ring(1024)};  // by the worker that reads it
   std::array<Crossing, 2> crossings_{Crossing(source_, 1, rings_[0], rings_[1]),

@@ -24,6 +24,7 @@ struct Stream {
   Template frame;
   Pick pick = Pick::mixed;
   std::uint32_t services = 1;
+  std::uint32_t base = 0;  // flow 0 of these is flow `base` of all
   std::uint32_t flows = 1;
   std::uint32_t in_turn_share = 0;  // in 2^32 packets
   std::uint32_t first = 0;
@@ -115,9 +116,9 @@ class Source {
     for (unsigned i = 0; i < n; ++i) {
       const std::uint32_t flow = ahead_[i];
       std::uint8_t* const frame = buffers_.take();
-      const std::uint32_t far =
-          stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow] : service_of(flow, stream_.services);
-      write_frame(stream_.frame, flow, far, frame);
+      const std::uint32_t far = stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow]
+                                                                   : service_of(stream_.base + flow, stream_.services);
+      write_frame(stream_.frame, stream_.base + flow, far, frame);
       fifo_.push(frame);
       if (learn_ != nullptr) {
         flow_of_[buffers_.index_of(frame)] = flow;

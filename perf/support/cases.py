@@ -54,6 +54,8 @@ def path_cases() -> list[Case]:
         Case("stages.nat.v4.1M.*", "pipeline", "stage by stage, the TSC read between"),
         Case("path.nat.v4.churn", "pipeline", "10 % new flows, 10 % ending, 1M live, sweep running", "hit.1M", 1.6, 1.3),
         Case("path.nat.v4.steered.1M", "pipeline", "half the packets arrive on the wrong worker", "hit.1M", 1.8, 1.4),
+        Case("workers.nat.v4.1M.*", "pipeline", "hits of so many workers at once, 1M flows each", "one worker, times as many",
+             least=True),
         Case("machine.tsc", "pipeline", "the rate of the TSC"),
         Case("services.10k", "pipeline", "10,000 services on 100 shared pools of 100 backends", "hit.1M", 1.25, 1.1),
         Case("services.10k.own", "pipeline", "10,000 services on 10,000 pools of 100 backends", "hit.1M", 1.6, 1.3),

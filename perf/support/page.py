@@ -12,6 +12,7 @@ STAGES = ("receive", "parse", "classify", "steer", "bind", "translate", "transmi
 CHAPTERS = (
     ("The whole path", ("path.*", "services.*"), "cycles a packet"),
     ("Tables alone", ("flow.lookup.*", "record.*"), "cycles a key"),
+    ("Workers", ("workers.*",), "Mpps"),
     ("Memory", ("memory.*",), "bytes each"),
     ("Instructions", ("instructions.*",), "instructions a packet"),
     ("Real devices", ("wire.*", "plan.*", "latency.*"), "as said"),

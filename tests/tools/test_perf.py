@@ -124,11 +124,11 @@ def whole_run() -> dict:
 def test_page_shows_every_figure(tmp_path):
     text = page.section(whole_run(), tmp_path)
     for name in whole_run():
-        if not name.startswith(("stages.", "workers.", "machine.")):
+        if not name.startswith(("stages.", "machine.")):
             assert text.count(f"| `{name}` |") == 1, name
     assert "| transmit |" in text and "| 64 bytes | 148.8 |" in text
     assert text.count("**no**") + text.count("| yes |") == sum(
-        cases.case_of(name).holds(one) is not None for name, one in whole_run().items() if not name.startswith("workers."))
+        cases.case_of(name).holds(one) is not None for name, one in whole_run().items())
 
 
 def test_page_is_written_between_its_markers(tmp_path):
