@@ -114,6 +114,8 @@ inline constexpr std::array port_columns{
     Column{"link", "LINK", "up or down"},
     Column{"queues", "QUEUES", "receive queues"},
     Column{"rss", "RSS", "how the device spreads packets over queues"},
+    Column{"numa_node", "NODE", "the NUMA node that the device sits on; -1: of none in particular"},
+    Column{"far_workers", "FAR", "workers on other NUMA nodes"},
     Column{"received", "RECEIVED", "packets, as the device counts"},
     Column{"transmitted", "TRANSMITTED", "packets, as the device counts"},
     Column{"missed", "MISSED", "packets that found the queue full"},
@@ -122,6 +124,7 @@ inline constexpr std::array port_columns{
 inline constexpr std::array worker_columns{
     Column{"worker", "WORKER", "its number"},
     Column{"cpu", "CPU", "where it runs"},
+    Column{"numa_node", "NODE", "the NUMA node of that CPU"},
     Column{"turns", "TURNS", "turns of its loop"},
     Column{"empty_turns", "EMPTY", "turns that found no packet"},
     Column{"packets", "PACKETS", "packets received"},

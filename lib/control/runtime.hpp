@@ -30,6 +30,8 @@ struct PortInfo {
   unsigned queues = 0;
   std::string rss;                                                      // what the device does for us, in words
   std::uint64_t received = 0, transmitted = 0, missed = 0, errors = 0;  // the device's own counters
+  int numa_node = -1;                                                   // -1: of none in particular
+  std::vector<unsigned> far_workers{};                                  // those on other nodes
 };
 
 /// For `show workers`.
@@ -38,6 +40,7 @@ struct WorkerInfo {
   unsigned cpu = 0;
   std::uint64_t turns = 0, empty_turns = 0, packets = 0;
   std::uint64_t busy_cycles = 0, total_cycles = 0;  // TSC
+  int numa_node = 0;                                // of the CPU
 };
 
 class Runtime {

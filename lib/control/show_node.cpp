@@ -1,4 +1,6 @@
 // show counters, show ports, show workers, show events, show moves, show violations, show neighbors.
+#include <fmt/ranges.h>
+
 #include "control/context.hpp"
 #include "control/listing.hpp"
 
@@ -73,6 +75,8 @@ Json port_row(const PortInfo& port) {
           {"link", port.link_up ? "up" : "down"},
           {"queues", port.queues},
           {"rss", port.rss},
+          {"numa_node", port.numa_node},
+          {"far_workers", fmt::format("{}", fmt::join(port.far_workers, " "))},
           {"received", port.received},
           {"transmitted", port.transmitted},
           {"missed", port.missed},
@@ -102,6 +106,7 @@ Json worker_row(const Context& context, const WorkerInfo& worker) {
   const auto share = worker.total_cycles == 0 ? 0 : worker.busy_cycles * 1000 / worker.total_cycles;
   return {{"worker", worker.index},
           {"cpu", worker.cpu},
+          {"numa_node", worker.numa_node},
           {"turns", worker.turns},
           {"empty_turns", worker.empty_turns},
           {"packets", worker.packets},

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <rte_errno.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
@@ -16,12 +15,11 @@ constexpr std::uint32_t room_min_bytes = 2048;
 
 }  // namespace
 
-Result<Buffers> Buffers::create(unsigned count, std::uint32_t frame_max_bytes) {
+Result<Buffers> Buffers::create(unsigned count, std::uint32_t frame_max_bytes, std::span<const int> nodes) {
   Buffers buffers;
   const std::uint32_t frame = (std::max(frame_max_bytes, room_min_bytes) + 63) / 64 * 64;
   const std::uint32_t room = std::min<std::uint32_t>(frame + RTE_PKTMBUF_HEADROOM, 65535);
-  for (unsigned i = 0; i < rte_socket_count(); ++i) {
-    const int node = rte_socket_id_by_idx(i);
+  for (const int node : nodes) {
     const std::string name = fmt::format("packets{}", node);
     rte_mempool* pool =
         rte_pktmbuf_pool_create(name.c_str(), count, cache_size, 0, static_cast<std::uint16_t>(room), node);

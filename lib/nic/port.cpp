@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "nic/nodes.hpp"
+
 namespace limpet::nic {
 
 namespace {
@@ -91,6 +93,9 @@ Result<std::unique_ptr<Port>> Port::open(const PortSettings& settings, const has
     return tl::unexpected(taken.error());
   }
   port->program_indirection(owner, warnings);
+  if (auto far = far_text(settings.place, settings.device, port->node(), settings.worker_nodes)) {
+    warnings.push_back(std::move(*far));
+  }
   return port;
 }
 
@@ -150,12 +155,13 @@ Result<void> Port::set_up_queues(const Buffers& buffers) {
   std::uint16_t receive = receive_descriptors;
   std::uint16_t transmit = transmit_descriptors;
   rte_eth_dev_adjust_nb_rx_tx_desc(settings_.id, &receive, &transmit);
-  const int node = rte_eth_dev_socket_id(settings_.id);
-  const auto socket = node < 0 ? SOCKET_ID_ANY : node;
+  // Descriptors lie with the device, which polls them; buffers with the worker, which reads them.
+  const auto socket = node() < 0 ? SOCKET_ID_ANY : node();
+  const auto& nodes = settings_.worker_nodes;
   int code = 0;
   for (std::uint16_t q = 0; code == 0 && q < queues_.receive; ++q) {
-    code =
-        rte_eth_rx_queue_setup(settings_.id, q, receive, static_cast<unsigned>(socket), nullptr, buffers.on_node(node));
+    code = rte_eth_rx_queue_setup(settings_.id, q, receive, static_cast<unsigned>(socket), nullptr,
+                                  buffers.on_node(q < nodes.size() ? nodes[q] : -1));
   }
   for (std::uint16_t q = 0; code == 0 && q < queues_.transmit; ++q) {
     rte_eth_txconf configuration = info_.default_txconf;
@@ -205,6 +211,10 @@ void Port::program_indirection(const hash::Owner& owner, std::vector<std::string
     warnings.push_back(fmt::format("[{}] device {}: RSS indirection could not be set ({}); workers hand over more",
                                    settings_.place, settings_.device, rte_strerror(-code)));
   }
+}
+
+int Port::node() const noexcept {
+  return rte_eth_dev_socket_id(settings_.id);
 }
 
 std::string Port::driver() const {

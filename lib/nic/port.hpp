@@ -28,6 +28,7 @@ struct PortSettings {
   std::uint16_t id = 0;  // DPDK's, from Eal::attach
   PortIndex index;
   unsigned workers = 1;
+  std::vector<int> worker_nodes;  // of each worker, its NUMA node; empty: all on the first
   std::uint16_t mtu = 1500;
   std::optional<net::Mac> mac;
   model::Side side = model::Side::both;
@@ -63,6 +64,8 @@ class Port {
   /// The address the port answers to: the configured one, or the device's.
   [[nodiscard]] const net::Mac& mac() const noexcept { return mac_; }
   [[nodiscard]] std::string driver() const;
+  /// The NUMA node that the device sits on; -1: none in particular.
+  [[nodiscard]] int node() const noexcept;
   [[nodiscard]] bool link_up() const;
   [[nodiscard]] PortCounters counters() const;
 

@@ -10,6 +10,7 @@
 
 #include "hash/secret.hpp"
 #include "nic/arguments.hpp"
+#include "nic/nodes.hpp"
 #include "path/packet.hpp"
 #include "path/recount.hpp"
 #include "plan/compile.hpp"
@@ -37,17 +38,36 @@ int run_worker(void* worker) {
   return 0;
 }
 
+/// Calls `body` on an idle lcore and waits for its end. 0, or why it could not be called.
+template <class Body>
+int call_on(unsigned lcore, const Body& body) {
+  handovers.fetch_add(1, std::memory_order_release);
+  const auto call = [](void* argument) {
+    static_cast<void>(handovers.load(std::memory_order_acquire));
+    (*static_cast<const Body*>(argument))();
+    handovers.fetch_add(1, std::memory_order_release);
+    return 0;
+  };
+  const int code = rte_eal_remote_launch(call, const_cast<Body*>(&body), lcore);
+  if (code == 0) {
+    rte_eal_wait_lcore(lcore);
+    static_cast<void>(handovers.load(std::memory_order_acquire));
+  }
+  return code;
+}
+
 int node_of_cpu(unsigned cpu) {
   return numa_available() < 0 ? 0 : std::max(numa_node_of_cpu(static_cast<int>(cpu)), 0);
 }
 
 nic::PortSettings settings_of(const std::string& name, const model::Port& port, std::size_t index, bool kernel,
-                              std::size_t workers) {
+                              const std::vector<int>& worker_nodes) {
   nic::PortSettings settings;
   settings.place = "ports." + name + (kernel ? ".kernel" : "");
   settings.device = kernel ? port.kernel : port.device;
   settings.index = PortIndex(static_cast<std::uint16_t>(index));
-  settings.workers = static_cast<unsigned>(workers);
+  settings.workers = static_cast<unsigned>(worker_nodes.size());
+  settings.worker_nodes = worker_nodes;
   settings.mtu = port.mtu;
   settings.mac = port.mac;
   settings.side = port.side;
@@ -62,7 +82,11 @@ Machine::Machine(const model::Model& model, const hash::Secret& secret)
       owner_(static_cast<unsigned>(model.limpetd.workers.size())),
       backends_(plan::backend_slots_default),
       adjacencies_(adjacencies_max, hash::derive_key(secret, "adjacencies").a),
-      plans_(static_cast<unsigned>(model.limpetd.workers.size())) {}
+      plans_(static_cast<unsigned>(model.limpetd.workers.size())) {
+  for (const unsigned cpu : model.limpetd.workers) {
+    nodes_.push_back(node_of_cpu(cpu));
+  }
+}
 
 Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const hash::Secret& secret,
                                                 const std::optional<Other>& other) {
@@ -78,6 +102,7 @@ Result<std::unique_ptr<Machine>> Machine::start(const model::Model& model, const
                       .and_then([&] { return machine->take_memory(secret); })
                       .and_then([&] { return machine->make_buffers(); })
                       .and_then([&] { return machine->open_ports(); })
+                      .and_then([&] { return machine->make_workers(); })
                       .and_then([&] { return machine->launch_workers(); });
       !done) {
     return tl::unexpected(done.error());
@@ -129,7 +154,7 @@ Result<void> Machine::attach_devices() {
       if (kernel && port.kernel.empty()) {
         continue;
       }
-      auto settings = settings_of(name, port, index, kernel, model_.limpetd.workers.size());
+      auto settings = settings_of(name, port, index, kernel, nodes_);
       const auto id = eal_->attach(settings.place, settings.device);
       if (!id) {
         return tl::unexpected(id.error());
@@ -143,11 +168,8 @@ Result<void> Machine::attach_devices() {
 }
 
 Result<void> Machine::take_memory(const hash::Secret& secret) {
-  Wanted wanted{
-      record::sizes_for(model_.limits.records_max), flow::sizes_for(model_.limits.flows_max), {}, backends_.count()};
-  for (const unsigned cpu : model_.limpetd.workers) {
-    wanted.nodes.push_back(node_of_cpu(cpu));
-  }
+  Wanted wanted{record::sizes_for(model_.limits.records_max), flow::sizes_for(model_.limits.flows_max), nodes_,
+                backends_.count()};
   auto recovered = recover(*tables_, wanted, secret, owner_, now_ms());
   if (!recovered) {
     return tl::unexpected(recovered.error());
@@ -174,7 +196,7 @@ Result<void> Machine::make_buffers() {
     count += nic::buffers_held(settings.id, *queues);
     frame = std::max<std::uint32_t>(frame, settings.mtu + frame_overhead_bytes);
   }
-  auto buffers = nic::Buffers::create(count, frame);
+  auto buffers = nic::Buffers::create(count, frame, nic::buffer_nodes(nodes_));
   if (!buffers) {
     return tl::unexpected(buffers.error());
   }
@@ -196,14 +218,26 @@ Result<void> Machine::open_ports() {
   return {};
 }
 
-Result<void> Machine::launch_workers() {
+/// Each is made by the thread that will run it: its memory is of that CPU's node, and of no block that another
+/// worker's allocations share.
+Result<void> Machine::make_workers() {
   const auto& cpus = model_.limpetd.workers;
   fabric_ = std::make_unique<Fabric>(static_cast<unsigned>(cpus.size()), ports_, kernels_);
-  const path::Node node{owner_, *records_, backends_, adjacencies_};
+  workers_.reserve(cpus.size());
   for (unsigned i = 0; i < cpus.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, node, flows_[i], backends_.count(), *fabric_,
-                                                buffers_->on_node(node_of_cpu(cpus[i])), plans_, model_.limpetd.idle));
+    const auto make = [&, i] {
+      const path::Node node{owner_, *records_, backends_, adjacencies_};
+      workers_.push_back(std::make_unique<Worker>(i, node, flows_[i], backends_.count(), *fabric_,
+                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd.idle));
+    };
+    if (const int code = call_on(lcore_of(i), make); code != 0) {
+      return fail("worker {} does not start (code {})", i, code);
+    }
   }
+  return {};
+}
+
+Result<void> Machine::launch_workers() {
   handovers.fetch_add(1, std::memory_order_release);
   for (; launched_ < workers_.size(); ++launched_) {
     if (const int code = rte_eal_remote_launch(run_worker, workers_[launched_].get(), lcore_of(launched_)); code != 0) {
@@ -276,6 +310,8 @@ std::vector<control::PortInfo> Machine::ports() const {
     info.link_up = port->link_up();
     info.queues = port->queues().receive;
     info.rss = port->rss().words();
+    info.numa_node = port->node();
+    info.far_workers = nic::far_workers(port->node(), nodes_);
     info.received = counters.received;
     info.transmitted = counters.transmitted;
     info.missed = counters.missed;
@@ -291,7 +327,8 @@ std::vector<control::WorkerInfo> Machine::workers() const {
     const auto get = [](const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); };
     const auto& work = worker->work;
     infos.push_back({worker->state.index, model_.limpetd.workers[worker->state.index], get(work.turns),
-                     get(work.empty_turns), get(work.packets), get(work.busy_cycles), get(work.total_cycles)});
+                     get(work.empty_turns), get(work.packets), get(work.busy_cycles), get(work.total_cycles),
+                     nodes_[worker->state.index]});
   }
   return infos;
 }

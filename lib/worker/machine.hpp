@@ -78,6 +78,7 @@ class Machine final : public control::Runtime {
   Result<void> attach_devices();
   Result<void> make_buffers();
   Result<void> open_ports();
+  Result<void> make_workers();
   Result<void> launch_workers();
 
   // In order of making; destroyed in the opposite order.
@@ -94,6 +95,7 @@ class Machine final : public control::Runtime {
   std::optional<record::Table> records_;
   std::vector<flow::Table> flows_;  // by worker
   std::vector<nic::PortSettings> settings_;
+  std::vector<int> nodes_;  // by worker: the NUMA node of its CPU
   std::optional<nic::Buffers> buffers_;
   std::vector<std::unique_ptr<nic::Port>> devices_;
   std::vector<nic::Port*> ports_;    // by PortIndex

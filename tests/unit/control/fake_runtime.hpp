@@ -89,8 +89,12 @@ class FakeRuntime : public Runtime {
     return {{"front", *net::Mac::parse("02:00:00:00:00:01")}, {"back", *net::Mac::parse("02:00:00:00:00:02")}};
   }
   std::vector<PortInfo> ports() const override {
-    return {{"front", "net_null0", "net_null", *net::Mac::parse("02:00:00:00:00:01"), true, 1, "none", 5, 4, 0, 0},
-            {"back", "net_null1", "net_null", *net::Mac::parse("02:00:00:00:00:02"), false, 1, "none", 0, 0, 0, 0}};
+    std::vector<PortInfo> infos = {
+        {"front", "net_null0", "net_null", *net::Mac::parse("02:00:00:00:00:01"), true, 1, "none", 5, 4, 0, 0},
+        {"back", "net_null1", "net_null", *net::Mac::parse("02:00:00:00:00:02"), false, 1, "none", 0, 0, 0, 0}};
+    infos[0].numa_node = 1;
+    infos[0].far_workers = {0, 1};
+    return infos;
   }
   std::vector<WorkerInfo> workers() const override {
     std::vector<WorkerInfo> result;

@@ -198,6 +198,14 @@ TEST_F(ControlTest, tells_how_evenly_a_pool_is_used) {
   EXPECT_EQ(runtime.states()[1]->uses[slot_of("web/b2").value()].summed, 2);
 }
 
+TEST_F(ControlTest, tells_which_workers_are_far_from_a_port) {
+  const Json ports = items("show.ports");
+  EXPECT_EQ(ports[0].at("numa_node"), 1);
+  EXPECT_EQ(ports[0].at("far_workers"), "0 1");
+  EXPECT_EQ(ports[1].at("numa_node"), -1);
+  EXPECT_EQ(ports[1].at("far_workers"), "");
+}
+
 TEST_F(ControlTest, memory_is_told_to_the_byte) {
   start(text(two));
   bind_client("203.0.113.1", "web/b1");

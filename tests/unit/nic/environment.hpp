@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <array>
 #include <memory>
 
 #include "nic/buffers.hpp"
@@ -43,7 +44,7 @@ inline Eal& eal() {
 inline Buffers& buffers() {
   static Buffers made = [] {
     eal();
-    auto created = Buffers::create(16384, 1522);
+    auto created = Buffers::create(16384, 1522, std::array{0});
     EXPECT_TRUE(created.has_value()) << (created ? "" : created.error().text);
     return std::move(*created);
   }();

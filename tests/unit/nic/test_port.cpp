@@ -77,7 +77,7 @@ TEST(Port, RefusesAnMtuTheDeviceCannot) {
 
 TEST(Buffers, TellHowMuchWasMissing) {
   test::eal();
-  const auto buffers = Buffers::create(10'000'000, 1500);
+  const auto buffers = Buffers::create(10'000'000, 1500, std::array{0});
   ASSERT_FALSE(buffers);
   EXPECT_THAT(buffers.error().text, testing::HasSubstr("10000000 packet buffers"));
 }

@@ -26,7 +26,7 @@ struct Rig {
     auto started = nic::Eal::start(test::bare_model(workers));
     EXPECT_TRUE(started) << (started ? "" : started.error().text);
     eal = std::move(*started);
-    buffers.emplace(std::move(*nic::Buffers::create(8192, 1522)));
+    buffers.emplace(std::move(*nic::Buffers::create(8192, 1522, std::array{0})));
     front = open("net_ring0", false);
     kernel = open("net_ring1", true);
     all = buffers->available();
