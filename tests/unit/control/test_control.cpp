@@ -199,6 +199,7 @@ TEST_F(ControlTest, tells_how_evenly_a_pool_is_used) {
 }
 
 TEST_F(ControlTest, tells_which_workers_are_far_from_a_port) {
+  start(text(two));
   const Json ports = items("show.ports");
   EXPECT_EQ(ports[0].at("numa_node"), 1);
   EXPECT_EQ(ports[0].at("far_workers"), "0 1");
