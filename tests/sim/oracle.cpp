@@ -232,6 +232,11 @@ void Oracle::apply(const model::Model& model, Millis now_ms) {
   end_lost_records(before, static_cast<std::uint32_t>(now_ms / 1000));
   for (auto& [stream, flow] : flows_) {
     flow.sure = flow.sure && declared(flow.backend) != nullptr && has_way_back(flow.backend);
+    // A flow's use is told seldom, and then to the record that its session has by that time.
+    if (session(stream) != nullptr) {
+      Session& told = sessions_[id_of(stream)];
+      told.used_s = std::max(told.used_s, flow.forward_s);
+    }
   }
 }
 
