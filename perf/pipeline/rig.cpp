@@ -174,6 +174,14 @@ void Rig::open_flows() {
   }
 }
 
+void Rig::catch_up() noexcept {
+  for (const auto& worker : workers_) {
+    while (worker->state.last_sweep_ms < clock_.now_ms()) {
+      path::sweep(worker->state, plan(), clock_.now_ms());
+    }
+  }
+}
+
 void Rig::forget_half_open() {
   record::Table& records = house_->records();
   records.sweep(static_cast<unsigned>(records.bucket_count()), [](const record::Key&, const record::Record& record) {

@@ -60,6 +60,8 @@ class Rig {
 
   /// Opens flows 0 .. setup.flows - 1. Throws when one is not forwarded or not remembered.
   void open_flows();
+  /// Does the sweeping that is late because the clock was set forward.
+  void catch_up() noexcept;
   /// Empties the half-open flows and the provisional records.
   void forget_half_open();
   /// New flows that the half-open share is sure to hold at once.

@@ -95,6 +95,7 @@ void TrafficRun::make_ready(std::uint64_t packets) {
   if (kind_ == Kind::touch) {
     rig_.clock().skip_second();
   }
+  rig_.catch_up();
   const auto firsts = 2 * packets * stream_.in_turn_share >> 32;
   if (!has_seconds() ||
       (ready_ && rig_.source().left_in_turn() > firsts + fifo_size && rig_.clock().in_second_ms() < 700)) {
@@ -102,6 +103,7 @@ void TrafficRun::make_ready(std::uint64_t packets) {
   }
   rig_.clock().skip_second();
   rig_.source().start(in_turn(stream_, 0, stream_.flows), 0, path::burst_max);
+  rig_.catch_up();
   run(stream_.flows);
   start();
   ready_ = true;
@@ -130,6 +132,7 @@ void TrafficRun::check(const Tally& seen) const {
 
 ChurnRun::ChurnRun(Rig& rig) : rig_(rig), through_(rig), alone_(rig) {
   rig_.source().start(through_.first_ends(rig_), 0, path::burst_max);
+  rig_.catch_up();
   rig_.run(Churn::rest);
 }
 
