@@ -32,9 +32,11 @@ std::string own_cpus() {
   return text;
 }
 
+/// Nothing of it is shared with other processes, which may run DPDK at the same time.
 void start_eal() {
-  std::array<std::string, 10> words = {"pipeline",    "--no-huge", "--no-pci", "--no-telemetry",
-                                       "-m",          "64",        "--lcores", fmt::format("0@({})", own_cpus()),
+  std::array<std::string, 11> words = {"pipeline",    "--no-huge",      "--no-pci",
+                                       "--no-shconf", "--no-telemetry", "-m",
+                                       "64",          "--lcores",       fmt::format("0@({})", own_cpus()),
                                        "--log-level", "lib.*:4"};
   std::array<char*, words.size()> arguments{};
   for (std::size_t i = 0; i < words.size(); ++i) {

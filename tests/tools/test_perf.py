@@ -177,6 +177,15 @@ def test_the_pipeline_measures_beside_its_floor(tmp_path):
         assert one["ratio"] > 0.1, name
 
 
+def test_two_pipelines_at_once():
+    """As where limpetd or a testpmd runs on the machine: DPDK's floor shares nothing with other processes."""
+    command = [BUILD / PROGRAMS["pipeline"].path, "--quick", "--only", "flow.lookup.1k"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        text, _ = process.communicate(timeout=50)
+        assert process.returncode == 0 and "flow.lookup.1k" in text
+
+
 def test_summary_of_what_is_asked_for_most():
     lines = pipeline("--summary", "--quick", "--packets", "4096", "--repeats", "1", "--only", "*.1k").splitlines()
     title, cycles = lines[0].removeprefix("bench,").split(",")
