@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "base/spsc_ring.hpp"
+#include "flow/table.hpp"
 #include "model/model.hpp"
 #include "path/state.hpp"
 #include "path/task.hpp"
@@ -24,19 +26,27 @@ struct alignas(64) Work {
 inline constexpr unsigned empty_turns_before_sleep = 1000;
 inline constexpr unsigned sleep_us = 100;
 
-struct Worker {
-  Worker(unsigned worker, const path::Node& node, flow::Table& flows, std::uint32_t backend_slots, Fabric& fabric,
+/// What a worker writes, and nobody else but where a line says so. Lies in cache lines of its own.
+struct alignas(64) Worker {
+  Worker(unsigned worker, const path::Node& node, flow::Table&& table, std::uint32_t backend_slots, Fabric& fabric,
          rte_mempool* pool, PlanCell& cell, model::Idle idling)
-      : state(worker, node, flows, backend_slots), io(worker, fabric, pool), plans(cell), idle(idling) {}
+      : flows(std::move(table)),
+        state(worker, node, flows, backend_slots),
+        io(worker, fabric, pool),
+        plans(cell),
+        idle(idling) {}
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
   ~Worker();
 
+  flow::Table flows;
   path::State state;
   Io io;
   PlanCell& plans;
   const model::Idle idle;
   Work work;
-  SpscRing<path::Task*> mailbox{64};  // producer: control; consumer: the worker
-  std::atomic<bool> stop{false};      // writer: control; reader: the worker
+  SpscRing<path::Task*> mailbox{64};          // producer: control; consumer: the worker
+  alignas(64) std::atomic<bool> stop{false};  // writer: control; reader: the worker
 };
 
 /// Until `stop`; finishes its turn.

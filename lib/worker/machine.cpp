@@ -227,7 +227,7 @@ Result<void> Machine::make_workers() {
   for (unsigned i = 0; i < cpus.size(); ++i) {
     const auto make = [&, i] {
       const path::Node node{owner_, *records_, backends_, adjacencies_};
-      workers_.push_back(std::make_unique<Worker>(i, node, flows_[i], backends_.count(), *fabric_,
+      workers_.push_back(std::make_unique<Worker>(i, node, std::move(flows_[i]), backends_.count(), *fabric_,
                                                   buffers_->on_node(nodes_[i]), plans_, model_.limpetd.idle));
     };
     if (const int code = call_on(lcore_of(i), make); code != 0) {

@@ -93,7 +93,7 @@ class Machine final : public control::Runtime {
   plan::Slots slots_{plan::backend_slots_default};  // as recovered
   std::vector<std::string> notes_;
   std::optional<record::Table> records_;
-  std::vector<flow::Table> flows_;  // by worker
+  std::vector<flow::Table> flows_;  // by worker, until it takes its own
   std::vector<nic::PortSettings> settings_;
   std::vector<int> nodes_;  // by worker: the NUMA node of its CPU
   std::optional<nic::Buffers> buffers_;
