@@ -149,6 +149,69 @@ TEST(RouteTable, DefaultRoutesKeepFamiliesApart) {
   EXPECT_FALSE(table.find(ip("::1")));
 }
 
+/// An address with these first 16 bits, the rest by chance.
+net::IpAddress address_in(bool v4, std::uint16_t first_bits, std::mt19937_64& random) {
+  std::uint8_t bytes[16];
+  store_be<std::uint64_t>(bytes, random());
+  store_be<std::uint64_t>(bytes + 8, random());
+  store_be<std::uint16_t>(bytes, first_bits);
+  return v4 ? net::IpAddress::v4(bytes) : net::IpAddress::v6(bytes);
+}
+
+/// Routes as crowded as the first bits of their addresses are few.
+void expect_numbers_as_found(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto first_bits = [&] { return static_cast<std::uint16_t>(0x2000 + random() % 64 + (random() % 4 << 12)); };
+  RouteTable table;
+  std::vector<net::Prefix> routes;
+  const auto count = static_cast<std::uint16_t>(random() % 60);
+  for (std::uint16_t i = 0; i < count; ++i) {
+    const bool v4 = random() % 2 == 0;
+    const auto length = static_cast<std::uint8_t>(random() % (v4 ? 33 : random() % 2 == 0 ? 129 : 20));
+    const net::Prefix to{address_in(v4, first_bits(), random).masked(length), length};
+    if (table.add(to, {InterfaceIndex(i), random() % 2 == 0 ? net::IpAddress{} : to.address})) {
+      routes.push_back(to);
+    }
+  }
+  EXPECT_EQ(table.number(net::Family::v4, 0x2000), RouteTable::look_closer);  // not finished
+  table.finish();
+  for (unsigned i = 0; i < 300; ++i) {
+    const bool v4 = i % 2 == 0;
+    const std::uint16_t bits = i < 280 ? first_bits() : static_cast<std::uint16_t>(random());
+    const auto to = address_in(v4, bits, random);
+    const std::uint16_t number = table.number(to.family(), bits);
+    const bool has_longer = std::any_of(routes.begin(), routes.end(), [&](const net::Prefix& route) {
+      return route.length > 16 && route.address.family() == to.family() && route.address.masked(16) == to.masked(16);
+    });
+    const auto found = table.find(to);
+    if (has_longer || !found) {
+      ASSERT_EQ(number, RouteTable::look_closer) << to.text();
+      continue;
+    }
+    ASSERT_NE(number, RouteTable::look_closer) << to.text();
+    const Hop& hop = table.hop(number);
+    EXPECT_EQ((Hop{hop.interface, hop.next_hop.is_none() ? to : hop.next_hop}), *found) << to.text();
+  }
+}
+
+TEST(RouteTable, NumbersAreOfTheRoutesFound) {
+  for (std::uint64_t seed = 0; seed < 100 && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(seed);
+    expect_numbers_as_found(seed);
+  }
+}
+
+TEST(RouteTable, RoutesBeyondTheNumbersAreLookedForCloser) {
+  RouteTable table;
+  for (std::uint32_t i = 0; i < RouteTable::look_closer; ++i) {
+    table.add({net::IpAddress::v4(0x0a000000u + i * 256), 24}, {InterfaceIndex(1), ip("192.0.2.1")});
+  }
+  table.add(prefix("203.0.0.0/16"), {InterfaceIndex(2), ip("192.0.2.2")});
+  table.finish();
+  EXPECT_EQ(table.number(net::Family::v4, 0xcb00), RouteTable::look_closer);
+  EXPECT_EQ(table.find(ip("203.0.113.1"))->interface, InterfaceIndex(2));
+}
+
 TEST(SlotMap, ANameKeepsItsSlotWhileItRests) {
   SlotMap slots(2);
   const auto a = slots.acquire("a");
