@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "floor.hpp"
@@ -15,7 +16,7 @@ namespace limpet::perf {
 namespace {
 
 constexpr std::uint32_t million = 1'000'000;
-constexpr double quick_patience_ms = 60'000;  // after that a quick run leaves tables of 10M flows out
+constexpr std::chrono::seconds quick_patience{60};  // after that a quick run leaves tables of 10M flows out
 
 /// Bytes of memory that can be had without swapping.
 std::uint64_t available_bytes() {
@@ -137,13 +138,12 @@ class Group {
 
 void measure_path(const Options& options, Report& report) {
   const std::uint64_t rate = cycles_per_ms();
-  const Stint spent(rate);
+  const auto begin = std::chrono::steady_clock::now();
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
     for (const char* forwarding : {"nat", "dr"}) {
       for (const std::uint32_t flows : {1000u, million, 10 * million}) {
         const Setup setup{family, forwarding, flows, std::max(flows, million)};
-        const bool late =
-            options.quick && flows > million && spent.cycles() > quick_patience_ms * static_cast<double>(rate);
+        const bool late = options.quick && flows > million && std::chrono::steady_clock::now() - begin > quick_patience;
         if (!options.list && (late || std::uint64_t{setup.room_flows} * 350 > available_bytes())) {
           fmt::print(stderr, "{} with {} flows: left out, too little {}\n", setup.text(), count_text(flows),
                      late ? "time for a quick run" : "memory");

@@ -46,21 +46,35 @@ class FlowTable {
     }
   }
   double look_up(std::uint64_t rate, std::uint64_t count) {
-    return net_of_making<flow::NarrowKey>(rate, count, random_, flows_, key_of, [&](const auto& keys) {
-      std::array<std::uint64_t, look_ups_at_once> hashes;
-      for (unsigned i = 0; i < look_ups_at_once; ++i) {
-        hashes[i] = table_.hash(keys[i]);
-        table_.prefetch(keys[i], hashes[i]);
-      }
-      unsigned found = 0;
-      for (unsigned i = 0; i < look_ups_at_once; ++i) {
-        found += table_.find(keys[i], hashes[i]) != nullptr ? 1u : 0u;
-      }
-      return found;
-    });
+    return net_of_making<flow::NarrowKey>(rate, count, random_, flows_, key_of,
+                                          [&](const auto& keys) { return found_of(keys); });
   }
 
  private:
+  /// As the path looks up a burst: the first choice of all, then the second of those that were not there.
+  unsigned found_of(const std::array<flow::NarrowKey, look_ups_at_once>& keys) const noexcept {
+    const auto& share = table_.live_share<flow::NarrowKey>();
+    std::array<flow::NarrowEntry::Pattern, look_ups_at_once> patterns;
+    std::array<std::uint64_t, look_ups_at_once> hashes;
+    for (unsigned i = 0; i < look_ups_at_once; ++i) {
+      patterns[i] = flow::NarrowEntry::pattern(keys[i]);
+      hashes[i] = table_.hash(keys[i]);
+      share.prefetch(share.first(hashes[i]));
+    }
+    std::array<unsigned, look_ups_at_once> later;
+    unsigned later_count = 0;
+    for (unsigned i = 0; i < look_ups_at_once; ++i) {
+      if (share.find_in(share.first(hashes[i]), patterns[i]) == nullptr) {
+        share.prefetch(share.second(hashes[i]));
+        later[later_count++] = i;
+      }
+    }
+    unsigned found = look_ups_at_once - later_count;
+    for (unsigned i = 0; i < later_count; ++i) {
+      found += share.find_in(share.second(hashes[later[i]]), patterns[later[i]]) != nullptr ? 1u : 0u;
+    }
+    return found;
+  }
   static flow::NarrowKey key_of(std::uint32_t flow) noexcept {
     return {0x0a000000u | client_of(flow), client_port_of(flow, first_port(0)), service_of(flow, 16),
             flow::Direction::forward};
