@@ -110,7 +110,8 @@ void Simulation::judge_reset(const Arrived& reset, const std::vector<Shot>& shot
   for (std::size_t i = 0; i < shots.size(); ++i) {
     const Stream& stream = shots[i].packet.stream;
     const bool to_client = from == stream.vip && to == stream.client && reset.sent->port == front_port;
-    const bool to_backend = shots[i].talk->is_between(from, to) && reset.sent->port == back_port;
+    const auto last = last_seen_.find(stream);
+    const bool to_backend = last != last_seen_.end() && last->second == Seen{from, to} && reset.sent->port == back_port;
     if (!left[i] && (seen.tcp_flags & net::tcp_flag::rst) != 0 && (to_client || to_backend)) {
       tell(describe(shots[i].packet) + (to_client ? " reset" : " reset at the backend"));
       if (!oracle_.may_reset(stream)) {
@@ -172,7 +173,9 @@ void Simulation::judge_up(const Shot& shot, const Arrived& arrived) {
   if (seen.source.text() != packet.stream.client.address.text()) {
     fail(describe(packet) + " left from another address");
   }
-  shot.talk->reached({{seen.source, seen.source_port}, {seen.destination, seen.destination_port}});
+  const Seen ends{{seen.source, seen.source_port}, {seen.destination, seen.destination_port}};
+  last_seen_[packet.stream] = ends;
+  shot.talk->reached(ends);
 }
 
 void Simulation::judge_down(const Shot& shot, const Arrived& arrived) {
@@ -254,8 +257,10 @@ void Simulation::check_nothing_left() {
                        flows.live_wide, flows.embryonic));
     }
     for (const auto& [slot, name] : names_of_slots_) {
-      if (const auto left = state.uses[slot].flows.load(); left != 0) {
-        fail(fmt::format("worker {} counts {} flows of {}", worker, left, name));
+      const plan::BackendUse& use = state.uses[slot];
+      if (use.flows != 0 || use.flows_alone != 0 || use.connecting != 0) {
+        fail(fmt::format("worker {} counts {} flows of {}, {} of them without a record, and {} that begin", worker,
+                         use.flows.load(), name, use.flows_alone.load(), use.connecting.load()));
       }
     }
   }

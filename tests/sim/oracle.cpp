@@ -135,6 +135,9 @@ Oracle::Hold Oracle::hold(const Stream& stream, const std::string& backend, bool
   if (state.admin == model::AdminState::offline) {
     return {Verdict::leave, Reason::backend_offline, here, false};
   }
+  if (state.drained) {
+    return {Verdict::leave, Reason::drain_expired, here, false};
+  }
   if (!state.up) {
     const bool reselects = of_flow || rules == nullptr || rules->on_down == model::OnDown::reselect;
     return {reselects ? Verdict::leave : Verdict::refuse, Reason::backend_down, here, false};

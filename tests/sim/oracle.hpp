@@ -41,6 +41,7 @@ class Oracle {
   struct State {
     bool up = true;
     model::AdminState admin = model::AdminState::enabled;
+    bool drained = false;  // the deadline of its drain has passed
   };
 
   explicit Oracle(const model::Model& model) : model_(model) {}

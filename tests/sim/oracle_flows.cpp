@@ -31,7 +31,8 @@ bool Oracle::resets(const Stream& stream, const std::string& backend) const {
   const State state = state_of(backend);
   constexpr auto reset = model::LiveFlows::reset;
   return is_tcp(stream) && ((service(stream).flows_on_down == reset && !state.up) ||
-                            (service(stream).flows_on_drain_end == reset && state.admin == model::AdminState::offline));
+                            (service(stream).flows_on_drain_end == reset &&
+                             (state.drained || state.admin == model::AdminState::offline)));
 }
 
 /// Some service has the backend's pool: else nobody knows whose its answers are.

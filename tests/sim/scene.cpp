@@ -41,6 +41,15 @@ void declare_service(Random& random, model::Model& model, const std::string& nam
     const std::string profile = once_in(random, 3) ? "shared" : name;
     service.persist = {profile};
     draw_profile(random, model.profiles[profile]);
+    if (once_in(random, 4)) {
+      const std::string second = name + "-second";
+      draw_profile(random, model.profiles[second]);
+      if (once_in(random, 2)) {
+        service.persist.push_back(second);
+      } else {
+        model.profiles[profile].backup = second;
+      }
+    }
   }
 }
 

@@ -30,16 +30,17 @@ std::string Script::some_backend() {
 void Script::push_state(const std::string& name) {
   const Oracle::State& state = oracle_.state(name);
   node_->backend(name).health = state.up ? plan::Health::up : plan::Health::down;
-  node_->backend(name).admin = state.admin == AdminState::enabled ? plan::Admin::enabled
-                               : state.admin == AdminState::drain ? plan::Admin::drain
-                                                                  : plan::Admin::offline;
+  node_->backend(name).admin = state.drained                        ? plan::Admin::drained
+                               : state.admin == AdminState::enabled ? plan::Admin::enabled
+                               : state.admin == AdminState::drain   ? plan::Admin::drain
+                                                                    : plan::Admin::offline;
 }
 
 std::string Script::change_state() {
   const std::string name = some_backend();
   Oracle::State& state = oracle_.state(name);
   std::string what;
-  switch (below(random_, 8)) {
+  switch (below(random_, 10)) {
     case 0:
     case 1:
       state.up = false;
@@ -47,18 +48,31 @@ std::string Script::change_state() {
       break;
     case 2:
       state.admin = AdminState::offline;
+      state.drained = false;
       what = "offline";
       break;
     case 3:
       state.admin = AdminState::drain;
-      what = "drain";
+      state.drained = once_in(random_, 2);
+      what = state.drained ? "drained" : "drain";
       break;
+    case 4:
+      return start_slowly(name);
     default:
       state = {};
       what = "up, enabled";
   }
   push_state(name);
   return fmt::format("{} is {}", name, what);
+}
+
+/// What a slow start does: a part of its weight counts.
+std::string Script::start_slowly(const std::string& name) {
+  const auto slash = name.find('/');
+  const std::uint32_t weight = model_.pools.at(name.substr(0, slash)).backends.at(name.substr(slash + 1)).weight;
+  const std::uint32_t full = weight * plan::weight_one;
+  node_->backend(name).weight = full == 0 ? 0 : 1 + below(random_, full);
+  return fmt::format("{} starts slowly", name);
 }
 
 std::string Script::change_pool() {

@@ -21,6 +21,7 @@ class Script {
 
  private:
   std::string change_state();
+  std::string start_slowly(const std::string& name);
   std::string change_pool();
   std::string change_profile();
   std::string change_service();

@@ -81,6 +81,7 @@ class Simulation {
   Oracle oracle_;
   Script script_;
   std::map<Stream, Talk> talks_;
+  std::map<Stream, Seen> last_seen_;  // also of talks before this one between the same ends
   std::map<std::uint32_t, std::string> names_of_slots_;
   std::vector<Leaving> leavings_;  // of the packets of one exchange
   Totals totals_;

@@ -16,6 +16,7 @@ using test::Bytes;
 struct Seen {
   net::Endpoint client;
   net::Endpoint server;
+  bool operator==(const Seen&) const = default;
 };
 
 class Talk {
@@ -26,16 +27,12 @@ class Talk {
   /// The next packet that client or backend would send; nothing: it waits.
   std::optional<Packet> next(Random& random);
   /// A connection's packet reached a backend, which saw these ends of it.
-  void reached(const Seen& seen) { seen_ = last_seen_ = seen; }
+  void reached(const Seen& seen) { seen_ = seen; }
   /// Begins anew from the same port.
   void reopen(unsigned length);
 
   [[nodiscard]] const Stream& stream() const { return stream_; }
   [[nodiscard]] bool over() const { return over_; }
-  /// The connection's ends, as the backend saw them last.
-  [[nodiscard]] bool is_between(const net::Endpoint& client, const net::Endpoint& server) const {
-    return last_seen_ && last_seen_->client == client && last_seen_->server == server;
-  }
   /// The frame; `id` comes first in its payload.
   [[nodiscard]] Bytes frame(const Packet& packet, std::uint64_t id) const;
 
@@ -54,8 +51,7 @@ class Talk {
   bool open_ = false;
   bool over_ = false;
   unsigned fins_ = 0;
-  std::optional<Seen> seen_;       // since it was opened
-  std::optional<Seen> last_seen_;  // also before it was opened again
+  std::optional<Seen> seen_;  // since it was opened
 };
 
 /// The number that frame() put into the payload, if there is one.
