@@ -98,29 +98,6 @@ Oracle::State Oracle::state_of(const std::string& name) const {
   return found == states_.end() ? State{} : found->second;
 }
 
-namespace {
-
-bool has_family(const model::Backend& backend, const net::IpAddress& client) {
-  return std::any_of(backend.addresses.begin(), backend.addresses.end(),
-                     [&](const net::Endpoint& at) { return at.address.family() == client.family(); });
-}
-
-}  // namespace
-
-/// Who may take a session that nothing binds.
-Names Oracle::candidates(const Stream& stream) const {
-  Names names;
-  const std::string& pool = service(stream).pool;
-  for (const auto& [own, backend] : model_.pools.at(pool).backends) {
-    const State state = state_of(pool + "/" + own);
-    if (state.up && state.admin == model::AdminState::enabled && backend.weight != 0 &&
-        has_family(backend, stream.client.address)) {
-      names.insert(pool + "/" + own);
-    }
-  }
-  return names;
-}
-
 Oracle::Hold Oracle::hold(const Stream& stream, const std::string& backend, bool of_flow) const {
   const model::Profile* rules = profile(stream);
   const std::string here = service(stream).pool + "/" + own_name(backend);
@@ -145,7 +122,7 @@ Oracle::Hold Oracle::hold(const Stream& stream, const std::string& backend, bool
   if (state.admin == model::AdminState::drain && rules != nullptr && rules->on_drain == model::OnDrain::expire) {
     return {Verdict::leave, Reason::drain_expired, here, false};
   }
-  if (!of_flow && !has_family(*declared(here), stream.client.address)) {
+  if (!of_flow && !has_address(*declared(here), stream.client.address.family())) {
     return {Verdict::leave, Reason::model_changed, here, false};
   }
   return {Verdict::stay, Reason::violation, here, false};
@@ -189,10 +166,10 @@ bool Oracle::may_reset(const Stream& stream) const {
 
 Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const {
   Decision decision;
-  const Names free = candidates(stream);
+  const Able free = candidates(stream, now_s);
   const auto by_algorithm = [&] {
-    decision.to.insert(free.begin(), free.end());
-    decision.drop = decision.drop || free.empty();
+    decision.to.insert(free.may.begin(), free.may.end());
+    decision.drop = decision.drop || free.surely.empty();
   };
   const Session* known = session(stream);
   const bool sure = known != nullptr && is_sure(*known, stream, now_s);
@@ -221,6 +198,10 @@ Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const
     decision.unclaimed = decision.unclaimed || (held.stranger && profile(stream)->scope == model::Scope::global);
     if (held.verdict == Verdict::stay) {
       decision.to.insert(held.backend);
+      if (!profile(stream)->override_limits && may_be_full(held.backend, now_s)) {
+        decision.reasons.insert(Reason::limit);
+        by_algorithm();
+      }
     } else if (held.verdict == Verdict::leave) {
       decision.reasons.insert(held.reason);
       by_algorithm();

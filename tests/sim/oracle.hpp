@@ -3,6 +3,7 @@
 // contract leaves a moment open (when an ended record is swept), more than one backend is allowed.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +19,11 @@
 namespace limpet::sim {
 
 using path::Reason;
+
+inline bool has_address(const model::Backend& backend, net::Family family) {
+  return std::any_of(backend.addresses.begin(), backend.addresses.end(),
+                     [family](const net::Endpoint& at) { return at.address.family() == family; });
+}
 using Names = std::set<std::string>;  // of backends, "pool/name"
 
 /// What may happen to a packet.
@@ -56,6 +62,9 @@ class Oracle {
     forgets_new_ = true;
     forgets_all_ = forgets_all_ || of_lasting;
   }
+
+  /// The node has summed its workers' connections.
+  void summed(Millis now_ms);
 
   [[nodiscard]] Allowed allowed(const Packet& packet, Millis now_ms) const;
   /// The client's packet reached `backend` (empty: none), which allowed() has. Of packets of one burst in the order in
@@ -135,14 +144,23 @@ class Oracle {
   [[nodiscard]] const model::Backend* declared(const std::string& name) const;
   [[nodiscard]] State state_of(const std::string& name) const;
 
-  [[nodiscard]] Names candidates(const Stream& stream) const;
+  /// Who may take a session that nothing binds: surely, or perhaps.
+  struct Able {
+    Names may, surely;
+  };
+  [[nodiscard]] Able candidates(const Stream& stream, std::uint32_t now_s) const;
+  [[nodiscard]] Able able(const Stream& stream, std::uint32_t now_s) const;
+  /// It may have as many connections as it may have.
+  [[nodiscard]] std::size_t connections_at_most(const std::string& backend, std::uint32_t now_s) const;
+  void count_new(const std::string& backend);
+  [[nodiscard]] bool may_be_full(const std::string& backend, std::uint32_t now_s) const;
   [[nodiscard]] Hold hold(const Stream& stream, const std::string& backend, bool of_flow) const;
   [[nodiscard]] Decision decide(const Stream& stream, std::uint32_t now_s) const;
   [[nodiscard]] static bool is_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] static bool may_be_idle(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] static bool is_old(const Session& session, const model::Profile& rules, std::uint32_t now_s);
   [[nodiscard]] bool is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const;
-  [[nodiscard]] bool may_return(const Session& session, const Stream& stream, const Names& free,
+  [[nodiscard]] bool may_return(const Session& session, const Stream& stream, const Able& free,
                                 Decision& decision) const;
   [[nodiscard]] Names held_names(const Session& session, const Stream& stream) const;
   void note_home(Session& session, const Stream& stream, const std::string& backend, const Decision& decision,
@@ -166,6 +184,7 @@ class Oracle {
   std::map<std::string, State> states_;
   std::map<SessionId, Session> sessions_;
   std::map<Stream, Flow> flows_;
+  std::map<std::string, std::size_t> summed_;  // by backend with a limit: connections at most that a worker may see
   bool forgets_new_ = false;
   bool forgets_all_ = false;
 };

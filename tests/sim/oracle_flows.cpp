@@ -158,6 +158,7 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
   const Stream& stream = packet.stream;
   Flow& flow = flows_[stream] = Flow{};
   flow.backend = backend;
+  count_new(backend);
   flow.forward_s = now_s;
   flow.back_s = passes_back(stream) ? now_s : 0;
   if (profile(stream) == nullptr) {
@@ -199,6 +200,7 @@ void Oracle::go_on_or_begin(const Packet& packet, Flow& flow, std::uint32_t now_
   Session before = known == nullptr ? Session{} : *known;
   before.sure = known != nullptr && is_sure(before, packet.stream, now_s);
   go_on(packet, flow, now_s);
+  count_new(flow.backend);
   flow.unclear = true;
   flow.phase = Phase::opening;
   flow.answered = false;

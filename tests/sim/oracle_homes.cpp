@@ -14,7 +14,7 @@ Names Oracle::held_names(const Session& session, const Stream& stream) const {
 }
 
 /// The session may go back to where it had to leave, by the pool that saw that down. True: it must.
-bool Oracle::may_return(const Session& session, const Stream& stream, const Names& free, Decision& decision) const {
+bool Oracle::may_return(const Session& session, const Stream& stream, const Able& free, Decision& decision) const {
   if (profile(stream)->on_return != model::OnReturn::return_) {
     return false;
   }
@@ -25,13 +25,14 @@ bool Oracle::may_return(const Session& session, const Stream& stream, const Name
   }
   bool returns = false;
   for (const std::string& home : homes) {
-    if (free.contains(home) && held != Names{home}) {
+    if (free.may.contains(home) && held != Names{home}) {
       decision.to.insert(home);
       decision.reasons.insert(Reason::backend_up);
       returns = true;
     }
   }
-  return returns && session.home_sure && session.homes.size() == 1 && session.at.size() == 1;
+  return returns && session.home_sure && session.homes.size() == 1 && session.at.size() == 1 &&
+         free.surely.contains(*session.homes.begin());
 }
 
 /// A move away from a backend that is down remembers it, any other move forgets.

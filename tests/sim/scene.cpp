@@ -68,6 +68,8 @@ model::Backend declare_backend(Random& random, const std::string& pool, unsigned
     made.addresses.push_back({ip(fmt::format("2001:db8:2::{:x}", host)), l4_port_of(pool)});
   }
   made.weight = once_in(random, 8) ? 0 : 1 + below(random, 4);
+  made.priority = once_in(random, 6) ? static_cast<std::uint8_t>(1 + below(random, 2)) : std::uint8_t{0};
+  made.max_connections = once_in(random, 6) ? 2 + below(random, 20) : 0;
   return made;
 }
 
@@ -87,6 +89,7 @@ void draw_profile(Random& random, model::Profile& profile) {
   profile.max_life_ms = once_in(random, 4) ? 20'000 : 0;
   profile.on_down = one_of(random, std::array{OnDown::reselect, OnDown::reselect, OnDown::reset, OnDown::hold});
   profile.on_return = one_of(random, std::array{model::OnReturn::stay, model::OnReturn::return_});
+  profile.override_limits = once_in(random, 2);
   profile.on_drain = one_of(random, std::array{OnDrain::keep, OnDrain::expire});
   profile.scope = one_of(random, std::array{Scope::service, Scope::service, Scope::pool, Scope::global});
 }
@@ -104,6 +107,7 @@ model::Model draw_model(Random& random) {
   for (const char* pool : services) {
     const unsigned count = 2 + below(random, 4);
     model.pools[pool].algorithm = draw_algorithm(random);
+    model.pools[pool].min_active = 1 + below(random, 2);
     for (unsigned number = 1; number <= count; ++number) {
       model.pools[pool].backends[fmt::format("b{}", number)] = declare_backend(random, pool, number);
     }

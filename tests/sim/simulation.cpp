@@ -79,6 +79,7 @@ void Simulation::step() {
 
 void Simulation::wait(Millis ms) {
   node_->advance(node_->now_ms() + ms);
+  oracle_.summed(node_->now_ms());
   exchange({});
 }
 
