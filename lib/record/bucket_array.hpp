@@ -54,6 +54,23 @@ class BucketArray {
     return find_in_candidates(key, hash, ~0u);
   }
 
+  /// Where a key of this hash may lie.
+  [[nodiscard]] std::array<Bucket*, choices> candidates(std::uint64_t hash) const noexcept {
+    return {choose(hash >> 32), choose(hash), choose((hash * 0x9e3779b97f4a7c15ULL) >> 32)};
+  }
+
+  /// Another of its key's buckets, which has room, gets the record of a slot. At start, when nobody else reads.
+  void move(Bucket& from, unsigned slot, Bucket& to, std::uint64_t hash) noexcept {
+    const Seen seen = from.read(slot);
+    Hold to_hold(to.header);
+    if (fill(to, to_hold, seen.key, hash, seen.record)) {
+      Hold from_hold(from.header);
+      from_hold.set_tag(slot, 0);
+      count(seen.key, seen.record.backend, -1);
+      std::atomic_ref(records_).fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+
   /// The header whose hold serialises all insertions of the key: the first of its candidates in memory, so that a
   /// second one may be taken after it in order.
   [[nodiscard]] Bucket& home(std::uint64_t hash) const noexcept {
@@ -227,9 +244,6 @@ class BucketArray {
 
   [[nodiscard]] Bucket* choose(std::uint64_t bits) const noexcept {
     return &buckets_[((bits & 0xffffffffu) * count_) >> 32];
-  }
-  [[nodiscard]] std::array<Bucket*, choices> candidates(std::uint64_t hash) const noexcept {
-    return {choose(hash >> 32), choose(hash), choose((hash * 0x9e3779b97f4a7c15ULL) >> 32)};
   }
 
   [[nodiscard]] std::optional<Found> find_in_candidates(const Key& key, std::uint64_t hash,

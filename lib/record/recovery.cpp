@@ -15,7 +15,7 @@ Recovered adopt(Table& table, const Known& known) noexcept {
   return counted(table, dropped);
 }
 
-Recovered refill(Table& table, const Table& from, const Known& known, bool before_homes) noexcept {
+Recovered refill(Table& table, const Table& from, const Known& known, bool before_homes) {
   // In order of buckets, keys that share one would come together and find it full before others are: so scattered.
   constexpr std::uint64_t stride = 2654435761;  // a prime
   std::uint64_t dropped = 0;
@@ -24,7 +24,7 @@ Recovered refill(Table& table, const Table& from, const Known& known, bool befor
     static_cast<void>(from.walk(at, 1, [&](const Key& key, const Record& record) {
       // In the layout without homes their bits belonged to the slot, and no slot is so large.
       const bool whole = known.accepts(key, record) && !(before_homes && record.home != at_home);
-      dropped += whole && table.restore(key, record).outcome == Outcome::claimed ? 0 : 1;
+      dropped += whole && table.place(key, record).outcome == Outcome::claimed ? 0 : 1;
     }));
   }
   return counted(table, dropped);

@@ -35,6 +35,6 @@ Recovered adopt(Table& table, const Known& known) noexcept;
 
 /// Puts what `known` accepts of a table with any seed into this one. `before_homes`: its records are of the layout
 /// that knew no homes.
-Recovered refill(Table& table, const Table& from, const Known& known, bool before_homes) noexcept;
+Recovered refill(Table& table, const Table& from, const Known& known, bool before_homes);
 
 }  // namespace limpet::record

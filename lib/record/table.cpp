@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "record/placing.hpp"
+
 namespace limpet::record {
 namespace {
 
@@ -204,6 +206,17 @@ Claim Table::restore(const Key& key, const Record& record, const Room& room) noe
   const Share share = record.provisional ? Share::provisional : Share::live;
   return key.wide ? claim_in(wide_, *counts_, key, hash, record, share, room)
                   : claim_in(narrow_, *counts_, key, hash, record, share, room);
+}
+
+Claim Table::place(const Key& key, const Record& record) {
+  const Claim claim = restore(key, record);
+  if (claim.outcome != Outcome::full || record.provisional) {
+    return claim;
+  }
+  const auto hash_of_key = [this](const Key& one) { return hash(one); };
+  const bool room =
+      key.wide ? make_room(wide_.live, hash(key), hash_of_key) : make_room(narrow_.live, hash(key), hash_of_key);
+  return room ? restore(key, record) : claim;
 }
 
 bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, BackendSlot to, std::uint32_t now_s,

@@ -100,6 +100,9 @@ class Table {
   /// Stores a record as it was in another table, with its times, unless there is one for the key.
   Claim restore(const Key& key, const Record& record, const Room& room = {}) noexcept;
 
+  /// restore() that makes room by moving others where it can: at start, when nobody else reads.
+  Claim place(const Key& key, const Record& record);
+
   /// Used at `now_s`, unless it was used later.
   void touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;

@@ -161,6 +161,36 @@ TEST_P(Recovery, records_go_over_to_another_table) {
   }
 }
 
+/// Other hashes fall otherwise: where the buckets of a key are full, others' records make room.
+TEST_P(Recovery, a_full_table_goes_over_whole) {
+  const Sizes large{20'000, 20'000};
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    Owned full(large);
+    std::uint64_t stored = 0;
+    for (std::uint64_t n = 0, refused = 0; refused < 20; ++n) {
+      const Key key = key_of(wide, round << 32 | n);
+      const auto claim =
+          full.table.claim(key, full.table.hash(key), BackendSlot(static_cast<std::uint32_t>(n % 7)), 900, Share::live);
+      ++(claim.outcome == Outcome::claimed ? stored : refused);
+    }
+    EXPECT_GT(stored, large.narrow_records) << "more than is promised";
+    Memory memory(large);
+    Table to = Table::create(memory.span(), large, {round, 6}).value();
+    const Recovered recovered = refill(to, full.table, all_known(), false);
+    EXPECT_EQ(recovered.kept, stored);
+    EXPECT_EQ(recovered.dropped, 0u);
+    EXPECT_EQ(to.stats().live, stored);
+    std::uint64_t counted = 0;
+    for (std::uint32_t backend = 0; backend < 7; ++backend) {
+      EXPECT_EQ(to.counts().of_backend(BackendSlot(backend)), full.table.counts().of_backend(BackendSlot(backend)));
+      counted += to.counts().of_backend(BackendSlot(backend));
+    }
+    EXPECT_EQ(counted, stored);
+    static_cast<void>(full.table.walk(
+        {}, ~0u, [&](const Key& key, const Record& record) { EXPECT_EQ(find(to, key), std::optional(record)); }));
+  }
+}
+
 /// The layout before this one had no homes: the word's upper half was the backend's slot.
 TEST_P(Recovery, the_layout_before_is_read) {
   const Key key = key_of(wide, 1);
