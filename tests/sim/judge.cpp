@@ -236,9 +236,9 @@ void Simulation::check_pressure() {
   for (unsigned worker = 0; worker < node_->workers(); ++worker) {
     evicted += node_->state(worker).flows.stats().embryonic_evicted;
   }
-  const bool lasting = node_->counter(Counter::flow_not_remembered) + node_->counter(Counter::record_not_remembered) +
-                           node_->counter(Counter::record_evicted) !=
-                       0;
+  const auto records = node_->counter(Counter::record_not_remembered) + node_->counter(Counter::record_evicted);
+  // Elsewhere records run out by their profiles' limits alone, which the oracle knows.
+  const bool lasting = node_->counter(Counter::flow_not_remembered) != 0 || (small_ && records != 0);
   if (lasting || evicted != 0) {
     oracle_.expect_pressure(lasting);
   }

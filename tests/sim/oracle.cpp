@@ -144,8 +144,8 @@ bool Oracle::is_old(const Session& session, const model::Profile& rules, std::ui
 bool Oracle::is_sure(const Session& session, const Stream& stream, std::uint32_t now_s) const {
   const bool lasts = session.shown || (!forgets_new_ && now_s - session.made_s <= record::provisional_life_s);
   const model::Profile& rules = *profile(stream);
-  return session.sure && lasts && !forgets_all_ && !is_old(session, rules, now_s) &&
-         !may_be_idle(session, rules, now_s);
+  const bool kept = !forgets_all_ && !full_scopes_.contains(id_of(stream).first);
+  return session.sure && lasts && kept && !is_old(session, rules, now_s) && !may_be_idle(session, rules, now_s);
 }
 
 std::string Oracle::describe(const Stream& stream) const {
@@ -160,7 +160,7 @@ std::string Oracle::describe(const Stream& stream) const {
 bool Oracle::may_reset(const Stream& stream) const {
   const model::Profile* rules = profile(stream);
   const auto& declared = service(stream);
-  return (rules != nullptr && rules->on_down == model::OnDown::reset) ||
+  return (rules != nullptr && (rules->on_down == model::OnDown::reset || scope_may_be_full(stream))) ||
          declared.flows_on_down == model::LiveFlows::reset || declared.flows_on_drain_end == model::LiveFlows::reset;
 }
 
@@ -172,9 +172,10 @@ Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const
     decision.drop = decision.drop || free.surely.empty();
   };
   const Session* known = session(stream);
-  const bool sure = known != nullptr && is_sure(*known, stream, now_s);
+  const bool sure = known != nullptr && is_sure(*known, stream, now_s) && !scope_may_be_full(stream);
   if (!sure) {
     by_algorithm();
+    decision.drop = decision.drop || (scope_may_be_full(stream) && profile(stream)->on_full == model::OnFull::refuse);
   }
   if (known == nullptr) {
     return decision;

@@ -153,6 +153,9 @@ class Oracle {
   /// It may have as many connections as it may have.
   [[nodiscard]] std::size_t connections_at_most(const std::string& backend, std::uint32_t now_s) const;
   void count_new(const std::string& backend);
+  /// The stream's scope may have as many records as it may have.
+  [[nodiscard]] bool scope_may_be_full(const Stream& stream) const;
+  void note_full_scope(const Stream& stream);
   [[nodiscard]] bool may_be_full(const std::string& backend, std::uint32_t now_s) const;
   [[nodiscard]] Hold hold(const Stream& stream, const std::string& backend, bool of_flow) const;
   [[nodiscard]] Decision decide(const Stream& stream, std::uint32_t now_s) const;
@@ -184,6 +187,7 @@ class Oracle {
   std::map<std::string, State> states_;
   std::map<SessionId, Session> sessions_;
   std::map<Stream, Flow> flows_;
+  std::set<std::string> full_scopes_;          // that were, perhaps: their records may have been put out or never made
   std::map<std::string, std::size_t> summed_;  // by backend with a limit: connections at most that a worker may see
   bool forgets_new_ = false;
   bool forgets_all_ = false;

@@ -164,6 +164,7 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
   if (profile(stream) == nullptr) {
     return;
   }
+  note_full_scope(stream);
   Session& session = sessions_[id_of(stream)];
   const bool was_sure = !session.at.empty() && is_sure(session, stream, now_s);
   if (decision.unclaimed) {
@@ -269,12 +270,14 @@ void Oracle::show(const Stream& stream, const Flow& flow, std::uint32_t now_s) {
   if (profile(stream) == nullptr) {
     return;
   }
+  note_full_scope(stream);
   Session& session = sessions_[id_of(stream)];
   if (session.at.empty()) {
     session.used_least_s = now_s;
   }
-  if (!is_sure(session, stream, now_s)) {
+  if (!is_sure(session, stream, now_s)) {  // it may be a new record, which has no home
     session.at.insert(flow.backend);
+    session.home_sure = session.homes.empty();
   }
   session.used_s = now_s;
   session.sure = session.sure || !flow.unclear;

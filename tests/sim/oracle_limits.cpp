@@ -47,6 +47,23 @@ bool Oracle::may_be_full(const std::string& backend, std::uint32_t now_s) const 
          std::max(counted->second, connections_at_most(backend, now_s)) >= limits->max_connections;
 }
 
+bool Oracle::scope_may_be_full(const Stream& stream) const {
+  const model::Profile* rules = profile(stream);
+  if (rules == nullptr || rules->max_records == 0) {
+    return false;
+  }
+  const std::string scope = id_of(stream).first;
+  const auto records =
+      std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) { return entry.first.first == scope; });
+  return static_cast<std::uint64_t>(records) >= rules->max_records;
+}
+
+void Oracle::note_full_scope(const Stream& stream) {
+  if (scope_may_be_full(stream)) {
+    full_scopes_.insert(id_of(stream).first);
+  }
+}
+
 /// By its own state, whatever the others can.
 Oracle::Able Oracle::able(const Stream& stream, std::uint32_t now_s) const {
   Able able;

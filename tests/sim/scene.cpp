@@ -90,6 +90,9 @@ void draw_profile(Random& random, model::Profile& profile) {
   profile.on_down = one_of(random, std::array{OnDown::reselect, OnDown::reselect, OnDown::reset, OnDown::hold});
   profile.on_return = one_of(random, std::array{model::OnReturn::stay, model::OnReturn::return_});
   profile.override_limits = once_in(random, 2);
+  profile.max_records = once_in(random, 6) ? 1 + below(random, 40) : 0;
+  profile.on_full =
+      one_of(random, std::array{model::OnFull::evict_oldest, model::OnFull::refuse, model::OnFull::algorithm});
   profile.on_drain = one_of(random, std::array{OnDrain::keep, OnDrain::expire});
   profile.scope = one_of(random, std::array{Scope::service, Scope::service, Scope::pool, Scope::global});
 }

@@ -19,7 +19,7 @@ def test_sessions_go_only_where_they_may(part):
     run([SIM, "--seeds", count, "--first", part * count], timeout_s=240)
 
 
-@pytest.mark.parametrize("seed", [3101])
+@pytest.mark.parametrize("seed", [297, 329, 3101, 31693])
 def test_worlds_that_once_went_wrong(seed):
     run([SIM, "--seeds", 1, "--first", seed])
 
