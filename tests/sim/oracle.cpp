@@ -248,7 +248,11 @@ void Oracle::end_lost_records(const model::Model& before, std::uint32_t now_s) {
     const auto rule = rules_before.find(id.first);
     const bool was_over = rule != rules_before.end() &&
                           (may_be_idle(session, *rule->second, now_s) || is_old(session, *rule->second, now_s));
-    session.sure = session.sure && !was_over && rules.contains(id.first);
+    // Live flows tell their records of their use as seldom as the time-out lets them: too seldom for a shorter one.
+    const auto now = rules.find(id.first);
+    const bool shorter = rule != rules_before.end() && now != rules.end() &&
+                         now->second->idle_timeout_ms < rule->second->idle_timeout_ms;
+    session.sure = session.sure && !was_over && !shorter && now != rules.end();
   }
 }
 
