@@ -194,7 +194,7 @@ TEST(Layout, golden) {
   std::uint64_t words[2];
   std::memcpy(words, &narrow, sizeof words);
   EXPECT_EQ(words[0], 0xc00002011234bcdeULL);
-  EXPECT_EQ(words[1], 1ULL << 47 | 0xaULL << 48 | 0x54321ULL << 27 | 0xbeefULL << 11 | 0xa5ULL << 3 | 4);
+  EXPECT_EQ(words[1], 1ULL << 47 | 0xaULL << 48 | 0x54321ULL << 27 | 0xbeefULL << 11 | 0xa5ULL << 3 | 4 | 1ULL << 52);
 
   WideEntry wide{};
   wide.write(
