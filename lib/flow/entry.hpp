@@ -115,6 +115,7 @@ class NarrowEntry : public detail::EntryBase<NarrowEntry> {
   }
   [[nodiscard]] std::uint32_t peer() const noexcept { return static_cast<std::uint32_t>(Peer::get(words_[1])); }
   [[nodiscard]] Carried carried() const noexcept { return {}; }
+  [[nodiscard]] static constexpr bool is_rewritten() noexcept { return false; }
 
  private:
   friend class detail::EntryBase<NarrowEntry>;
@@ -139,21 +140,37 @@ class WideEntry : public detail::EntryBase<WideEntry> {
  public:
   using Key = WideKey;
 
-  using Pattern = WideKey;
-  [[nodiscard]] static const Pattern& pattern(const WideKey& key) noexcept { return key; }
-  [[nodiscard]] bool holds(const WideKey& key) const noexcept {
+  /// A key as entries have it; `mask`: which of an entry's bits count.
+  struct Pattern {
+    std::uint64_t words[6];
+    std::uint64_t mask[6];
+  };
+  [[nodiscard]] static Pattern pattern(const WideKey& key) noexcept {
     const bool back = key.direction == Direction::back;
-    return words_[0] == key.client.high() && words_[1] == key.client.low() &&
-           (back || (words_[2] == key.vip.high() && words_[3] == key.vip.low())) &&
-           (words_[4] & (ClientPort::mask | ServerPort::mask)) == ports(key) &&
-           (words_[5] & (Way::mask | (back ? Far::mask : Near::mask))) == place(key) && valid();
+    const std::uint64_t all = ~std::uint64_t{0};
+    const std::uint64_t vip = back ? 0 : all;
+    return {{key.client.high(), key.client.low(), back ? 0 : key.vip.high(), back ? 0 : key.vip.low(), ports(key),
+             place(key)},
+            {all, all, vip, vip, ClientPort::mask | ServerPort::mask, Way::mask | (back ? Far::mask : Near::mask)}};
   }
-  [[nodiscard]] static unsigned match(const std::array<WideEntry, 4>& entries, const WideKey& key) noexcept {
-    unsigned bits = 0;
-    for (unsigned i = 0; i < entries.size(); ++i) {
-      bits |= entries[i].holds(key) ? 1u << (4 * i) : 0u;
+  [[nodiscard]] bool holds(const Pattern& pattern) const noexcept {
+    bool same = valid();
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      same = same && (words_[i] & pattern.mask[i]) == pattern.words[i];
     }
-    return bits;
+    return same;
+  }
+  [[nodiscard]] bool holds(const WideKey& key) const noexcept { return holds(pattern(key)); }
+  [[nodiscard]] static unsigned match(const std::array<WideEntry, 4>& entries, const Pattern& pattern) noexcept {
+    const auto differs = [&](const WideEntry& entry, std::size_t at) {
+      const __m128i words = _mm_and_si128(detail::load(&entry.words_[at]), detail::load(&pattern.mask[at]));
+      return _mm_xor_si128(words, detail::load(&pattern.words[at]));
+    };
+    const auto holds = [&](const WideEntry& entry) {
+      const __m128i any = _mm_or_si128(_mm_or_si128(differs(entry, 0), differs(entry, 2)), differs(entry, 4));
+      return static_cast<unsigned>(_mm_testz_si128(any, any)) & static_cast<unsigned>(entry.valid());
+    };
+    return holds(entries[0]) | holds(entries[1]) << 4 | holds(entries[2]) << 8 | holds(entries[3]) << 12;
   }
   void write(const WideKey& key, const Value& value, const Carried& carried) noexcept {
     const auto& vip = key.direction == Direction::back ? carried.vip : key.vip;
@@ -180,6 +197,8 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   [[nodiscard]] std::uint32_t peer() const noexcept {
     return static_cast<std::uint32_t>(way() == Direction::back ? Near::get(last()) : Far::get(last()));
   }
+  /// The client's port is another one towards the backend.
+  [[nodiscard]] bool is_rewritten() const noexcept { return TranslatedPort::get(words_[4]) != 0; }
   [[nodiscard]] Carried carried() const noexcept {
     return {address(2), static_cast<std::uint16_t>(VipPort::get(words_[4])),
             static_cast<std::uint16_t>(TranslatedPort::get(words_[4]))};

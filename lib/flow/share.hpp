@@ -66,7 +66,7 @@ class Share {
     if (used_ == 0) {
       return nullptr;  // a width that nobody uses must not cost its cache lines
     }
-    const Pattern& pattern = Entry<Key>::pattern(key);
+    const Pattern pattern = Entry<Key>::pattern(key);
     Entry<Key>* entry = find_in(first(hash), pattern);
     return entry != nullptr ? entry : find_in(second(hash), pattern);
   }

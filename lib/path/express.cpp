@@ -17,7 +17,7 @@ struct V4 : net::PlainV4 {
   static constexpr net::Family family = net::Family::v4;
   static constexpr std::size_t protocol = net::ipv4::protocol;
 
-  static std::uint16_t size(const std::uint8_t* ip) noexcept {
+  static std::uint32_t size(const std::uint8_t* ip) noexcept {
     return load_be<std::uint16_t>(ip + net::ipv4::total_length);
   }
   static bool is_plain(const std::uint8_t* ip) noexcept {
@@ -27,8 +27,30 @@ struct V4 : net::PlainV4 {
            net::ipv4_header_sums_up(ip);
   }
   static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v4(bytes); }
-  static Key key(const std::uint8_t* client, std::uint16_t port, std::uint32_t slot, flow::Direction way) noexcept {
-    return {load_be<std::uint32_t>(client), port, slot, way};
+  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
+    return {load_be<std::uint32_t>(ip + source), client_port, listener, flow::Direction::forward};
+  }
+  static Key back(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
+    return {load_be<std::uint32_t>(ip + destination), client_port, endpoint, flow::Direction::back};
+  }
+};
+
+struct V6 : net::PlainV6 {
+  using Key = flow::WideKey;
+  using Exact = plan::ExactV6;
+  static constexpr net::Family family = net::Family::v6;
+  static constexpr std::size_t protocol = net::ipv6::next_header;
+
+  static std::uint32_t size(const std::uint8_t* ip) noexcept {
+    return std::uint32_t{header} + load_be<std::uint16_t>(ip + net::ipv6::payload_length);
+  }
+  static bool is_plain(const std::uint8_t* ip) noexcept { return (ip[0] >> 4) == 6 && ip[net::ipv6::hop_limit] > 1; }
+  static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v6(bytes); }
+  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
+    return {address(ip + source), address(ip + destination), client_port, 0, listener, flow::Direction::forward};
+  }
+  static Key back(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
+    return {address(ip + destination), {}, client_port, 0, endpoint, flow::Direction::back};
   }
 };
 
@@ -63,6 +85,9 @@ class Lane {
   static_assert(std::is_trivially_default_constructible_v<Candidate>);
 
  public:
+  /// What read() needs: Ethernet, IP and TCP headers.
+  static constexpr std::size_t packet_min = l3 + Wire::header + net::tcp::size;
+
   Lane(State& state, const plan::Plan& plan, Burst& burst) noexcept
       : state_(state),
         plan_(plan),
@@ -71,15 +96,16 @@ class Lane {
         tick_(burst.now_ms),
         steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
 
-  /// Reads a packet that has room for Ethernet, IP and TCP headers; what may belong to a live flow is kept in mind.
+  /// Reads a packet of at least packet_min bytes; what may belong to a live flow is kept in mind.
   void read(unsigned i) noexcept {
     const Packet& packet = burst_.packets[i];
     const std::uint8_t* const ip = packet.data + l3;
     Candidate& c = candidates_[count_];
-    c.l3_size = Wire::size(ip);
+    const std::uint32_t size = Wire::size(ip);
+    c.l3_size = static_cast<std::uint16_t>(size);
     c.protocol = ip[Wire::protocol];
     c.packet = static_cast<std::uint8_t>(i);
-    if (!Wire::is_plain(ip) || c.l3_size > packet.size - l3 || !is_ours(packet) ||
+    if (!Wire::is_plain(ip) || size > packet.size - l3 || !is_ours(packet) ||
         !goes_on(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header})) {
       return;
     }
@@ -99,6 +125,9 @@ class Lane {
 
   /// Returns how many packets are decided.
   unsigned finish() noexcept {
+    if (count_ == 0) {
+      return handed_over_;
+    }
     look_up();
     for (unsigned i = 0; i < found_count_; ++i) {
       Candidate& c = candidates_[found_[i]];
@@ -126,8 +155,7 @@ class Lane {
       return false;
     }
     answers_ = false;
-    key = Wire::key(ip + Wire::source, load_be<std::uint16_t>(l4 + net::tcp::source_port), c.front->listener,
-                    flow::Direction::forward);
+    key = Wire::forward(ip, load_be<std::uint16_t>(l4 + net::tcp::source_port), c.front->listener);
     return true;
   }
 
@@ -140,8 +168,7 @@ class Lane {
     }
     c.front = nullptr;
     answers_ = true;
-    key = Wire::key(ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint,
-                    flow::Direction::back);
+    key = Wire::back(ip, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint);
     return true;
   }
 
@@ -191,7 +218,7 @@ class Lane {
   }
 
   [[nodiscard]] bool is_live(const Entry& entry, std::uint16_t timeout_s) const noexcept {
-    return entry.state() != flow::State::closing && entry.used().age(tick_) <= timeout_s;
+    return entry.state() != flow::State::closing && !entry.is_rewritten() && entry.used().age(tick_) <= timeout_s;
   }
 
   bool to_backend(Candidate& c) noexcept {
@@ -230,8 +257,8 @@ class Lane {
     if (vip == nullptr || (entry.flags() & flow::flag::answered) == 0 || !is_live(entry, vip->timeout_s)) {
       return false;
     }
-    const auto first_bits = load_be<std::uint16_t>(packet.data + l3 + Wire::destination);
-    const Leg& leg = state_.legs.by_route(plan_.routes.number(Wire::family, first_bits), state_.node, state_.waiting);
+    const std::uint32_t route = plan_.routes.number<Wire::family>(packet.data + l3 + Wire::destination);
+    const Leg& leg = state_.legs.by_route(route, state_.node, state_.waiting);
     if (c.l3_size > leg.mtu) {
       return false;
     }
@@ -277,18 +304,20 @@ unsigned express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
   }
   state.legs.renew(plan, state.node.adjacencies.version(), Tick16(burst.now_ms));
   Lane<V4> v4(state, plan, burst);
-  constexpr std::size_t room_v4 = net::ethernet::size + net::ipv4::size + net::tcp::size;
+  Lane<V6> v6(state, plan, burst);
   for (unsigned i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
-    if (packet.contiguous != packet.size || packet.size < room_v4) {
+    if (packet.contiguous != packet.size || packet.size < v4.packet_min) {
       continue;
     }
     const auto type = load_raw<std::uint16_t>(packet.data + net::ethernet::type);
     if (type == be16(net::ether_type::ipv4).raw()) {
       v4.read(i);
+    } else if (type == be16(net::ether_type::ipv6).raw() && packet.size >= v6.packet_min) {
+      v6.read(i);
     }
   }
-  return v4.finish();
+  return v4.finish() + v6.finish();
 }
 
 }  // namespace limpet::path

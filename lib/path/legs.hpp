@@ -35,7 +35,7 @@ static_assert(sizeof(Leg) == 64);
 
 class Legs {
  public:
-  static constexpr std::uint16_t routes_max = 1024;  // routes beyond are for the long way
+  static constexpr std::uint32_t routes_max = 1024;  // routes beyond are for the long way
 
   explicit Legs(std::uint32_t backend_slots);
 
@@ -62,7 +62,7 @@ class Legs {
     return leg;
   }
   /// `route`: a number that RouteTable::number() told.
-  [[nodiscard]] const Leg& by_route(std::uint16_t route, const Node& node, const Waiting& waiting) noexcept {
+  [[nodiscard]] const Leg& by_route(std::uint32_t route, const Node& node, const Waiting& waiting) noexcept {
     if (route >= routes_max) [[unlikely]] {
       return nowhere_;
     }

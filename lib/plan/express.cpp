@@ -33,7 +33,7 @@ void Express::add_face(PortIndex port, const net::Mac& mac) {
 
 void Express::add_listener(const Listener& listener, const Service& service) {
   const auto& [prefix, l4_port, protocol] = listener.listen;
-  if (!listener.narrow || service.resets() || service.pool > pools_mask) {
+  if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;

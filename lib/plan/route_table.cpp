@@ -40,14 +40,22 @@ void RouteTable::finish() {
   }
 }
 
-std::optional<Hop> RouteTable::find(const net::IpAddress& destination) const noexcept {
+std::uint32_t RouteTable::number(const net::IpAddress& destination) const noexcept {
   for (const Level& level : levels_[static_cast<std::size_t>(destination.family())]) {
     if (const std::uint32_t* number = level.routes.find(destination.masked(level.length))) {
-      const Hop& hop = hops_[*number];
-      return Hop{hop.interface, hop.next_hop.is_none() ? destination : hop.next_hop};
+      return *number;
     }
   }
-  return std::nullopt;
+  return no_route;
+}
+
+std::optional<Hop> RouteTable::find(const net::IpAddress& destination) const noexcept {
+  const std::uint32_t number = this->number(destination);
+  if (number == no_route) {
+    return std::nullopt;
+  }
+  const Hop& hop = hops_[number];
+  return Hop{hop.interface, hop.next_hop.is_none() ? destination : hop.next_hop};
 }
 
 }  // namespace limpet::plan
