@@ -30,10 +30,15 @@ def end_with_parent():
 
 
 class Host:
-    """Where Limpetd starts its process: here, in a session of its own, so that an interrupt reaches only us."""
+    """Where Limpetd starts its process: here, in a session of its own, so that an interrupt reaches only us. `huge`: a
+    directory that is a hugetlbfs for it alone, and no longer than it lives."""
+
+    def __init__(self, huge: Path | None):
+        self.before = [] if huge is None else ["unshare", "--mount", "sh", "-c",
+                                               f'mount -t hugetlbfs limpet {huge} && exec "$@"', "limpetd"]
 
     def popen(self, *words, **options):
-        return subprocess.Popen([str(word) for word in words], preexec_fn=end_with_parent, start_new_session=True,
+        return subprocess.Popen([*self.before, *map(str, words)], preexec_fn=end_with_parent, start_new_session=True,
                                 **options)
 
 
@@ -79,14 +84,15 @@ class Place:
     def limpetd(self, devices: dict[str, str]):
         """A running limpetd with its worker on `cpu`, spinning; control, which would be in its way, on the other."""
         name = f"limpetd{len(list(self.folder.iterdir()))}"
-        folder = self.folder / name
+        folder, tables = self.folder / name, self.tables / name
         folder.mkdir()
-        config = memif.config(folder, self.tables / name, workers=[self.cpu], idle="poll")
+        tables.mkdir(parents=True)
+        config = memif.config(folder, tables / "tables", workers=[self.cpu], idle="poll")
         for port, device in devices.items():
             config["ports"][port]["device"] = device
         if not self.has_huge:
             config["limpetd"]["eal"] += NO_HUGE
-        limpetd = Limpetd(Host(), folder, config)
+        limpetd = Limpetd(Host(tables if self.has_huge and os.geteuid() == 0 else None), folder, config)
         try:
             limpetd.start()
             os.sched_setaffinity(limpetd.process.pid, {self.other_cpu})  # its main thread is control
