@@ -11,9 +11,9 @@
 namespace limpet::perf {
 namespace {
 
-enum Stage : std::uint8_t { receive, parse, classify, steer, bind, translate, transmit, stage_count };
-constexpr std::array<const char*, stage_count> stage_names = {"receive", "parse",     "classify", "steer",
-                                                              "bind",    "translate", "transmit"};
+enum Stage : std::uint8_t { receive, express, parse, classify, steer, bind, translate, transmit, sweep, stage_count };
+constexpr std::array<const char*, stage_count> stage_names = {"receive", "express",   "parse",    "classify", "steer",
+                                                              "bind",    "translate", "transmit", "sweep"};
 using Cycles = std::array<std::uint64_t, stage_count>;
 
 /// The source, with its own time kept apart from that of the stage around it.
@@ -60,12 +60,17 @@ class Stopwatch {
     path::Burst& burst = state.burst;
     const Millis now_ms = rig_.clock().now_ms();
     timed(sums[receive], [&] { path::receive(state, io_, rig_.source().sources()[0], now_ms, burst); });
-    timed(sums[parse], [&] { path::parse(burst); });
-    timed(sums[classify], [&] { path::classify(state, plan, burst); });
-    timed(sums[steer], [&] { path::steer(state, burst); });
-    timed(sums[bind], [&] { path::bind(state, plan, burst); });
-    timed(sums[translate], [&] { path::translate(state, plan, burst); });
+    unsigned done = 0;
+    timed(sums[express], [&] { done = path::express(state, plan, burst); });
+    if (done < burst.count) {
+      timed(sums[parse], [&] { path::parse(burst); });
+      timed(sums[classify], [&] { path::classify(state, plan, burst); });
+      timed(sums[steer], [&] { path::steer(state, burst); });
+      timed(sums[bind], [&] { path::bind(state, plan, burst); });
+      timed(sums[translate], [&] { path::translate(state, plan, burst); });
+    }
     timed(sums[transmit], [&] { path::transmit(state, plan, io_, burst); });
+    timed(sums[sweep], [&] { path::sweep(state, plan, now_ms); });
     return burst.count;
   }
 

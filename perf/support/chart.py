@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-COLOURS = ("#2a7f62", "#c0713a", "#4a6fa5", "#9a5a9a", "#b0a13a", "#5f5f5f", "#b03a4a")
+COLOURS = ("#2a7f62", "#c0713a", "#4a6fa5", "#9a5a9a", "#b0a13a", "#5f5f5f", "#b03a4a", "#7fb8d0", "#d8a0b8")
 GREY = "#b9b9b9"
-WIDTH, HEIGHT = 340, 236
+WIDTH, HEIGHT = 340, 252
 LEFT, TOP, BASE = 46, 34, 180  # of the plot's area; it ends WIDTH - 10 to the right
 
 
@@ -51,7 +51,7 @@ def legend(entries: list[tuple[str, str]]) -> list[str]:
     """Under the plot, four in a row."""
     drawn = []
     for number, (name, colour) in enumerate(entries):
-        x, y = LEFT - 16 + number % 4 * 78, HEIGHT - 24 + number // 4 * 16
+        x, y = LEFT - 16 + number % 4 * 78, HEIGHT - 40 + number // 4 * 16
         drawn += [f'<rect x="{x}" y="{y - 9}" width="9" height="9" fill="{colour}"/>', text(x + 12, y, name, "start")]
     return drawn
 

@@ -8,7 +8,7 @@ from . import cases
 
 BEGIN = "<!-- figures: written by scripts/perf --docs -->"
 END = "<!-- end of figures -->"
-STAGES = ("receive", "parse", "classify", "steer", "bind", "translate", "transmit")
+STAGES = ("receive", "express", "parse", "classify", "steer", "bind", "translate", "transmit", "sweep")
 CHAPTERS = (
     ("The whole path", ("path.*", "services.*"), "cycles a packet"),
     ("Tables alone", ("flow.lookup.*", "record.*"), "cycles a key"),

@@ -1,6 +1,7 @@
 """scripts/perf: its table is the one that is promised, its judgement is right, what programs write is checked."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -175,6 +176,14 @@ def test_the_pipeline_measures_beside_its_floor(tmp_path):
         assert 0 < one["min"] <= one["median"] <= one["max"], name
         assert one["unit"] == "cycles" and one["floor"] > 0, name
         assert one["ratio"] > 0.1, name
+
+
+def test_stages_are_those_of_a_turn():
+    """What is timed between is what lib/path/turn.hpp calls, in its order."""
+    turn = (ROOT / "lib/path/turn.hpp").read_text().partition("unsigned turn(")[2]
+    calls = [word for word in re.findall(r"\b(\w+)\(state|\b(parse)\(burst\)", turn)]
+    names = [one or other for one, other in calls if (one or other) != "release_waiting"]
+    assert tuple(names) == page.STAGES
 
 
 def test_two_pipelines_at_once():
