@@ -203,6 +203,11 @@ Oracle::Decision Oracle::decide(const Stream& stream, std::uint32_t now_s) const
         decision.reasons.insert(Reason::limit);
         by_algorithm();
       }
+      if (may_be_heavy(stream, now_s)) {
+        decision.reasons.insert(Reason::split);
+        decision.to.insert(free.may.begin(), free.may.end());
+        decision.splits = true;
+      }
     } else if (held.verdict == Verdict::leave) {
       decision.reasons.insert(held.reason);
       by_algorithm();

@@ -112,6 +112,7 @@ class Oracle {
     std::set<Reason> reasons;
     bool moves = false;      // surely leaves where it was
     bool unclaimed = false;  // its record stays as it is
+    bool splits = false;     // it may go elsewhere for once, its key being heavy
   };
   enum class Verdict : std::uint8_t { stay, leave, refuse };
   struct Hold {
@@ -155,6 +156,8 @@ class Oracle {
   void count_new(const std::string& backend);
   /// The stream's scope may have as many records as it may have.
   [[nodiscard]] bool scope_may_be_full(const Stream& stream) const;
+  /// The stream's key may be too heavy for one backend.
+  [[nodiscard]] bool may_be_heavy(const Stream& stream, std::uint32_t now_s) const;
   void note_full_scope(const Stream& stream);
   [[nodiscard]] bool may_be_full(const std::string& backend, std::uint32_t now_s) const;
   [[nodiscard]] Hold hold(const Stream& stream, const std::string& backend, bool of_flow) const;

@@ -45,7 +45,7 @@ bool Oracle::has_way_back(const std::string& backend) const {
 /// UDP flows follow their record, at the latest a second later.
 void Oracle::judge_udp(const Stream& stream, const Flow& flow, std::uint32_t now_s, Life& life) const {
   const Session* known = session(stream);
-  if (known == nullptr) {
+  if (known == nullptr || profile(stream)->heavy_key == model::HeavyKey::split) {
     return;
   }
   bool same = false, other = false;
@@ -171,6 +171,16 @@ void Oracle::begin(const Packet& packet, const std::string& backend, const Decis
     if (!was_sure || session.at.size() > 1 || decision.reasons.contains(Reason::backend_up)) {
       session.at.insert(backend);
       session.used_s = now_s;
+    }
+    return;
+  }
+  if (decision.splits) {  // the record stays where it is, unless there was none
+    session.used_s = now_s;
+    if (!was_sure || decision.reasons.size() > 1) {
+      session.homes.insert(session.at.begin(), session.at.end());
+      session.home_sure = session.home_sure && session.homes.empty();
+      session.at.insert(backend);
+      session.made_s = std::min(session.made_s, now_s);
     }
     return;
   }

@@ -58,6 +58,20 @@ bool Oracle::scope_may_be_full(const Stream& stream) const {
   return static_cast<std::uint64_t>(records) >= rules->max_records;
 }
 
+/// One live connection may be too many where a backend's fair share is less.
+bool Oracle::may_be_heavy(const Stream& stream, std::uint32_t now_s) const {
+  const model::Profile* rules = profile(stream);
+  if (rules == nullptr || rules->heavy_key != model::HeavyKey::split) {
+    return false;
+  }
+  const SessionId id = id_of(stream);
+  return std::any_of(flows_.begin(), flows_.end(), [&](const auto& entry) {
+    const auto& [other, flow] = entry;
+    return profile(other) != nullptr && id_of(other) == id &&
+           in_time(other, flow, false, std::max({now_s - sweep_s, flow.forward_s, flow.back_s}));
+  });
+}
+
 void Oracle::note_full_scope(const Stream& stream) {
   if (scope_may_be_full(stream)) {
     full_scopes_.insert(id_of(stream).first);

@@ -90,6 +90,8 @@ void draw_profile(Random& random, model::Profile& profile) {
   profile.on_down = one_of(random, std::array{OnDown::reselect, OnDown::reselect, OnDown::reset, OnDown::hold});
   profile.on_return = one_of(random, std::array{model::OnReturn::stay, model::OnReturn::return_});
   profile.override_limits = once_in(random, 2);
+  profile.max_imbalance = once_in(random, 3) ? 1000 + below(random, 1000) : 0;
+  profile.heavy_key = profile.max_imbalance != 0 && once_in(random, 2) ? model::HeavyKey::split : model::HeavyKey::stay;
   profile.max_records = once_in(random, 6) ? 1 + below(random, 40) : 0;
   profile.on_full =
       one_of(random, std::array{model::OnFull::evict_oldest, model::OnFull::refuse, model::OnFull::algorithm});
