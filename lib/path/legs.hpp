@@ -3,6 +3,7 @@
 // so that neighbours in use are seen to be in use.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -40,15 +41,21 @@ class Legs {
   explicit Legs(std::uint32_t backend_slots);
 
   /// Begins a new generation where anything that legs are made of may have changed.
-  void renew(const plan::Plan& plan, std::uint32_t adjacencies_version, Tick16 tick) noexcept {
-    if (&plan != plan_ || plan.version != plan_version_ || adjacencies_version != adjacencies_version_ ||
-        !(tick == tick_)) {
+  void renew(const plan::Plan& plan, std::uint32_t adjacencies_version, Millis now_ms) noexcept {
+    const bool other_plan = &plan != plan_ || plan.version != plan_version_;
+    const std::uint64_t now_s = now_ms / 1000;
+    if (other_plan || adjacencies_version != adjacencies_version_ || now_s != now_s_) {
       plan_ = &plan;
       plan_version_ = plan.version;
+      plan_since_s_ = other_plan ? now_s : plan_since_s_;
       adjacencies_version_ = adjacencies_version;
-      tick_ = tick;
+      now_s_ = now_s;
       ++generation_;
     }
+  }
+  /// How long the plan has been in use, as far as 16 bits go.
+  [[nodiscard]] std::uint16_t plan_age_s() const noexcept {
+    return static_cast<std::uint16_t>(std::min<std::uint64_t>(now_s_ - plan_since_s_, 0xffff));
   }
 
   void prefetch(net::Family family, std::uint32_t slot) const noexcept { __builtin_prefetch(&of(family)[slot]); }
@@ -85,8 +92,9 @@ class Legs {
   std::uint64_t generation_ = 1;
   const plan::Plan* plan_ = nullptr;  // only compared, but for a plan just given to renew()
   std::uint64_t plan_version_ = 0;
+  std::uint64_t plan_since_s_ = 0;
+  std::uint64_t now_s_ = 0;
   std::uint32_t adjacencies_version_ = 0;
-  Tick16 tick_;
 };
 
 }  // namespace limpet::path

@@ -23,6 +23,15 @@ bool needs_packets(const Service& service, bool udp) {
                             [](const Persist& persist) { return persist.idle_timeout_s < swept_idle_min_s; });
 }
 
+/// The longest that a live flow may have been quiet before a packet that goes the express way: a record must not seem
+/// idle because a sweep has yet to tell it of that packet.
+std::uint16_t quiet_max_s(const Service& service, std::uint16_t timeout_s) {
+  for (const Persist& persist : service.persist) {
+    timeout_s = static_cast<std::uint16_t>(std::min<std::uint32_t>(timeout_s, persist.idle_timeout_s / 3));
+  }
+  return timeout_s;
+}
+
 }  // namespace
 
 void Express::add_face(PortIndex port, const net::Mac& mac) {
@@ -42,7 +51,8 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   front.flags = (service.forwarding == model::Forwarding::dr ? Front::dr : 0) | (udp ? Front::udp : 0) |
                 (needs_packets(service, udp) ? Front::every_second : 0);
   front.listener = static_cast<std::uint16_t>(listener.slot.value());
-  front.timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
+  const std::uint16_t timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
+  front.quiet_max_s = quiet_max_s(service, timeout_s);
   const net::Endpoint endpoint{prefix.address, l4_port};
   if (prefix.address.is_v4()) {
     fronts_v4_.add(exact<ExactV4>(endpoint, protocol), front);
@@ -50,7 +60,7 @@ void Express::add_listener(const Listener& listener, const Service& service) {
     fronts_v6_.add(exact<ExactV6>(endpoint, protocol), front);
   }
   vips_.resize(std::max<std::size_t>(vips_.size(), listener.slot.value() + 1u));
-  vips_[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), front.timeout_s,
+  vips_[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), timeout_s,
                                   static_cast<std::uint8_t>(16 - prefix.address.wire_size())};
 }
 

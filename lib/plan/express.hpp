@@ -43,10 +43,10 @@ struct Front {
   static constexpr std::uint32_t dr = 1;            // else nat
   static constexpr std::uint32_t udp = 2;           // else tcp
   static constexpr std::uint32_t every_second = 4;  // once a second a packet of the flow goes the long way
-  std::uint32_t pool : 24 = 0;  // index in Plan::pools
+  std::uint32_t pool : 24 = 0;                      // index in Plan::pools
   std::uint32_t flags : 8 = 0;
-  std::uint16_t listener = 0;   // its slot
-  std::uint16_t timeout_s = 0;  // of a live flow
+  std::uint16_t listener = 0;     // its slot
+  std::uint16_t quiet_max_s = 0;  // of a live flow; after more its packet goes the long way
 };
 static_assert(sizeof(Front) == 8);
 
