@@ -94,6 +94,7 @@ class Lane {
         burst_(burst),
         live_(state.flows.live_share<Key>()),
         tick_(burst.now_ms),
+        plan_age_s_(state.legs.plan_age_s()),
         steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
 
   /// Reads a packet of at least packet_min bytes; what may belong to a live flow is kept in mind.
@@ -172,12 +173,16 @@ class Lane {
     return true;
   }
 
-  /// Another worker's client: handed over at once.
+  /// Another worker's client: handed over at once, but for a backend's packet to a service, whose client it is.
   bool is_anothers(const std::uint8_t* ip, const Candidate& c) noexcept {
     const net::IpAddress client = Wire::address(ip + (c.front != nullptr ? Wire::source : Wire::destination));
     const unsigned owner = state_.node.owner.owner(client);
     if (owner == state_.index) {
       return false;
+    }
+    const auto l4_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
+    if (c.front == nullptr && plan_.fronts.find_listener(client, l4_port, c.protocol) != plan::FrontTable::none) {
+      return true;
     }
     ++handed_over_;
     burst_.items[c.packet].verdict = Verdict::handoff;
@@ -217,8 +222,10 @@ class Lane {
     }
   }
 
+  /// The flow goes on, and the long way has seen it under this plan, which may have changed what it runs between.
   [[nodiscard]] bool is_live(const Entry& entry, std::uint16_t timeout_s) const noexcept {
-    return entry.state() != flow::State::closing && !entry.is_rewritten() && entry.used().age(tick_) <= timeout_s;
+    const std::uint16_t age_s = entry.used().age(tick_);
+    return entry.state() != flow::State::closing && !entry.is_rewritten() && age_s <= timeout_s && age_s < plan_age_s_;
   }
 
   bool to_backend(Candidate& c) noexcept {
@@ -226,7 +233,7 @@ class Lane {
     const plan::Front front = *c.front;
     const std::uint32_t slot = entry.peer();
     const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
-    if (leg.pool != front.pool || c.l3_size > leg.mtu || !is_live(entry, front.timeout_s)) {
+    if (leg.pool != front.pool || c.l3_size > leg.mtu || !is_live(entry, front.quiet_max_s)) {
       return false;
     }
     if ((front.flags & plan::Front::every_second) != 0 && !(entry.used() == tick_)) {
@@ -281,6 +288,7 @@ class Lane {
   Burst& burst_;
   const flow::Share<Key>& live_;
   const Tick16 tick_;
+  const std::uint16_t plan_age_s_;
   const bool steers_;
   bool answers_ = false;  // the packet read last came from a backend
   unsigned count_ = 0;
@@ -302,7 +310,7 @@ unsigned express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
   if (burst.source.origin == Origin::control || burst.source.origin == Origin::kernel || !state.takes_express) {
     return 0;
   }
-  state.legs.renew(plan, state.node.adjacencies.version(), Tick16(burst.now_ms));
+  state.legs.renew(plan, state.node.adjacencies.version(), burst.now_ms);
   Lane<V4> v4(state, plan, burst);
   Lane<V6> v6(state, plan, burst);
   for (unsigned i = 0; i < burst.count; ++i) {

@@ -1,0 +1,405 @@
+// The express way: which packets it takes, and that each goes as it would have gone the long way.
+#include "twins.hpp"
+
+namespace limpet::path {
+namespace {
+
+using l3::AdjacencyState;
+
+const net::Mac moved_mac{{2, 0, 0, 0, 9, 9}};
+
+/// Edits of a frame without a tag; the IP header's checksum is made right again.
+Bytes with(Bytes frame, std::initializer_list<std::pair<std::size_t, std::uint8_t>> bytes) {
+  for (const auto& [at, value] : bytes) {
+    frame[at] = value;
+  }
+  store_be<std::uint16_t>(&frame[14 + net::ipv4::checksum], 0);
+  store_be<std::uint16_t>(&frame[14 + net::ipv4::checksum],
+                          test::plain_checksum(Bytes(frame.begin() + 14, frame.begin() + 34)));
+  return frame;
+}
+Bytes with_mac(Bytes frame, std::size_t at, const net::Mac& mac) {
+  std::copy(mac.bytes.begin(), mac.bytes.end(), frame.begin() + static_cast<std::ptrdiff_t>(at));
+  return frame;
+}
+PacketBuilder to_web() {
+  return PacketBuilder().ethernet(gateway_mac, front_mac).ip("10.0.0.1", "192.0.2.10").payload("hello, backend");
+}
+model::Backend& backend_of(Lab& lab, const char* pool, const Talk& talk) {
+  return lab.model.pools.at(pool).backends.at(name_at(talk.seen().destination().text()));
+}
+void set_hop(Lab& lab, const Talk& talk, AdjacencyState state, const net::Mac& mac = {}) {
+  set_neighbour(lab, back_port, talk.seen().destination().address, state, mac);
+}
+std::string backend_name(const Talk& talk, const char* pool) {
+  return fmt::format("{}/{}", pool, name_at(talk.seen().destination().text()));
+}
+
+constexpr std::size_t l4 = 34, flags_at = l4 + net::tcp::flags, offset_at = l4 + net::tcp::data_offset;
+
+struct Row {
+  const char* what;
+  unsigned decided = 0;
+  const char* vip = "192.0.2.10:80";
+  void (*declare)(model::Model&) = [](model::Model&) {};
+  void (*prepare)(Lab&, Talk&) = [](Lab&, Talk&) {};  // once the flow is live and known to the plan
+  Bytes (*frame)(const Talk&) = [](const Talk& talk) { return talk.packet(); };
+  PortIndex port = front_port;
+};
+
+constexpr auto dns = "192.0.2.10:53";
+const Row packets[] = {
+    {.what = "data", .decided = 1},
+    {.what = "an answer", .decided = 1, .frame = [](const Talk& t) { return t.answer(); }, .port = back_port},
+    {.what = "the datagram of a flow that was used in this second", .decided = 1, .vip = dns},
+    {.what = "a datagram's answer",
+     .decided = 1,
+     .vip = dns,
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "a datagram without checksum",
+     .decided = 1,
+     .vip = dns,
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(0, "a longer text"), {{l4 + 6, 0}, {l4 + 7, 0}});
+         }},
+    {.what = "a padded packet, which is trimmed",
+     .decided = 1,
+     .frame = [](const Talk&) { return to_web().payload("").tcp(1000, 80).padded_to(60).build(); }},
+    {.what = "a padded datagram",
+     .decided = 1,
+     .vip = dns,
+     .frame = [](const Talk&) { return to_web().payload("").udp(1000, 53).padded_to(60).build(); }},
+    {.what = "priority-tagged", .frame = [](const Talk&) { return to_web().tag(0).tcp(1000, 80).build(); }},
+    {.what = "tagged", .frame = [](const Talk&) { return to_web().tag(9).tcp(1000, 80).build(); }},
+    {.what = "IP options", .frame = [](const Talk&) { return to_web().options(Bytes(4, 1)).tcp(1000, 80).build(); }},
+    {.what = "a first fragment", .frame = [](const Talk&) { return to_web().fragment(0, true).tcp(1000, 80).build(); }},
+    {.what = "a later fragment",
+     .frame = [](const Talk&) { return to_web().fragment(64, false).tcp(1000, 80).payload(Bytes(64)).build(); }},
+    {.what = "TTL 1", .frame = [](const Talk&) { return to_web().ttl(1).tcp(1000, 80).build(); }},
+    {.what = "TTL 0", .frame = [](const Talk&) { return to_web().ttl(0).tcp(1000, 80).build(); }},
+    {.what = "TTL 2", .decided = 1, .frame = [](const Talk&) { return to_web().ttl(2).tcp(1000, 80).build(); }},
+    {.what = "a wrong IP checksum",
+     .frame =
+         [](const Talk& t) {
+           Bytes frame = t.packet();
+           frame[14 + net::ipv4::checksum] ^= 1;
+           return frame;
+         }},
+    {.what = "an IP length beyond the frame",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{14 + 2, 1}, {14 + 3, 0}});
+         }},
+    {.what = "an IP length that ends in the TCP header",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{14 + 2, 0}, {14 + 3, 20 + 12}});
+         }},
+    {.what = "an IP length that ends in the IP header",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{14 + 2, 0}, {14 + 3, 19}});
+         }},
+    {.what = "a TCP header said to be too short",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{offset_at, 0x40}});
+         }},
+    {.what = "a TCP header said to be longer than the packet",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{offset_at, 0xf0}});
+         }},
+    {.what = "a UDP length beyond the packet",
+     .vip = dns,
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(0, "a longer text"), {{l4 + 4, 0}, {l4 + 5, 0xff}});
+         }},
+    {.what = "a UDP length below the header's",
+     .vip = dns,
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(0, "a longer text"), {{l4 + 4, 0}, {l4 + 5, 7}});
+         }},
+    {.what = "SYN", .frame = [](const Talk& t) { return t.packet(flags::syn); }},
+    {.what = "SYN, with data",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{flags_at, flags::syn_ack}});
+         }},
+    {.what = "FIN", .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
+    {.what = "RST", .frame = [](const Talk& t) { return t.packet(flags::rst); }},
+    {.what = "a backend's FIN", .frame = [](const Talk& t) { return t.answer(flags::fin_ack); }, .port = back_port},
+    {.what = "a backend's RST", .frame = [](const Talk& t) { return t.answer(flags::rst); }, .port = back_port},
+    {.what = "another protocol",
+     .frame =
+         [](const Talk& t) {
+           return with(t.packet(), {{14 + 9, 132}});
+         }},
+    {.what = "for another MAC address", .frame = [](const Talk& t) { return with_mac(t.packet(), 0, moved_mac); }},
+    {.what = "for all",
+     .frame =
+         [](const Talk& t) {
+           return with_mac(t.packet(), 0, {{255, 255, 255, 255, 255, 255}});
+         }},
+    {.what = "sent by ourselves", .frame = [](const Talk& t) { return with_mac(t.packet(), 6, front_mac); }},
+    {.what = "by the wrong port", .port = back_port},
+    {.what = "from the VIP to itself",
+     .frame = [](const Talk&) { return to_web().ip("192.0.2.10", "192.0.2.10").tcp(80, 80).build(); }},
+    {.what = "of another flow", .frame = [](const Talk&) { return to_web().tcp(1001, 80).build(); }},
+    {.what = "too big",
+     .declare = [](model::Model& m) { m.ports["back"].mtu = 1300; },
+     .frame = [](const Talk& t) { return t.packet(flags::ack, std::string(1261, 'x')); }},
+    {.what = "as big as may be",
+     .decided = 1,
+     .declare = [](model::Model& m) { m.ports["back"].mtu = 1300; },
+     .frame = [](const Talk& t) { return t.packet(flags::ack, std::string(1260, 'x')); }},
+    {.what = "direct routing",
+     .decided = 1,
+     .declare = [](model::Model& m) { m.services["web"].forwarding = model::Forwarding::dr; }},
+};
+
+const Row flows[] = {
+    {.what = "the first packet of a second", .decided = 1, .prepare = [](Lab& lab, Talk&) { lab.wait_ms(1000); }},
+    {.what = "a datagram, the first of a second", .vip = dns, .prepare = [](Lab& lab, Talk&) { lab.wait_ms(1000); }},
+    {.what = "a short idle_timeout, the first of a second",
+     .declare = [](model::Model& m) { m.profiles["client"].idle_timeout_ms = 29'000; },
+     .prepare = [](Lab& lab, Talk&) { lab.wait_ms(1000); }},
+    {.what = "a short idle_timeout",
+     .decided = 1,
+     .declare = [](model::Model& m) { m.profiles["client"].idle_timeout_ms = 29'000; }},
+    {.what = "quiet for a third of idle_timeout",
+     .decided = 1,
+     .declare = [](model::Model& m) { m.profiles["client"].idle_timeout_ms = 30'000; },
+     .prepare = [](Lab& lab, Talk&) { lab.wait_ms(10'000); }},
+    {.what = "quiet for longer",
+     .declare = [](model::Model& m) { m.profiles["client"].idle_timeout_ms = 30'000; },
+     .prepare = [](Lab& lab, Talk&) { lab.wait_ms(11'000); }},
+    {.what = "an idle flow",
+     .declare = [](model::Model& m) { m.services["web"].timeouts.established_ms = 2'000; },
+     .prepare = [](Lab& lab, Talk&) { lab.wait_ms(3'000); }},
+    {.what = "an idle flow's answer",
+     .declare = [](model::Model& m) { m.services["web"].timeouts.established_ms = 2'000; },
+     .prepare = [](Lab& lab, Talk&) { lab.wait_ms(3'000); },
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "half-open",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           t = Talk(lab, "10.0.0.2", 1000);
+           t.up(flags::syn);
+         }},
+    {.what = "half-open, answered",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           t = Talk(lab, "10.0.0.2", 1000);
+           t.up(flags::syn);
+           t.down(flags::syn_ack);
+         }},
+    {.what = "closing", .prepare = [](Lab&, Talk& t) { t.close(); }},
+    {.what = "closing, an answer",
+     .prepare = [](Lab&, Talk& t) { t.close(); },
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "closed by one side only", .decided = 1, .prepare = [](Lab&, Talk& t) { t.up(flags::fin_ack); }},
+    {.what = "the backend is down",
+     .decided = 1,
+     .prepare = [](Lab& lab, Talk& t) { lab.set_health(backend_name(t, "web"), plan::Health::down); }},
+    {.what = "a datagram's backend is down",
+     .vip = dns,
+     .prepare = [](Lab& lab, Talk& t) { lab.set_health(backend_name(t, "dns"), plan::Health::down); }},
+    {.what = "a datagram's backend drains",
+     .vip = dns,
+     .prepare = [](Lab& lab, Talk& t) { lab.set_admin(backend_name(t, "dns"), plan::Admin::drain); }},
+    {.what = "a datagram's backend drains, sessions expire",
+     .vip = dns,
+     .declare = [](model::Model& m) { m.profiles["client"].on_drain = model::OnDrain::expire; },
+     .prepare = [](Lab& lab, Talk& t) { lab.set_admin(backend_name(t, "dns"), plan::Admin::drain); }},
+    {.what = "a datagram's backend is offline",
+     .vip = dns,
+     .prepare = [](Lab& lab, Talk& t) { lab.set_admin(backend_name(t, "dns"), plan::Admin::offline); }},
+    {.what = "a service that resets",
+     .declare = [](model::Model& m) { m.services["web"].flows_on_down = model::LiveFlows::reset; }},
+    {.what = "a service that resets, and the backend is down",
+     .declare = [](model::Model& m) { m.services["web"].flows_on_down = model::LiveFlows::reset; },
+     .prepare = [](Lab& lab, Talk& t) { lab.set_health(backend_name(t, "web"), plan::Health::down); }},
+    {.what = "an answer of a service that resets",
+     .declare = [](model::Model& m) { m.services["web"].flows_on_drain_end = model::LiveFlows::reset; },
+     .prepare = [](Lab& lab, Talk& t) { lab.set_admin(backend_name(t, "web"), plan::Admin::offline); },
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "any port",
+     .declare = [](model::Model& m) { m.services["web"].listen = {listen("192.0.2.10", 0, net::Protocol::tcp)}; }},
+    {.what = "a prefix of VIPs",
+     .declare = [](model::Model& m) { m.services["web"].listen = {listen("192.0.2.8/29", 80, net::Protocol::tcp)}; }},
+};
+
+const Row changes[] = {
+    {.what = "a new plan, in its first second", .prepare = [](Lab& lab, Talk&) { lab.apply(); }},
+    {.what = "a flow that the plan has not seen yet",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.apply();
+           decided(lab, front_port, {Bytes(60)});  // the worker sees the plan
+           lab.wait_ms(2000);
+         }},
+    {.what = "a flow that the plan has seen",
+     .decided = 1,
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           lab.apply();
+           t.up();
+           lab.wait_ms(1000);
+           t.up();
+         }},
+    {.what = "the backend has another address",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           backend_of(lab, "web", t) = backend(9);
+           lab.apply();
+           lab.wait_ms(1000);
+         }},
+    {.what = "the backend has another address, seen after a while",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           backend_of(lab, "web", t) = backend(9);
+           lab.apply();
+           decided(lab, front_port, {Bytes(60)});
+           lab.wait_ms(5000);
+         }},
+    {.what = "the backend has another port",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           backend_of(lab, "web", t).addresses[0].l4_port = 8081;
+           lab.apply();
+           lab.wait_ms(2000);
+         }},
+    {.what = "the backend has left",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           lab.model.pools.at("web").backends.erase(name_at(t.seen().destination().text()));
+           lab.apply();
+         }},
+    {.what = "the service has another pool",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.model.pools["other"] = pool(5, 8);
+           lab.model.services["web"].pool = "other";
+           lab.apply();
+           lab.wait_ms(1000);
+         }},
+    {.what = "the service has another pool, the old one serves another",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           lab.model.pools["other"] = pool(5, 8);
+           lab.model.services["too"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)});
+           lab.model.services["web"].pool = "other";
+           lab.apply();
+           t.up();
+           lab.wait_ms(1000);
+           t.up();
+         }},
+    {.what = "the service is direct now",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.model.services["web"].forwarding = model::Forwarding::dr;
+           lab.apply();
+           lab.wait_ms(1000);
+         }},
+    {.what = "the service is gone",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.model.services.erase("web");
+           lab.apply();
+         }},
+    {.what = "the client's address is a VIP now",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.model.services["too"] = service("web", {listen("10.0.0.1", 80, net::Protocol::tcp)});
+           lab.apply();
+           lab.wait_ms(1000);
+         }},
+    {.what = "the client's address is a VIP now, an answer",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           lab.model.services["too"] = service("web", {listen("10.0.0.1", 80, net::Protocol::tcp)});
+           lab.apply();
+           lab.wait_ms(1000);
+         },
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "the neighbour's MAC address is another",
+     .decided = 1,
+     .prepare = [](Lab& lab, Talk& t) { set_hop(lab, t, AdjacencyState::reachable, moved_mac); }},
+    {.what = "the neighbour is unknown",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           adjacencies(lab).remove(lab.node->plan().interfaces_of_port[back_port.value()].front(),
+                                   t.seen().destination().address);
+         }},
+    {.what = "the neighbour is being asked for",
+     .prepare = [](Lab& lab, Talk& t) { set_hop(lab, t, AdjacencyState::incomplete); }},
+    {.what = "the neighbour does not answer",
+     .prepare = [](Lab& lab, Talk& t) { set_hop(lab, t, AdjacencyState::failed); }},
+    {.what = "the gateway does not answer",
+     .prepare = [](Lab& lab, Talk&) { set_neighbour(lab, front_port, ip("192.0.2.254"), AdjacencyState::failed); },
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "another packet waits for the neighbour, which has just answered",
+     .prepare =
+         [](Lab& lab, Talk& t) {
+           const net::Mac mac = t.seen().to_mac();
+           set_hop(lab, t, AdjacencyState::incomplete);
+           lab.node->receive(front_port, 0, t.packet(flags::ack, "waits"));
+           set_hop(lab, t, AdjacencyState::reachable, mac);
+         }},
+};
+
+void check(const Row& row) {
+  SCOPED_TRACE(row.what);
+  Lab::Setup setup;
+  row.declare(setup.model);
+  Twins twins(setup);
+  std::vector<Talk> talks;
+  twins.each([&](Lab& lab) {
+    Talk& talk = talks.emplace_back(lab, "10.0.0.1", 1000, row.vip);
+    const bool direct = lab.model.services["web"].forwarding == model::Forwarding::dr;
+    direct ? static_cast<void>(talk.up(flags::syn)) : static_cast<void>(talk.open());
+    talk.up();
+    lab.wait_ms(1500);
+    talk.up();
+    direct || talk.down();
+    row.prepare(lab, talk);
+  });
+  const Bytes frame = on_the_wire(row.frame(talks[0]));
+  ASSERT_EQ(frame, on_the_wire(row.frame(talks[1])));
+  EXPECT_EQ(decided(twins.probe, row.port, {frame}), row.decided);
+  twins.send(row.port, frame);
+  twins.send(front_port, talks[0].packet());  // and what comes after it
+  twins.send(back_port, talks[0].answer());
+  twins.express.wait_ms(1000);
+  twins.plain.wait_ms(1000);
+  twins.send({{front_port, 0, talks[0].packet()}, {back_port, 0, talks[0].answer()}});
+}
+
+class Express : public ::testing::TestWithParam<Row> {};
+
+TEST_P(Express, GoesAsTheLongWay) {
+  check(GetParam());
+}
+
+std::string name_of(const ::testing::TestParamInfo<Row>& info) {
+  std::string name = info.param.what;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Packets, Express, ::testing::ValuesIn(packets), name_of);
+INSTANTIATE_TEST_SUITE_P(Flows, Express, ::testing::ValuesIn(flows), name_of);
+INSTANTIATE_TEST_SUITE_P(Changes, Express, ::testing::ValuesIn(changes), name_of);
+
+}  // namespace
+}  // namespace limpet::path

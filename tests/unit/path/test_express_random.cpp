@@ -1,0 +1,211 @@
+// One world in two nodes, one of which takes the express way: bursts by chance, of good packets and bad ones, while
+// backends, plan and neighbours change. Both must send the same frames and keep the same books.
+#include <map>
+#include <random>
+#include <set>
+
+#include "twins.hpp"
+
+namespace limpet::path {
+namespace {
+
+constexpr std::uint64_t seeds = 40;
+constexpr unsigned steps = 150;
+
+model::Model world_model() {
+  auto model = base_model();
+  model.services["api"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)});
+  model.services["direct"] = service("direct", {listen("192.0.2.12", 80, net::Protocol::tcp)});
+  model.services["direct"].forwarding = model::Forwarding::dr;
+  model.pools["direct"] = pool(5, 7);
+  return model;
+}
+
+class World {
+ public:
+  explicit World(std::uint64_t seed) : random_(seed), twins_(setup(random_() % 3)) {
+    for (std::uint32_t i = 0; i < 30; ++i) {
+      const bool v4 = i % 6 != 5;
+      const auto client = v4 ? client_address(1 + i / 2) : ip(fmt::format("2001:db8:c::{}", i));
+      const char* const vip = !v4 ? "[2001:db8:1::10]:80" : vips[i % std::size(vips)];
+      flows_.push_back({{client, static_cast<std::uint16_t>(1000 + i)}, test::endpoint(vip), {}, 0});
+    }
+  }
+
+  void step() {
+    const unsigned dice = below(20);
+    if (dice == 0) {
+      change_backend();
+    } else if (dice == 1) {
+      change_model();
+    } else if (dice == 2) {
+      change_neighbour();
+    } else if (dice < 6) {
+      wait_ms(random_() % (below(5) == 0 ? 20'000 : 1500));
+    } else {
+      burst();
+    }
+  }
+  /// Forwarded for known flows, and by the express way: that it was taken at all.
+  [[nodiscard]] std::uint64_t forwarded() const { return twins_.express.count(Counter::flow_hit); }
+
+ private:
+  struct Flow {
+    net::Endpoint client;
+    net::Endpoint vip;
+    net::Endpoint server;  // where its last packet went
+    unsigned sent = 0;
+  };
+  static constexpr const char* vips[] = {"192.0.2.10:80", "192.0.2.10:53", "192.0.2.11:80", "192.0.2.12:80",
+                                         "192.0.2.10:80"};
+
+  unsigned below(std::size_t n) { return static_cast<unsigned>(random_() % n); }
+  static Lab::Setup setup(std::uint64_t kind) {
+    Lab::Setup made;
+    made.model = world_model();
+    made.workers = kind == 0 ? 3 : 1;
+    made.flows_max = made.records_max = 512;
+    return made;
+  }
+  void wait_ms(Millis ms) {
+    twins_.express.wait_ms(ms);
+    twins_.plain.wait_ms(ms);
+    twins_.expect_same();
+  }
+  template <class F>
+  void both(F&& f) {
+    f(twins_.express);
+    f(twins_.plain);
+    twins_.expect_same();
+  }
+
+  void change_backend() {
+    const auto health = below(3) == 0 ? plan::Health::down : plan::Health::up;
+    const auto admin = static_cast<plan::Admin>(below(2) * below(3));
+    const std::string pool = one_of({"web", "dns", "direct"});
+    const auto& backends = twins_.express.model.pools.at(pool).backends;
+    const std::string name = pool + "/" + std::next(backends.begin(), below(backends.size()))->first;
+    both([&](Lab& lab) {
+      lab.set_health(name, health);
+      lab.set_admin(name, admin);
+    });
+  }
+  void change_model() {
+    const unsigned what = below(5);
+    const std::string name = fmt::format("b{}", 1 + below(4));
+    const unsigned number = 1 + below(9);
+    both([&](Lab& lab) {
+      auto& web = lab.model.pools.at("web").backends;
+      if (what == 0 && web.size() > 1) {
+        web.erase(name);
+      } else if (what <= 1) {
+        web[name] = backend(number);  // a new one, or at another address
+      } else if (what == 2) {
+        lab.model.services.at("api").pool = number % 2 == 0 ? "web" : "direct";
+      } else if (what == 3) {
+        auto& on_down = lab.model.services.at("web").flows_on_down;
+        on_down = number % 3 == 0 ? model::LiveFlows::reset : model::LiveFlows::keep;
+      }
+      lab.apply();
+    });
+  }
+  void change_neighbour() {
+    const net::IpAddress address = ip(fmt::format("198.51.100.{}", 11 + below(9)));
+    const bool known = below(3) != 0;
+    const net::Mac mac{{2, 0, 0, 0, 1, static_cast<std::uint8_t>(random_())}};
+    both([&](Lab& lab) {
+      set_neighbour(lab, back_port, address, known ? l3::AdjacencyState::reachable : l3::AdjacencyState::incomplete,
+                    mac);
+    });
+  }
+  const char* one_of(std::initializer_list<const char*> names) { return names.begin()[below(names.size())]; }
+
+  /// Of each flow one packet, or several of one direction that neither open nor end anything: what a packet does to
+  /// its flow the long way, packets of the same burst see only there.
+  void burst() {
+    Twins::Arrivals arrivals;
+    const unsigned count = 1 + below(below(3) == 0 ? 60 : 8);
+    std::map<std::size_t, bool> directions;  // back, by flow
+    std::set<std::size_t> alone;
+    for (unsigned i = 0; i < count; ++i) {
+      const std::size_t at = below(flows_.size());
+      const bool plain = flows_[at].sent > 2 && below(4) != 0;
+      if (alone.contains(at) || (!plain && directions.contains(at))) {
+        continue;
+      }
+      if (!plain) {
+        alone.insert(at);
+      }
+      const bool back = flows_[at].server.l4_port != 0 && below(2) == 0;
+      if (const auto frame = packet(flows_[at], directions.emplace(at, back).first->second, plain)) {
+        arrivals.push_back(*frame);
+      }
+    }
+    for (const Out& out : twins_.send(arrivals)) {
+      learn(out);
+    }
+  }
+  void learn(const Out& out) {
+    for (Flow& flow : flows_) {
+      if (out.port == back_port && out.source().address == flow.client.address &&
+          out.source().l4_port == flow.client.l4_port) {
+        flow.server = out.destination();
+      }
+    }
+  }
+
+  std::optional<replay::Node::Arrival> packet(Flow& flow, bool answers, bool plain) {
+    const std::uint8_t special[] = {flags::syn, flags::syn_ack, flags::fin_ack, flags::rst, flags::ack};
+    std::uint8_t tcp_flags = plain ? flags::ack : special[below(std::size(special))];
+    if (flow.sent++ < 3) {
+      const std::uint8_t opening[] = {flags::syn, flags::syn_ack, flags::ack};
+      tcp_flags = opening[flow.sent - 1];
+      if ((tcp_flags == flags::syn_ack) != answers) {
+        --flow.sent;
+        return std::nullopt;
+      }
+    }
+    const net::Endpoint& from = answers ? flow.server : flow.client;
+    const net::Endpoint& to = answers ? flow.client : flow.vip;
+    PacketBuilder builder;
+    builder.ethernet(answers ? backend_mac(1) : gateway_mac, answers ? back_mac : front_mac);
+    builder.ip(from.address, to.address).payload(Bytes(below(30), static_cast<std::uint8_t>(random_())));
+    if (from.address.is_v4() && below(20) == 0) {
+      builder.options(Bytes(4, 1));
+    }
+    builder.ttl(below(20) == 0 ? 1 : 64);
+    flow.vip.l4_port == 53 ? builder.udp(from.l4_port, to.l4_port) : builder.tcp(from.l4_port, to.l4_port, tcp_flags);
+    Bytes frame = on_the_wire(builder.build());
+    if (below(20) == 0) {
+      frame[14 + below(net::ipv4::size + net::tcp::flags)] ^= static_cast<std::uint8_t>(1u << below(8));
+    }
+    if (below(40) == 0) {
+      frame.resize(14 + below(frame.size() - 14));
+    }
+    return replay::Node::Arrival{answers ? back_port : front_port, below(twins_.express.node->workers()), frame};
+  }
+
+  std::mt19937_64 random_;
+  Twins twins_;
+  std::vector<Flow> flows_;
+};
+
+/// LIMPET_SEED=N runs that one world.
+TEST(ExpressByChance, SameAsTheLongWay) {
+  const char* const one = std::getenv("LIMPET_SEED");
+  const std::uint64_t first = one == nullptr ? 0 : std::strtoull(one, nullptr, 10);
+  std::uint64_t forwarded = 0;
+  for (std::uint64_t seed = first; seed < (one == nullptr ? seeds : first + 1) && !HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    World world(seed);
+    for (unsigned step = 0; step < steps && !HasFailure(); ++step) {
+      SCOPED_TRACE(fmt::format("step {}", step));
+      world.step();
+    }
+    forwarded += world.forwarded();
+  }
+  EXPECT_GT(forwarded, one == nullptr ? 10'000u : 0u);
+}
+
+}  // namespace
+}  // namespace limpet::path
