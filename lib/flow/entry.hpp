@@ -137,21 +137,26 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   using Far = detail::Field<28, 20>;   // backend or endpoint
   using Near = detail::Field<48, 16>;  // listener
 
+  static constexpr std::uint64_t all = ~std::uint64_t{0};
+  static constexpr std::array<std::uint64_t, 6> forward_mask = {
+      all, all, all, all, ClientPort::mask | ServerPort::mask, Way::mask | Near::mask};
+  static constexpr std::array<std::uint64_t, 6> back_mask = {
+      all, all, 0, 0, ClientPort::mask | ServerPort::mask, Way::mask | Far::mask};
+
  public:
   using Key = WideKey;
 
   /// A key as entries have it; `mask`: which of an entry's bits count.
   struct Pattern {
     std::uint64_t words[6];
-    std::uint64_t mask[6];
+    const std::uint64_t* mask;
   };
   [[nodiscard]] static Pattern pattern(const WideKey& key) noexcept {
-    const bool back = key.direction == Direction::back;
-    const std::uint64_t all = ~std::uint64_t{0};
-    const std::uint64_t vip = back ? 0 : all;
-    return {{key.client.high(), key.client.low(), back ? 0 : key.vip.high(), back ? 0 : key.vip.low(), ports(key),
-             place(key)},
-            {all, all, vip, vip, ClientPort::mask | ServerPort::mask, Way::mask | (back ? Far::mask : Near::mask)}};
+    if (key.direction == Direction::back) {
+      return {{key.client.high(), key.client.low(), 0, 0, ports(key), place(key)}, back_mask.data()};
+    }
+    return {{key.client.high(), key.client.low(), key.vip.high(), key.vip.low(), ports(key), place(key)},
+            forward_mask.data()};
   }
   [[nodiscard]] bool holds(const Pattern& pattern) const noexcept {
     bool same = valid();

@@ -142,10 +142,13 @@ class Lane {
   }
 
  private:
-  [[nodiscard]] bool is_ours(const Packet& packet) const noexcept {
-    const plan::Face* face = plan_.express.face(packet.port);
-    return face != nullptr && (load_raw<std::uint64_t>(packet.data) & mac_mask) == face->mac &&
-           (load_raw<std::uint64_t>(packet.data + 6) & mac_mask) != face->mac;
+  [[nodiscard]] bool is_ours(const Packet& packet) noexcept {
+    if (packet.port != port_) {
+      port_ = packet.port;
+      face_ = plan_.express.face(port_);
+    }
+    return face_ != nullptr && (load_raw<std::uint64_t>(packet.data) & mac_mask) == face_->mac &&
+           (load_raw<std::uint64_t>(packet.data + 6) & mac_mask) != face_->mac;
   }
 
   bool is_from_client(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
@@ -290,6 +293,8 @@ class Lane {
   const Tick16 tick_;
   const std::uint16_t plan_age_s_;
   const bool steers_;
+  PortIndex port_;  // of the packet read last
+  const plan::Face* face_ = nullptr;
   bool answers_ = false;  // the packet read last came from a backend
   unsigned count_ = 0;
   unsigned found_count_ = 0;
