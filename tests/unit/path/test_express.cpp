@@ -25,6 +25,9 @@ Bytes with_mac(Bytes frame, std::size_t at, const net::Mac& mac) {
 PacketBuilder to_web() {
   return PacketBuilder().ethernet(gateway_mac, front_mac).ip("10.0.0.1", "192.0.2.10").payload("hello, backend");
 }
+PacketBuilder to_web6() {
+  return to_web().ip("2001:db8:c::1", "2001:db8:1::10");
+}
 model::Backend& backend_of(Lab& lab, const char* pool, const Talk& talk) {
   return lab.model.pools.at(pool).backends.at(name_at(talk.seen().destination().text()));
 }
@@ -47,7 +50,7 @@ struct Row {
   PortIndex port = front_port;
 };
 
-constexpr auto dns = "192.0.2.10:53";
+constexpr auto dns = "192.0.2.10:53", web6 = "[2001:db8:1::10]:80", dns6 = "[2001:db8:1::10]:53";
 const Row packets[] = {
     {.what = "data", .decided = 1},
     {.what = "an answer", .decided = 1, .frame = [](const Talk& t) { return t.answer(); }, .port = back_port},
@@ -71,6 +74,34 @@ const Row packets[] = {
      .decided = 1,
      .vip = dns,
      .frame = [](const Talk&) { return to_web().payload("").udp(1000, 53).padded_to(60).build(); }},
+    {.what = "IPv6", .decided = 1, .vip = web6},
+    {.what = "IPv6, an answer",
+     .decided = 1,
+     .vip = web6,
+     .frame = [](const Talk& t) { return t.answer(); },
+     .port = back_port},
+    {.what = "IPv6, a datagram",
+     .decided = 1,
+     .vip = dns6,
+     .frame = [](const Talk& t) { return t.packet(0, "a longer text"); }},
+    {.what = "IPv6, an extension header",
+     .vip = web6,
+     .frame =
+         [](const Talk&) {
+           return to_web6().extension(net::ip_protocol::destination_options, {0, 0, 1, 4}).tcp(1000, 80).build();
+         }},
+    {.what = "IPv6, hop limit 1",
+     .vip = web6,
+     .frame = [](const Talk&) { return to_web6().ttl(1).tcp(1000, 80).build(); }},
+    {.what = "IPv6, a length beyond the frame",
+     .vip = web6,
+     .frame =
+         [](const Talk& t) {
+           Bytes frame = t.packet();
+           frame[14 + net::ipv6::payload_length] = 0xff;
+           return frame;
+         }},
+    {.what = "IPv6, FIN", .vip = web6, .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
     {.what = "priority-tagged", .frame = [](const Talk&) { return to_web().tag(0).tcp(1000, 80).build(); }},
     {.what = "tagged", .frame = [](const Talk&) { return to_web().tag(9).tcp(1000, 80).build(); }},
     {.what = "IP options", .frame = [](const Talk&) { return to_web().options(Bytes(4, 1)).tcp(1000, 80).build(); }},
@@ -365,7 +396,8 @@ void check(const Row& row) {
   Twins twins(setup);
   std::vector<Talk> talks;
   twins.each([&](Lab& lab) {
-    Talk& talk = talks.emplace_back(lab, "10.0.0.1", 1000, row.vip);
+    const bool v4 = test::endpoint(row.vip).address.is_v4();
+    Talk& talk = talks.emplace_back(lab, v4 ? "10.0.0.1" : "2001:db8:c::1", 1000, row.vip);
     const bool direct = lab.model.services["web"].forwarding == model::Forwarding::dr;
     direct ? static_cast<void>(talk.up(flags::syn)) : static_cast<void>(talk.open());
     talk.up();
