@@ -79,7 +79,7 @@ Bytes Talk::frame(const Packet& packet, std::uint64_t id) const {
   builder.ethernet(up ? gateway_mac : mac_of(from.address), up ? front_mac : back_mac).ip(from.address, to.address);
   builder.payload(std::move(payload));
   tcp_ ? builder.tcp(from.l4_port, to.l4_port, packet.tcp_flags) : builder.udp(from.l4_port, to.l4_port);
-  return builder.build();
+  return builder.padded_to(net::ethernet::minimum).build();
 }
 
 std::optional<std::uint64_t> id_of(const std::vector<std::uint8_t>& frame, const net::Parsed& parsed) {
