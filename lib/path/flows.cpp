@@ -47,14 +47,16 @@ void Flows::erase_back(const plan::Listener& listener, const Connection& c, std:
   if (endpoint == nullptr) {
     return;  // swept once its endpoint's slot is seen to be gone
   }
+  const auto erase_own = [&](const auto& key) {
+    const std::uint64_t hash = state_.flows.hash(key);
+    const auto* entry = state_.flows.find(key, hash);
+    if (entry != nullptr && entry->peer() == listener.slot.value()) {
+      state_.flows.erase(key, hash);
+    }
+  };
   const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
-  if (listener.narrow && translated_port == 0) {
-    const auto key = narrow_back(*endpoint, c.client, client_port);
-    state_.flows.erase(key, state_.flows.hash(key));
-  } else {
-    const auto key = wide_back(*endpoint, c.client, client_port, c.vip_port);
-    state_.flows.erase(key, state_.flows.hash(key));
-  }
+  listener.narrow&& translated_port == 0 ? erase_own(narrow_back(*endpoint, c.client, client_port))
+                                         : erase_own(wide_back(*endpoint, c.client, client_port, c.vip_port));
 }
 
 }  // namespace limpet::path

@@ -30,11 +30,20 @@ class Flows {
     if (endpoint == nullptr) {
       return false;
     }
+    bool own = false;  // else of another service's flow, which has taken the place of one that its backend left
+    const auto if_own = [&](auto& entry) {
+      own = entry.peer() == listener.slot.value();
+      if (own) {
+        f(entry);
+      }
+    };
     if (listener.narrow && translated_port == 0) {
-      return with_entry(narrow_back(*endpoint, c.client, c.client_port), f);
+      with_entry(narrow_back(*endpoint, c.client, c.client_port), if_own);
+    } else {
+      const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
+      with_entry(wide_back(*endpoint, c.client, client_port, c.vip_port), if_own);
     }
-    const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
-    return with_entry(wide_back(*endpoint, c.client, client_port, c.vip_port), f);
+    return own;
   }
   template <class F>
   bool with_forward(const plan::Listener& listener, const Connection& c, bool rewritten, F&& f) noexcept {

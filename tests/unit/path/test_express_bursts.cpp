@@ -162,6 +162,34 @@ TEST(ExpressOverTime, NeighboursAreFollowedWithinASecond) {
   }
 }
 
+/// A backend's new address is free for each service's flows anew: the first to come there has the client's own port,
+/// and no other flow takes its way back for its own.
+TEST(ExpressOverTime, FlowsOfTwoServicesFollowABackendToItsNewAddress) {
+  Lab::Setup setup;
+  setup.model.pools["web"] = pool(1, 1);
+  setup.model.services["api"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)});
+  Twins twins(setup);
+  twins.each([&](Lab& lab) {
+    Talk web = live_talk(lab);
+    lab.model.pools["web"].backends["b1"] = backend(9);
+    lab.apply();
+    lab.wait_ms(1000);
+    Talk api(lab, "10.0.0.1", 1000, "192.0.2.11:80");
+    ASSERT_EQ(api.open(), "198.51.100.19:8080");
+    for (unsigned i = 0; i < 3; ++i) {
+      EXPECT_EQ(web.up(), "198.51.100.19:8080");
+      EXPECT_EQ(api.up(), "198.51.100.19:8080");
+      EXPECT_NE(web.seen().source(), api.seen().source());
+      EXPECT_TRUE(web.down());
+      EXPECT_TRUE(api.down());
+      lab.wait_ms(1000);
+    }
+    web.close();
+    EXPECT_TRUE(api.down());
+  });
+  twins.expect_same();
+}
+
 /// Packets that wait leave before those that come when the neighbour has answered.
 TEST(ExpressOverTime, WaitingPacketsLeaveFirst) {
   Twins twins;
