@@ -43,17 +43,19 @@ class Legs {
   /// Begins a new generation where anything that legs are made of may have changed.
   void renew(const plan::Plan& plan, std::uint32_t adjacencies_version, Millis now_ms) noexcept {
     const bool other_plan = &plan != plan_ || plan.version != plan_version_;
+    const bool other_ends = plan.express.digest() != plan_digest_;
     const std::uint64_t now_s = now_ms / 1000;
     if (other_plan || adjacencies_version != adjacencies_version_ || now_s != now_s_) {
       plan_ = &plan;
       plan_version_ = plan.version;
-      plan_since_s_ = other_plan ? now_s : plan_since_s_;
+      plan_digest_ = plan.express.digest();
+      plan_since_s_ = other_ends ? now_s : plan_since_s_;
       adjacencies_version_ = adjacencies_version;
       now_s_ = now_s;
       ++generation_;
     }
   }
-  /// How long the plan has been in use, as far as 16 bits go.
+  /// For how long flows have run between the same listeners and backends, as far as 16 bits go.
   [[nodiscard]] std::uint16_t plan_age_s() const noexcept {
     return static_cast<std::uint16_t>(std::min<std::uint64_t>(now_s_ - plan_since_s_, 0xffff));
   }
@@ -92,6 +94,7 @@ class Legs {
   std::uint64_t generation_ = 1;
   const plan::Plan* plan_ = nullptr;  // only compared, but for a plan just given to renew()
   std::uint64_t plan_version_ = 0;
+  std::uint64_t plan_digest_ = 0;  // of plan::Express
   std::uint64_t plan_since_s_ = 0;
   std::uint64_t now_s_ = 0;
   std::uint32_t adjacencies_version_ = 0;

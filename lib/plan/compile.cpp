@@ -122,6 +122,7 @@ class Compiler {
         const BackendPlace place{static_cast<std::uint32_t>(plan_->pools.size()),
                                  static_cast<std::uint32_t>(pool.backends.size())};
         place_at(plan_->backend_of_slot, made->slot.value(), place, BackendPlace{});
+        plan_->express.add_backend(*made, static_cast<std::uint32_t>(plan_->pools.size()));
         pool.backends.push_back(std::move(*made));
       }
       std::set<std::uint8_t> priorities;

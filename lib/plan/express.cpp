@@ -40,8 +40,27 @@ void Express::add_face(PortIndex port, const net::Mac& mac) {
   faces_[port.value()].there = true;
 }
 
+void Express::digest(std::uint64_t word) noexcept {
+  digest_ = hash::keyed({}, digest_, word);
+}
+
+void Express::digest(const net::Endpoint& endpoint, std::uint64_t more) noexcept {
+  digest(endpoint.address.high());
+  digest(endpoint.address.low());
+  digest(std::uint64_t{endpoint.l4_port} << 48 ^ more);
+}
+
+void Express::add_backend(const Backend& backend, std::uint32_t pool) {
+  for (const net::Endpoint& endpoint : backend.endpoints) {
+    digest(endpoint, std::uint64_t{backend.slot.value()} << 28 | pool);
+  }
+}
+
 void Express::add_listener(const Listener& listener, const Service& service) {
   const auto& [prefix, l4_port, protocol] = listener.listen;
+  digest({prefix.address, l4_port}, std::uint64_t{listener.slot.value()} << 32 | service.pool);
+  digest(std::uint64_t{prefix.length} << 32 | std::uint64_t{static_cast<std::uint8_t>(protocol)} << 16 |
+         (service.resets() ? 2u : 0u) | (service.forwarding == model::Forwarding::dr ? 1u : 0u));
   if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask) {
     return;
   }
@@ -65,6 +84,7 @@ void Express::add_listener(const Listener& listener, const Service& service) {
 }
 
 void Express::add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot) {
+  digest(endpoint, std::uint64_t{slot.value()} << 8 | static_cast<std::uint8_t>(protocol));
   if (endpoint.l4_port == 0) {
     return;
   }

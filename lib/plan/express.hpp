@@ -12,6 +12,7 @@
 
 namespace limpet::plan {
 
+struct Backend;
 struct Listener;
 struct Service;
 
@@ -71,6 +72,11 @@ class Express {
   void add_face(PortIndex port, const net::Mac& mac);
   void add_listener(const Listener& listener, const Service& service);
   void add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot);
+  void add_backend(const Backend& backend, std::uint32_t pool);
+
+  /// Equal for plans whose flows run between the same listeners and backends: what was seen under one of them holds
+  /// under the other.
+  [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
 
   [[nodiscard]] const Front* find_front(const ExactV4& key) const noexcept { return fronts_v4_.find(key); }
   [[nodiscard]] const Front* find_front(const ExactV6& key) const noexcept { return fronts_v6_.find(key); }
@@ -86,6 +92,10 @@ class Express {
   }
 
  private:
+  void digest(std::uint64_t word) noexcept;
+  void digest(const net::Endpoint& endpoint, std::uint64_t more) noexcept;
+
+  std::uint64_t digest_ = 0;
   FlatMap<ExactV4, Front> fronts_v4_;
   FlatMap<ExactV6, Front> fronts_v6_;
   FlatMap<ExactV4, std::uint32_t> ends_v4_;
