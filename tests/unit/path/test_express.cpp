@@ -268,12 +268,25 @@ const Row flows[] = {
      .declare = [](model::Model& m) { m.services["web"].listen = {listen("192.0.2.8/29", 80, net::Protocol::tcp)}; }},
 };
 
+void apply_another_backend(Lab& lab) {
+  lab.model.pools.at("web").backends["b9"] = backend(9);
+  lab.apply();
+}
+
 const Row changes[] = {
-    {.what = "a new plan, in its first second", .prepare = [](Lab& lab, Talk&) { lab.apply(); }},
-    {.what = "a flow that the plan has not seen yet",
+    {.what = "a new plan with other backends, in its first second",
+     .prepare = [](Lab& lab, Talk&) { apply_another_backend(lab); }},
+    {.what = "a new plan between the same listeners and backends",
+     .decided = 1,
      .prepare =
          [](Lab& lab, Talk&) {
+           lab.model.pools.at("web").backends.at("b1").weight = 7;
            lab.apply();
+         }},
+    {.what = "a flow that a plan with other backends has not seen yet",
+     .prepare =
+         [](Lab& lab, Talk&) {
+           apply_another_backend(lab);
            decided(lab, front_port, {Bytes(60)});  // the worker sees the plan
            lab.wait_ms(2000);
          }},
@@ -281,7 +294,7 @@ const Row changes[] = {
      .decided = 1,
      .prepare =
          [](Lab& lab, Talk& t) {
-           lab.apply();
+           apply_another_backend(lab);
            t.up();
            lab.wait_ms(1000);
            t.up();
