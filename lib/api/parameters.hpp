@@ -121,6 +121,7 @@ inline constexpr std::array why_parameters{
               .completion = Completion::service},
     Parameter{.name = "client",
               .type = Type::client,
+              .unless = "key",
               .help = "The client's address; with its port also a live flow is found."},
     Parameter{.name = "key",
               .type = Type::text,

@@ -151,6 +151,10 @@ tl::expected<Json, RpcError> check_params(const Command& command, const Json& pa
       return tl::unexpected<RpcError>(invalid(
           fmt::format("{}: \"{}\" is missing: expected {}", command.method, parameter.name, expected_text(parameter))));
     }
+    if (!parameter.unless.empty() && !result.contains(parameter.unless)) {
+      return tl::unexpected<RpcError>(invalid(
+          fmt::format("{}: one of \"{}\" and \"{}\" is needed", command.method, parameter.name, parameter.unless)));
+    }
     if (!parameter.default_text.empty()) {
       result[std::string(parameter.name)] = default_value(parameter);
     }

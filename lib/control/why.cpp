@@ -239,9 +239,7 @@ tl::expected<Subject, api::RpcError> find_subject(const Context& context, const 
     subject.has_client = true;
   }
   if (!params.contains("key")) {
-    return subject.has_client
-               ? tl::expected<Subject, api::RpcError>(subject)
-               : api::reject(api::Code::invalid_params, "name a client (--client) or a key (--key), or both");
+    return subject;
   }
   const auto& text = params.at("key").get_ref<const std::string&>();
   const auto place =

@@ -165,6 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "why: client: expected a text ADDRESS or ADDRESS:PORT"},
         Refusal{call("why", R"({"service":"web","client":"192.0.2.1\u0000"})"), 1, Code::invalid_params,
                 "why: client: expected a text ADDRESS or ADDRESS:PORT"},
+        Refusal{call("why", R"({"service":"web"})"), 1, Code::invalid_params,
+                "why: one of \"client\" and \"key\" is needed"},
         Refusal{call("why", R"({"client":"192.0.2.1"})"), 1, Code::invalid_params,
                 "why: \"service\" is missing: expected a text of at most 4096 bytes"}));
 
