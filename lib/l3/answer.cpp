@@ -4,6 +4,15 @@
 
 namespace limpet::l3 {
 
+bool is_echo_request(const Parsed& parsed) noexcept {
+  if (parsed.kind != net::Kind::ip || parsed.fragment) {
+    return false;
+  }
+  return parsed.source.is_v4()
+             ? parsed.protocol == net::ip_protocol::icmp && parsed.icmp_type == net::icmp::echo_request
+             : parsed.protocol == net::ip_protocol::icmpv6 && parsed.icmp_type == net::icmpv6::echo_request;
+}
+
 std::optional<Question> question_of(const Buffer& buffer, const Parsed& parsed) noexcept {
   const std::span<const std::uint8_t> frame{buffer.data, buffer.size};
   if (parsed.kind == net::Kind::arp) {
@@ -21,8 +30,7 @@ std::optional<Question> question_of(const Buffer& buffer, const Parsed& parsed) 
     const auto message = read_nd(frame, parsed);
     return message ? std::optional(Question{Question::Kind::solicitation, message->target}) : std::nullopt;
   }
-  if (v4 ? parsed.protocol == net::ip_protocol::icmp && parsed.icmp_type == net::icmp::echo_request
-         : parsed.protocol == net::ip_protocol::icmpv6 && parsed.icmp_type == net::icmpv6::echo_request) {
+  if (is_echo_request(parsed)) {
     return Question{Question::Kind::echo, parsed.destination};
   }
   return std::nullopt;

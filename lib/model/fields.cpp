@@ -37,6 +37,7 @@ constexpr std::array<std::string_view, 2> heavy_key_words{"stay", "split"};
 constexpr std::array<std::string_view, 2> live_flows_words{"keep", "reset"};
 constexpr std::array<std::string_view, 2> monitor_type_words{"tcp", "http"};
 constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offline"};
+constexpr std::array<std::string_view, 3> echo_words{"always", "healthy", "never"};
 constexpr std::array<std::string_view, 2> forwarding_words{"nat", "dr"};
 
 // Rows, named by what they hold; the section is filled in later.
@@ -106,7 +107,15 @@ const Section& limits_section() {
                                                        .kind = Kind::size,
                                                        .min = 0,
                                                        .max = 1ULL << 40,
-                                                       .help = "Memory for packets that wait."}))});
+                                                       .help = "Memory for packets that wait."})),
+       value<Limits, &Limits::fragments_max>(restart(number(
+           "fragments_max", 64, 1'000'000, "Datagrams of one worker whose fragments are under way at one time."))),
+       value<Limits, &Limits::fragments_held_max>(restart(
+           number("fragments_held_max", 0, 65536, "Fragments of one worker that wait for their datagram's first."))),
+       value<Limits, &Limits::fragment_timeout_ms>(restart(duration(
+           "fragment_timeout", 100, 60 * second, "How long fragments wait, and a datagram's are looked for."))),
+       value<Limits, &Limits::icmp_errors_max>(
+           restart(number("icmp_errors_max", 0, 1'000'000, "ICMP errors that one worker makes in a second.")))});
   return result;
 }
 
@@ -298,6 +307,10 @@ const Section& service_section() {
        value<Service, &Service::forwarding>(word("forwarding", forwarding_words,
                                                  "nat: addresses rewritten, replies pass Limpet; dr: only the MAC "
                                                  "address is, replies go straight to the client.")),
+       value<Service, &Service::echo>(
+           word("echo", echo_words,
+                "Whether its VIPs answer ping: always, while the pool has a backend for new "
+                "sessions, or never; of a VIP of several services one that says yes counts.")),
        value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
        value<Service, &Service::persist>(
            many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),

@@ -38,6 +38,7 @@ enum class Scope : std::uint8_t { service, pool, global };
 enum class Algorithm : std::uint8_t { rendezvous, maglev, least_connections, weighted_round_robin, random_two };
 enum class MonitorType : std::uint8_t { tcp, http };
 enum class AdminState : std::uint8_t { enabled, drain, offline };
+enum class Echo : std::uint8_t { always, healthy, never };
 enum class Forwarding : std::uint8_t { nat, dr };
 
 struct Daemon {
@@ -55,6 +56,10 @@ struct Limits {
   std::uint64_t flows_max = 1'000'000;  // per worker
   std::uint64_t records_max = 4'000'000;
   std::uint64_t held_max_bytes = 64ULL << 20;
+  std::uint32_t fragments_max = 4096;      // per worker
+  std::uint32_t fragments_held_max = 256;  // per worker
+  std::uint64_t fragment_timeout_ms = 3000;
+  std::uint32_t icmp_errors_max = 1000;  // per worker and second
   bool operator==(const Limits&) const = default;
 };
 
@@ -161,6 +166,7 @@ struct Timeouts {
 struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
+  Echo echo = Echo::always;  // whether its VIPs answer ping
   std::string pool;
   std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down

@@ -1,5 +1,6 @@
 #include "path/bind.hpp"
 
+#include "path/errors.hpp"
 #include "path/flow_keys.hpp"
 #include "path/inward.hpp"
 #include "path/outward.hpp"
@@ -33,6 +34,8 @@ void bind(State& state, const plan::Plan& plan, Burst& burst) noexcept {
       bind_inward(state, plan, burst.now_ms, packet, parsed, item);
     } else if (item.way == Way::back) {
       bind_outward(state, plan, burst.now_ms, packet, parsed, item);
+    } else if (item.way == Way::error_in || item.way == Way::error_back) {
+      bind_error(state, plan, burst.now_ms, packet, parsed, item);
     }
   });
 }

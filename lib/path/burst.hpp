@@ -29,11 +29,13 @@ enum class Verdict : std::uint8_t {
 /// Whose packet it is.
 enum class Way : std::uint8_t {
   none,
-  in,       // to a service: `listener` says which
-  back,     // from a backend: `endpoint` says which
-  local,    // to Limpet itself: ARP, ND, own addresses, VIPs
-  transit,  // neither
-  out,      // control's or the kernel's: leaves as it is
+  in,          // to a service: `listener` says which
+  back,        // from a backend: `endpoint` says which
+  local,       // to Limpet itself: ARP, ND, own addresses, VIPs
+  transit,     // neither
+  error_in,    // an ICMP error to a VIP, for the backend that sent what it quotes: `listener`
+  error_back,  // an ICMP error to a client, about what it had sent to a backend: `endpoint`
+  out,         // control's or the kernel's: leaves as it is
 };
 
 struct Item {

@@ -4,6 +4,8 @@
 
 #include "l3/answer.hpp"
 #include "net/headers.hpp"
+#include "net/quote.hpp"
+#include "path/errors.hpp"
 
 namespace limpet::path {
 namespace {
@@ -96,6 +98,9 @@ class Classifier {
       return is_host(parsed.source) || asks_for_address(parsed);
     }
     // A VIP is ours, but with dr its backends answer from it, perhaps through here.
+    if (parsed.l4_offset == 0 || net::icmp_error_of(parsed) == net::IcmpErrors::relayed) {
+      return plan_.vips.find(parsed.source)->direct && !plan_.fronts.is_vip(parsed.destination);
+    }
     const auto listener = find_listener(parsed.source, parsed.source_port, parsed.protocol);
     return listener != nullptr && plan_.service_of(*listener).forwarding == model::Forwarding::dr &&
            !plan_.fronts.is_vip(parsed.destination);
@@ -114,6 +119,9 @@ class Classifier {
         item.way = Way::in;
         return;
       }
+    }
+    if (!has_l4_ports(parsed) && classify_error(plan_, packet, parsed, item)) {
+      return;
     }
     const bool own = plan_.owns(parsed.destination);
     if (own || plan_.fronts.is_vip(parsed.destination)) {
@@ -156,6 +164,9 @@ class Classifier {
               Counter otherwise) noexcept {
     item.way = Way::local;
     l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+    if (l3::is_echo_request(parsed) && !may_answer_echo(parsed.destination)) {
+      return item.drop(Counter::drop_echo_refused);
+    }
     const bool asks_for_mac = l3::is_neighbour_message(parsed);  // which other interfaces' addresses do not have here
     const auto ours = [&](const net::IpAddress& address) {
       return (asks_for_mac ? interface.owns(address) : plan_.owns(address)) || plan_.fronts.is_vip(address);
@@ -167,6 +178,19 @@ class Classifier {
       return;
     }
     leave_to_kernel(interface, item, otherwise);
+  }
+
+  /// A VIP answers when a service of it does: always, or while its pool has a backend for new sessions.
+  [[nodiscard]] bool may_answer_echo(const net::IpAddress& address) const noexcept {
+    const plan::VipUse* vip = plan_.vips.find(address);
+    if (vip == nullptr || vip->echo) {
+      return true;
+    }
+    return std::any_of(vip->echo_pools.begin(), vip->echo_pools.end(), [&](std::uint32_t pool) {
+      const auto& backends = plan_.pools[pool].backends;
+      return std::any_of(backends.begin(), backends.end(),
+                         [&](const plan::Backend& backend) { return state_.node.backends.takes_new(backend.slot); });
+    });
   }
 
   static void leave_to_kernel(const plan::Interface& interface, Item& item, Counter otherwise) noexcept {

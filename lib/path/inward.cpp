@@ -2,6 +2,7 @@
 
 #include "path/commit.hpp"
 #include "path/flows.hpp"
+#include "path/leave.hpp"
 #include "path/records.hpp"
 #include "path/remember.hpp"
 #include "path/reset.hpp"
@@ -27,7 +28,7 @@ class Inward {
       begin(c, packet, parsed, item, previous);
     }
     if (item.verdict == Verdict::undecided) {
-      leave_for_backend(packet, parsed, item);
+      leave_for_backend(state_, plan_, packet, parsed, item);
     }
   }
 
@@ -203,25 +204,6 @@ class Inward {
       case Refusal::none:
         return item.drop(Counter::drop_no_backend);
     }
-  }
-
-  void leave_for_backend(const Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
-    const net::Family family = parsed.source.family();
-    const auto& hop = item.backend->hop(family);
-    if (item.backend->endpoint(family).address.is_none()) {
-      return item.drop(Counter::drop_no_address_family);
-    }
-    if (!hop) {
-      return item.drop(Counter::drop_no_route);
-    }
-    item.hop = *hop;
-    if (is_nat(plan_, *item.listener)) {
-      item.rewrite = item.backend->endpoint(family);
-    }
-    plan::BackendUse& use = state_.uses[item.backend->slot.value()];
-    add_relaxed(use.packets, 1);
-    add_relaxed(use.bytes, packet.size);
-    state_.counters.add(Counter::forwarded_in);
   }
 
   State& state_;

@@ -1,6 +1,7 @@
 #include "path/outward.hpp"
 
 #include "path/flows.hpp"
+#include "path/leave.hpp"
 #include "path/reset.hpp"
 
 namespace limpet::path {
@@ -22,9 +23,9 @@ class Outward {
          answer(narrow_back(endpoint, client, parsed.destination_port), packet, parsed, item)) ||
         answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), packet, parsed, item);
     if (!known && !guess(parsed, item)) {
-      return unknown_answer(parsed, item);
+      return leave_in_transit(state_, plan_, parsed, item, Counter::drop_no_return_flow);
     }
-    if (item.verdict == Verdict::undecided && route(client, item)) {
+    if (item.verdict == Verdict::undecided && leave_by_route(plan_, client, item)) {
       state_.counters.add(Counter::forwarded_back);
     }
   }
@@ -114,32 +115,6 @@ class Outward {
     item.listener = &plan_.listeners[item.endpoint->only_listener];
     item.rewrite = {item.listener->listen.prefix.address, item.listener->listen.l4_port};
     state_.counters.add(Counter::flow_return_guessed);
-    return true;
-  }
-
-  /// What a backend sends that belongs to no service follows its interface's transit rule.
-  void unknown_answer(const net::Parsed& parsed, Item& item) noexcept {
-    const plan::Interface& interface = plan_.interfaces[item.interface.value()];
-    item.way = Way::transit;
-    if (interface.transit == model::Transit::kernel && interface.has_kernel) {
-      item.verdict = Verdict::punt;
-    } else if (interface.transit == model::Transit::route) {
-      if (route(parsed.destination, item)) {
-        state_.counters.add(Counter::routed);
-      }
-    } else {
-      item.drop(Counter::drop_no_return_flow);
-    }
-  }
-
-  /// False: dropped, there is none.
-  bool route(const net::IpAddress& destination, Item& item) noexcept {
-    const auto hop = plan_.routes.find(destination);
-    if (!hop) {
-      item.drop(Counter::drop_no_route);
-      return false;
-    }
-    item.hop = *hop;
     return true;
   }
 

@@ -14,9 +14,11 @@
 #include "hash/owner.hpp"
 #include "l3/adjacency.hpp"
 #include "l3/frame.hpp"
+#include "path/budget.hpp"
 #include "path/burst.hpp"
 #include "path/key_loads.hpp"
 #include "path/legs.hpp"
+#include "path/limits.hpp"
 #include "path/packet.hpp"
 #include "path/reason.hpp"
 #include "path/waiting.hpp"
@@ -48,12 +50,14 @@ struct ToControl {
 };
 
 struct State {
-  State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots)
+  State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots,
+        const Limits& limits = {})
       : index(worker),
         node(shared),
         flows(flow_table),
         uses(std::make_unique<plan::BackendUse[]>(backend_slots)),
-        legs(backend_slots) {}
+        legs(backend_slots),
+        icmp_errors(limits.icmp_errors_max) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 
@@ -69,6 +73,7 @@ struct State {
   ToControl to_control;
   Burst burst;  // the packets in hand
   Waiting waiting;
+  Budget icmp_errors;  // that this worker makes
   Millis last_sweep_ms = 0;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "path/burst.hpp"
+#include "path/errors.hpp"
 #include "path/state.hpp"
 
 namespace limpet::path {
@@ -10,11 +11,14 @@ inline void steer(State& state, Burst& burst) noexcept {
   if (state.node.owner.workers() == 1 || burst.source.origin != Origin::port) {
     return;  // what another worker handed over stays here, whatever its plan said
   }
-  burst.each_undecided([&](const Packet&, const net::Parsed& parsed, Item& item) {
-    if (item.way != Way::in && item.way != Way::back) {
+  burst.each_undecided([&](const Packet& packet, const net::Parsed& parsed, Item& item) {
+    const bool is_error = item.way == Way::error_in || item.way == Way::error_back;
+    if (item.way != Way::in && item.way != Way::back && !is_error) {
       return;
     }
-    const unsigned owner = state.node.owner.owner(item.way == Way::in ? parsed.source : parsed.destination);
+    const unsigned owner = state.node.owner.owner(is_error              ? client_of_error(packet, parsed, item.way)
+                                                  : item.way == Way::in ? parsed.source
+                                                                        : parsed.destination);
     if (owner != state.index) {
       item.verdict = Verdict::handoff;
       item.handoff_worker = static_cast<std::uint16_t>(owner);

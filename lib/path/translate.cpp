@@ -12,7 +12,8 @@ constexpr std::size_t tag_size = 4;
 
 class Translator {
  public:
-  Translator(State& state, const plan::Plan& plan) noexcept : state_(state), plan_(plan) {}
+  Translator(State& state, const plan::Plan& plan, Millis now_ms) noexcept
+      : state_(state), plan_(plan), now_ms_(now_ms) {}
 
   void operator()(Packet& packet, net::Parsed& parsed, Item& item) noexcept {
     const plan::Interface& out = plan_.interfaces[item.hop.interface.value()];
@@ -87,9 +88,12 @@ class Translator {
     const plan::Interface& in = plan_.interfaces[item.interface.value()];
     const auto own = in.own_address(parsed.source.family());
     const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
-    const std::size_t size = own && packet.contiguous == packet.size && l3::may_send_error(buffer, parsed)
-                                 ? l3::error_in_place(buffer, parsed, error, in.mac, *own, mtu)
-                                 : 0;
+    const bool owed = own && packet.contiguous == packet.size && l3::may_send_error(buffer, parsed);
+    if (owed && !state_.icmp_errors.take(now_ms_)) {  // RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)
+      state_.counters.add(Counter::icmp_suppressed);
+      return item.drop(otherwise);
+    }
+    const std::size_t size = owed ? l3::error_in_place(buffer, parsed, error, in.mac, *own, mtu) : 0;
     if (size == 0) {
       return item.drop(otherwise);
     }
@@ -100,6 +104,7 @@ class Translator {
 
   State& state_;
   const plan::Plan& plan_;
+  Millis now_ms_;
 };
 
 }  // namespace
@@ -133,7 +138,7 @@ bool write_link_header(Packet& packet, std::uint16_t l3_offset, const plan::Inte
 void translate(State& state, const plan::Plan& plan, Burst& burst) noexcept {
   for (unsigned i = 0; i < burst.count; ++i) {
     if (burst.items[i].verdict == Verdict::undecided) {
-      Translator(state, plan)(burst.packets[i], burst.parsed[i], burst.items[i]);
+      Translator(state, plan, burst.now_ms)(burst.packets[i], burst.parsed[i], burst.items[i]);
     }
   }
 }

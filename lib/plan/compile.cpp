@@ -203,6 +203,7 @@ class Compiler {
       Service service;
       service.name = name;
       service.forwarding = from.forwarding;
+      service.echo = from.echo;
       service.pool = pool_index_.at(from.pool);
       service.record_passes = record_passes_max;
       service.flows_on_down = from.flows_on_down;
@@ -242,6 +243,9 @@ class Compiler {
     const auto index = static_cast<std::uint32_t>(plan_->listeners.size());
     if (!plan_->fronts.add_listener(listen, index)) {
       return fail("service {}: another service listens on {}", service, listen.text());
+    }
+    if (listen.prefix.is_host()) {
+      plan_->vips.add(listen.prefix.address, plan_->services.back());
     }
     const bool exact = listen.prefix.is_host() && listen.l4_port != 0;
     plan_->listeners.push_back({ListenerSlot(*number), static_cast<std::uint32_t>(plan_->services.size() - 1), listen,

@@ -10,6 +10,7 @@ bool FrontTable::add_listener(const model::Listen& listen, std::uint32_t listene
   if (!listeners_.add({address, l4_port, static_cast<std::uint8_t>(protocol), prefix.length}, listener)) {
     return false;
   }
+  covered_.add({address, 0, 0, prefix.length}, 1);
   auto& lengths = lengths_[static_cast<std::size_t>(address.family())];
   if (std::find(lengths.begin(), lengths.end(), prefix.length) == lengths.end()) {
     lengths.push_back(prefix.length);
@@ -23,6 +24,7 @@ bool FrontTable::add_listener(const model::Listen& listen, std::uint32_t listene
 
 EndpointEntry& FrontTable::endpoint(const net::Endpoint& endpoint, net::Protocol protocol) {
   const Key key{endpoint.address, endpoint.l4_port, static_cast<std::uint8_t>(protocol)};
+  endpoint_set_.add(endpoint.address, 1);
   endpoints_.add(key, {EndpointSlot{}, endpoint.l4_port == 0});
   return *endpoints_.find(key);
 }
@@ -48,6 +50,19 @@ const EndpointEntry* FrontTable::find_endpoint(const net::IpAddress& source, std
     return entry;
   }
   return endpoints_.find({source, 0, protocol});
+}
+
+bool FrontTable::covers(const net::IpAddress& address) const noexcept {
+  for (const std::uint8_t length : lengths_[static_cast<std::size_t>(address.family())]) {
+    if (covered_.find({address.masked(length), 0, 0, length}) != nullptr) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool FrontTable::has_endpoint_at(const net::IpAddress& address) const noexcept {
+  return endpoint_set_.find(address) != nullptr;
 }
 
 bool FrontTable::is_vip(const net::IpAddress& address) const noexcept {

@@ -38,6 +38,10 @@ class FrontTable {
   /// The endpoint a packet from this source comes from, or null.
   [[nodiscard]] const EndpointEntry* find_endpoint(const net::IpAddress& source, std::uint16_t l4_port,
                                                    std::uint8_t protocol) const noexcept;
+  /// Some listener, of whatever port and protocol, has this address or a prefix around it.
+  [[nodiscard]] bool covers(const net::IpAddress& address) const noexcept;
+  /// Some endpoint, of whatever port and protocol, has this address.
+  [[nodiscard]] bool has_endpoint_at(const net::IpAddress& address) const noexcept;
   /// Some listener has this very address (not merely a prefix around it) as its VIP.
   [[nodiscard]] bool is_vip(const net::IpAddress& address) const noexcept;
   [[nodiscard]] const std::vector<net::IpAddress>& vips() const noexcept { return vips_; }
@@ -60,6 +64,8 @@ class FrontTable {
 
   FlatMap<Key, std::uint32_t> listeners_;
   FlatMap<Key, EndpointEntry> endpoints_;
+  FlatMap<Key, std::uint8_t> covered_;  // by prefix alone
+  FlatMap<net::IpAddress, std::uint8_t> endpoint_set_;
   FlatMap<net::IpAddress, std::uint8_t> vip_set_;
   std::vector<net::IpAddress> vips_;
   std::array<std::vector<std::uint8_t>, 2> lengths_;  // by family: prefix lengths in use, longest first

@@ -18,6 +18,7 @@
 #include "plan/express.hpp"
 #include "plan/front_table.hpp"
 #include "plan/route_table.hpp"
+#include "plan/vips.hpp"
 #include "record/table.hpp"
 
 namespace limpet::plan {
@@ -107,6 +108,7 @@ inline constexpr std::uint32_t sweep_pass_s = 10;
 struct Service {
   std::string name;
   model::Forwarding forwarding = model::Forwarding::nat;
+  model::Echo echo = model::Echo::always;
   std::uint32_t pool = 0;        // index in Plan::pools
   std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
   bool splits = false;           // one of them spreads heavy keys
@@ -149,6 +151,7 @@ struct Plan {
   std::vector<ScopeUse> scopes;                 // by scope slot
   hash::Key fingerprint_seed;                   // of keys that do not fit into a record
   FrontTable fronts;                            // destination -> listener; source -> endpoint
+  Vips vips;                                    // what their services say together
   Express express;                              // the same, and interfaces, for packets of known flows
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex

@@ -92,7 +92,7 @@ void Node::build() {
     workers_.push_back(
         std::unique_ptr<Worker>(new Worker{tables_->flows[i], nullptr, MemoryIo(wires_, i, options_.workers)}));
     Worker& worker = *workers_.back();
-    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default);
+    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default, options_.limits);
   }
   neighbours_ = std::make_unique<l3::Neighbours>(
       adjacencies_,

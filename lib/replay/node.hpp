@@ -40,6 +40,7 @@ class Node {
     std::uint64_t flows_max = 65536;
     std::uint64_t records_max = 65536;
     Millis start_ms = 1'000'000;
+    path::Limits limits{};
   };
 
   Node(const Node&) = delete;

@@ -223,12 +223,14 @@ Result<void> Machine::open_ports() {
 Result<void> Machine::make_workers() {
   const auto& cpus = model_.limpetd.workers;
   fabric_ = std::make_unique<Fabric>(static_cast<unsigned>(cpus.size()), ports_, kernels_);
+  const auto workers = static_cast<unsigned>(cpus.size());
   workers_.reserve(cpus.size());
   for (unsigned i = 0; i < cpus.size(); ++i) {
     const auto make = [&, i] {
       const path::Node node{owner_, *records_, backends_, adjacencies_};
       workers_.push_back(std::make_unique<Worker>(i, node, std::move(flows_[i]), backends_.count(), *fabric_,
-                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd.idle));
+                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd.idle,
+                                                  path::limits_of(model_.limits, workers)));
     };
     if (const int code = call_on(lcore_of(i), make); code != 0) {
       return fail("worker {} does not start (code {})", i, code);

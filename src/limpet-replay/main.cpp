@@ -219,6 +219,7 @@ Result<void> replay(const Options& options) {
   sizes.workers = options.workers;
   sizes.flows_max = std::min<std::uint64_t>(model.limits.flows_max, 1u << 20);
   sizes.records_max = std::min<std::uint64_t>(model.limits.records_max, 1u << 20);
+  sizes.limits = path::limits_of(model.limits, options.workers);
   auto node = Node::create(model, *secret, sizes);
   if (!node) {
     return tl::unexpected(node.error());

@@ -71,6 +71,10 @@ class RandomModel {
     }
     model.limits.flows_max = between(64, 1'000'000'000);
     model.limits.held_max_bytes = between(0, 1ULL << 40);
+    model.limits.fragments_max = static_cast<std::uint32_t>(between(64, 1'000'000));
+    model.limits.fragments_held_max = static_cast<std::uint32_t>(between(0, 65536));
+    model.limits.fragment_timeout_ms = between(100, 60'000);
+    model.limits.icmp_errors_max = static_cast<std::uint32_t>(between(0, 1'000'000));
   }
 
   void make_interface(Interface& interface, std::uint64_t a, std::uint64_t b) {
@@ -156,6 +160,7 @@ class RandomModel {
       service.listen.push_back({{v6(150, index, 0), 64}, 0, net::Protocol::udp});
       service.listen.push_back({{v4(150, index, 0), 24}, 443, net::Protocol::tcp});
     }
+    service.echo = word<Echo>(3);
     service.timeouts.embryonic_ms = between(1000, 9ULL * 3'600'000);
     service.timeouts.udp_ms = between(1000, 9ULL * 3'600'000);
     return service;

@@ -1,0 +1,52 @@
+#include "path/leave.hpp"
+
+#include "path/flow_keys.hpp"
+
+namespace limpet::path {
+
+void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
+                       Item& item) noexcept {
+  const net::Family family = parsed.source.family();
+  const auto& hop = item.backend->hop(family);
+  if (item.backend->endpoint(family).address.is_none()) {
+    return item.drop(Counter::drop_no_address_family);
+  }
+  if (!hop) {
+    return item.drop(Counter::drop_no_route);
+  }
+  item.hop = *hop;
+  if (is_nat(plan, *item.listener)) {
+    item.rewrite = item.backend->endpoint(family);
+  }
+  plan::BackendUse& use = state.uses[item.backend->slot.value()];
+  add_relaxed(use.packets, 1);
+  add_relaxed(use.bytes, packet.size);
+  state.counters.add(Counter::forwarded_in);
+}
+
+bool leave_by_route(const plan::Plan& plan, const net::IpAddress& destination, Item& item) noexcept {
+  const auto hop = plan.routes.find(destination);
+  if (!hop) {
+    item.drop(Counter::drop_no_route);
+    return false;
+  }
+  item.hop = *hop;
+  return true;
+}
+
+void leave_in_transit(State& state, const plan::Plan& plan, const net::Parsed& parsed, Item& item,
+                      Counter otherwise) noexcept {
+  const plan::Interface& interface = plan.interfaces[item.interface.value()];
+  item.way = Way::transit;
+  if (interface.transit == model::Transit::kernel && interface.has_kernel) {
+    item.verdict = Verdict::punt;
+  } else if (interface.transit == model::Transit::route) {
+    if (leave_by_route(plan, parsed.destination, item)) {
+      state.counters.add(Counter::routed);
+    }
+  } else {
+    item.drop(otherwise);
+  }
+}
+
+}  // namespace limpet::path
