@@ -84,9 +84,9 @@ def instruction_cases() -> list[Case]:
 
 def wire_cases() -> list[Case]:
     return [
-        Case("wire.memif", "wire", "limpetd between testpmd over net_memif, nat, 1000 flows", "testpmd macswap", 0.8, 0.9,
+        Case("wire.memif", "wire", "limpetd between testpmd over net_memif, nat, 1000 live flows", "testpmd macswap", 0.8, 0.9,
              least=True),
-        Case("wire.pcap", "wire", "limpetd on net_pcap, transmit dropped", "testpmd macswap"),
+        Case("wire.pcap", "wire", "limpetd on net_pcap, nat, 1000 live flows, transmit dropped", "testpmd macswap"),
         Case("plan.apply", "wire", "throughput with 10 plans a second applied", "no apply", 0.95, 0.99, least=True),
         Case("plan.apply.lost", "wire", "packets lost by that", target=0, absolute=True),
         Case("latency.*", "wire", "one packet through", "testpmd macswap"),

@@ -8,12 +8,14 @@ from support import programs
 
 from perf.wire import capture
 from perf.wire.figures import figure
-from perf.wire.forward import OURS, THEIRS, Check, memif_devices
+from perf.wire.flows import Check, establish
+from perf.wire.forward import OURS, THEIRS, memif_devices
 from perf.wire.place import Place, end_with_parent, forwarding, running
 
 PERCENTILES = ("p50", "p99", "p999")
 NAMES = tuple(f"latency.{load}{percentile}" for load in ("", "idle.") for percentile in PERCENTILES)
 IDLE_PPS = 10_000
+EACH_PPS, EACH_S = 50_000, 0.2  # what it takes to send each frame once and more
 SHARE = 0.8     # of what gets through at most
 STAMP_BYTES = 12
 
@@ -22,14 +24,15 @@ class Probe:
     """The program, which sends to one of two sides, at a rate, for a while. Use as a context manager."""
 
     def __init__(self, place: Place):
-        path = capture.write(place.folder / "stamped.pcap", payload_bytes=STAMP_BYTES)
+        captures = [capture.write(place.folder / f"stamped-{number}.pcap", frames(STAMP_BYTES))
+                    for number, frames in enumerate((capture.requests, capture.answers))]
         self.command = [str(programs.BUILD / "perf/wire/wire_probe"), "--no-pci", "--in-memory", "--no-telemetry",
                         "--log-level=error", f"--file-prefix=probe-{os.getpid()}", f"--lcores=0@{place.other_cpu}"]
         for number, side in enumerate((OURS, THEIRS)):
             for i, end in enumerate(("front", "back")):
                 self.command += ["--vdev", f"net_memif{2 * number + i},role=server,id={i},socket-abstract=no,"
                                            f"socket={place.folder}/{side.sockets}-{end}.sock"]
-        self.command += ["--", str(path)]
+        self.command += ["--", *map(str, captures)]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -57,9 +60,9 @@ class Probe:
             raise RuntimeError(f"{' '.join(self.command)}\nended with {self.process.wait()}")
         return json.loads(line)
 
-    def send(self, side, pps: float, seconds: float) -> dict:
+    def send(self, side, pps: float, seconds: float, answers=False) -> dict:
         """`pps` 0: as fast as it goes. {"received": packets, "pps": received a second, "p50": ns, ...}"""
-        self.process.stdin.write(f"{0 if side is OURS else 1} {pps:.0f} {seconds}\n")
+        self.process.stdin.write(f"{0 if side is OURS else 1} {int(answers)} {pps:.0f} {seconds}\n")
         self.process.stdin.flush()
         return self._answer()
 
@@ -96,7 +99,8 @@ def through_memif(place: Place) -> dict:
     idle, loaded = Load("idle", "latency.idle."), Load("80 % load", "latency.")
     with (Probe(place) as probe, place.limpetd(memif_devices(place, OURS)) as limpetd,
           place.macswap(memif_devices(place, THEIRS)) as macswap):
-        probe.send(OURS, IDLE_PPS, 0.1)  # links are up, flows are known
+        establish(limpetd, ask=lambda: probe.send(OURS, EACH_PPS, EACH_S),
+                  answer=lambda: probe.send(OURS, EACH_PPS, EACH_S, answers=True))
         check = Check(limpetd)
         for _ in range(max(place.turns // 3, 3)):
             with running(limpetd):

@@ -3,9 +3,11 @@ source and sink of its packets the other.
 
   wire.memif   limpetd between two net_memif ports of a testpmd that repeats a capture into the one and counts what
                comes out of the other; floor: a testpmd that only swaps MAC addresses
-  wire.pcap    limpetd takes a repeated capture from net_pcap and sends to net_null; floor: macswap there
+  wire.pcap    limpetd takes a repeated capture from net_pcap and sends to another, which drops; floor: macswap there
   plan.apply   wire.memif's packets while 10 plans a second are applied; floor: the same without
   latency.*    one packet through net_memif, alone (`idle`) and at 80 % of what gets through; floor: macswap
+
+The flows of these packets are live: answered by their backends before anything is measured (flows.py).
 
 The two sides of a comparison take turns in one run: both programs run all the time, one of them is held (SIGSTOP, or
 testpmd's `stop`). The figure's ratio is the median of the ratios of neighbouring turns.

@@ -8,7 +8,8 @@ import time
 from support import toml_text
 
 from perf.wire.figures import figure
-from perf.wire.forward import OURS, SETTLE_S, Check, Generator, memif_devices
+from perf.wire.flows import Check
+from perf.wire.forward import OURS, SETTLE_S, Generator, memif_devices
 from perf.wire.place import Place
 
 PLANS_A_SECOND = 10
@@ -50,7 +51,7 @@ class Applier:
 
 def lost(generator: Generator, begin: tuple[int, int]) -> int:
     """Packets taken from the generator that never came back, since counted() was `begin`."""
-    with generator.feed(OURS, ports=f"{OURS.back},{OURS.first + 3}"):  # nothing new; what is on the way arrives
+    with generator.feed(OURS, ports=f"{OURS.back},{OURS.sink}"):  # nothing new; what is on the way arrives
         deadline = time.monotonic() + 10
         while True:
             sent, back = counted(generator)
@@ -69,6 +70,7 @@ def apply_at_full_load(place: Place) -> dict:
     quiet, applying = [], []
     with Generator(place, [OURS]) as generator, place.limpetd(memif_devices(place, OURS)) as limpetd:
         generator.wait_linked(OURS)
+        generator.establish(OURS, limpetd)
         check, begin = Check(limpetd), counted(generator)
         applier = Applier(limpetd)
         took_s = 0.0

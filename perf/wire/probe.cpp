@@ -2,10 +2,11 @@
 // tells how long they took to come back. One thread does both; so the time of a burst's sending is in the figures, the
 // same for both sides.
 //
-//   wire_probe EAL_ARGUMENTS -- CAPTURE
+//   wire_probe EAL_ARGUMENTS -- REQUESTS ANSWERS
 //
-// Ports 0 and 1 are out and back of side 0, ports 2 and 3 of side 1. Says `{}` once ready; then for each line
-// "SIDE PACKETS_A_SECOND SECONDS" on standard input (0: as fast as it goes) one JSON line. Ends with its input.
+// Ports 0 and 1 are front and back of side 0, ports 2 and 3 of side 1. Says `{}` once ready; then for each line
+// "SIDE WHAT PACKETS_A_SECOND SECONDS" on standard input one JSON line. WHAT is 0: requests, from front to back, or 1:
+// answers, from back to front. PACKETS_A_SECOND 0: as fast as it goes. Ends with its input.
 #include <fmt/format.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -116,6 +117,7 @@ void open_port(std::uint16_t port, rte_mempool* pool) {
 
 struct Command {
   unsigned side = 0;
+  unsigned what = 0;
   double packets_a_second = 0;
   double seconds = 0;
 };
@@ -125,7 +127,8 @@ class Round {
  public:
   Round(const Command& command, std::uint32_t number, const std::vector<Frame>& frames, rte_mempool* pool)
       : command_(command),
-        out_(static_cast<std::uint16_t>(2 * command.side)),
+        out_(static_cast<std::uint16_t>(2 * command.side + command.what)),
+        in_(static_cast<std::uint16_t>(2 * command.side + 1 - command.what)),
         number_(number),
         frames_(frames),
         pool_(pool),
@@ -191,7 +194,7 @@ class Round {
 
   void receive() noexcept {
     std::array<rte_mbuf*, burst_size> mbufs;
-    const unsigned count = rte_eth_rx_burst(static_cast<std::uint16_t>(out_ + 1), 0, mbufs.data(), burst_size);
+    const unsigned count = rte_eth_rx_burst(in_, 0, mbufs.data(), burst_size);
     const std::uint64_t now = count == 0 ? 0 : rte_rdtsc();
     for (unsigned i = 0; i < count; ++i) {
       Stamp stamp{};
@@ -207,6 +210,7 @@ class Round {
 
   const Command command_;
   const std::uint16_t out_;
+  const std::uint16_t in_;
   const std::uint32_t number_;
   const std::vector<Frame>& frames_;
   rte_mempool* const pool_;
@@ -231,10 +235,10 @@ bool linked(unsigned side) {
 
 int main(int argc, char** argv) {
   const int used = rte_eal_init(argc, argv);
-  if (used < 0 || argc - used < 2 || rte_eth_dev_count_avail() != 4) {
-    give_up("needs EAL's arguments with four devices, then the path of a capture");
+  if (used < 0 || argc - used < 3 || rte_eth_dev_count_avail() != 4) {
+    give_up("needs EAL's arguments with four devices, then the paths of two captures");
   }
-  const auto frames = read_capture(argv[used + 1]);
+  const std::array frames{read_capture(argv[used + 1]), read_capture(argv[used + 2])};
   rte_mempool* const pool =
       rte_pktmbuf_pool_create("probe", buffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, static_cast<int>(rte_socket_id()));
   if (pool == nullptr) {
@@ -247,12 +251,13 @@ int main(int argc, char** argv) {
   std::fflush(stdout);
   Command command;
   for (std::uint32_t number = 1;
-       std::scanf("%u %lf %lf", &command.side, &command.packets_a_second, &command.seconds) == 3 && command.side < 2;
+       std::scanf("%u %u %lf %lf", &command.side, &command.what, &command.packets_a_second, &command.seconds) == 4 &&
+       command.side < 2 && command.what < 2;
        ++number) {
     for (unsigned tries = 0; tries < 10'000 && !linked(command.side); ++tries) {
       rte_delay_us_sleep(1000);
     }
-    Round round(command, number, frames, pool);
+    Round round(command, number, frames[command.what], pool);
     round.run();
     round.report();
   }

@@ -9,6 +9,7 @@ from pathlib import Path
 FRONT_MAC, BACK_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 GATEWAY_MAC = "02:00:00:00:00:fe"
 FRONT_OUT, BACK_IN = 1, 2  # testpmd's ports
+BACKENDS = 4
 
 
 class Here:
@@ -36,9 +37,14 @@ def limpet_devices(folder: Path) -> dict[str, str]:
             "back": f"net_memif1,role=client,id=1,socket={folder}/back.sock,socket-abstract=no"}
 
 
-def config(folder: Path, tables: Path, *, workers=(0,), idle="sleep", backends=4, flows=100_000) -> dict:
+def backends_of(count: int = BACKENDS) -> dict[str, tuple[str, str]]:
+    """Name -> address and MAC of the config's backends."""
+    return {f"b{i}": (f"198.51.100.{10 + i}", f"02:00:00:00:01:{i:02x}") for i in range(1, count + 1)}
+
+
+def config(folder: Path, tables: Path, *, workers=(0,), idle="sleep", backends=BACKENDS, flows=100_000) -> dict:
     devices = limpet_devices(folder)
-    names = {f"b{i}": f"198.51.100.{10 + i}" for i in range(1, backends + 1)}
+    servers = backends_of(backends)
     return {
         "limpetd": {"socket": str(folder / "limpetd.sock"), "state_dir": str(folder / "state"), "tables": str(tables),
                     "secret_file": str(folder / "secret"), "workers": list(workers), "idle": idle,
@@ -49,10 +55,9 @@ def config(folder: Path, tables: Path, *, workers=(0,), idle="sleep", backends=4
                       "neighbors": {"192.0.2.254": GATEWAY_MAC},
                       "routes": [{"to": "0.0.0.0/0", "via": "192.0.2.254"}]},
             "back": {"device": devices["back"], "mac": BACK_MAC, "side": "backends", "addresses": ["198.51.100.1/24"],
-                     "neighbors": {address: f"02:00:00:00:01:{i + 1:02x}"
-                                   for i, address in enumerate(names.values())}}},
+                     "neighbors": dict(servers.values())}},
         "profiles": {"client": {"type": "source_ip"}},
-        "pools": {"web": {"backends": {name: {"address": f"{address}:80"} for name, address in names.items()}}},
+        "pools": {"web": {"backends": {name: {"address": f"{address}:80"} for name, (address, _) in servers.items()}}},
         "services": {"web": {"listen": ["192.0.2.10:80/tcp", "192.0.2.10:80/udp"], "pool": "web",
                              "persist": ["client"]}},
     }
