@@ -49,6 +49,14 @@ struct WideKey {
   }
 };
 
+/// The way back of an IPv4 flow whose entry is wide: it would be taken for a narrow one of the same port.
+constexpr bool is_wide_v4_way_back(const NarrowKey&) noexcept {
+  return false;
+}
+inline bool is_wide_v4_way_back(const WideKey& key) noexcept {
+  return key.direction == Direction::back && key.client.is_v4();
+}
+
 struct Value {
   std::uint32_t peer = 0;  // forward: backend slot (20 bits); back: listener slot (16 bits)
   State state = State::embryonic;

@@ -36,6 +36,7 @@ class Share {
 
   [[nodiscard]] std::uint64_t buckets() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t entries() const noexcept { return used_; }
+  [[nodiscard]] std::uint64_t wide_v4_ways_back() const noexcept { return wide_v4_ways_back_; }
   [[nodiscard]] Bucket& bucket(std::uint64_t index) const noexcept { return buckets_[index]; }
 
   /// Most entries lie in the first of their two buckets.
@@ -82,7 +83,7 @@ class Share {
     }
     if (entry != nullptr) {
       entry->write(key, value, carried);
-      ++used_;
+      count(key, 1);
     }
     return entry;
   }
@@ -101,15 +102,18 @@ class Share {
       }
     }
     ++replaced_;
-    evicted = {true, oldest->key().direction, oldest->value()};
+    const Key gone = oldest->key();
+    evicted = {true, gone.direction, oldest->value()};
+    count(gone, -1);
     oldest->clear();
     oldest->write(key, value, carried);
+    count(key, 1);
     return oldest;
   }
 
   void erase(Entry<Key>& entry) noexcept {
+    count(entry.key(), -1);
     entry.clear();
-    --used_;
   }
 
   /// Takes over what another process left in the memory: entries that `accept(entry)` refuses, that lie in none of
@@ -133,10 +137,21 @@ class Share {
     clear_unless(accept);
     clear_unless([&](const auto& entry) { return find(entry.key(), hash_of(seed_, entry.key())) == &entry; });
     used_ = kept;
+    wide_v4_ways_back_ = 0;
+    for (std::uint64_t i = 0; i < count_; ++i) {
+      for (const auto& entry : buckets_[i].entries) {
+        wide_v4_ways_back_ += entry.valid() && is_wide_v4_way_back(entry.key()) ? 1u : 0u;
+      }
+    }
     return dropped;
   }
 
  private:
+  void count(const Key& key, int change) noexcept {
+    used_ += static_cast<std::uint64_t>(change);
+    wide_v4_ways_back_ += is_wide_v4_way_back(key) ? static_cast<std::uint64_t>(change) : 0;
+  }
+
   static Entry<Key>* free_in(Bucket& bucket) noexcept {
     for (auto& entry : bucket.entries) {
       if (!entry.valid()) {
@@ -177,6 +192,7 @@ class Share {
   std::uint64_t count_ = 0;  // below 2^32
   std::uint64_t used_ = 0;
   std::uint64_t replaced_ = 0;
+  std::uint64_t wide_v4_ways_back_ = 0;
   hash::Key seed_;
 };
 

@@ -78,6 +78,19 @@ class Table {
     return entry != nullptr ? entry : embryonic<Key>().find(key, hash);
   }
 
+  template <class Key>
+  [[nodiscard]] const Entry<Key>* find_embryonic(const Key& key, std::uint64_t hash) const noexcept {
+    return embryonic<Key>().find(key, hash);
+  }
+  template <class Key>
+  void prefetch_embryonic(std::uint64_t hash) const noexcept {
+    embryonic<Key>().prefetch(hash);
+  }
+  /// How many there are: with none, the way back of a narrow flow need not be looked for among the wide ones.
+  [[nodiscard]] std::uint64_t wide_v4_ways_back() const noexcept {
+    return wide_.wide_v4_ways_back() + wide_embryonic_.wide_v4_ways_back();
+  }
+
   /// The caller has checked that the key is absent. State embryonic goes to the embryonic share, where the oldest of
   /// the two buckets makes room; other states to the live share: nothing when it is full there.
   template <class Key>

@@ -1,6 +1,6 @@
 #include "path/express.hpp"
 
-#include "net/readdress.hpp"
+#include "path/openings.hpp"
 
 namespace limpet::path {
 namespace {
@@ -11,60 +11,25 @@ using net::detail::load_raw;
 constexpr std::uint64_t mac_mask = 0xffff'ffff'ffff;  // of eight bytes that begin with a MAC address
 constexpr std::uint8_t special_flags = tcp::syn | tcp::fin | tcp::rst;
 
-struct V4 : net::PlainV4 {
-  using Key = flow::NarrowKey;
-  using Exact = plan::ExactV4;
-  static constexpr net::Family family = net::Family::v4;
-  static constexpr std::size_t protocol = net::ipv4::protocol;
+enum class Kind : std::uint8_t { special, goes_on, opens };
 
-  static std::uint32_t size(const std::uint8_t* ip) noexcept {
-    return load_be<std::uint16_t>(ip + net::ipv4::total_length);
-  }
-  static bool is_plain(const std::uint8_t* ip) noexcept {
-    const be16 fragment(net::ipv4::more_fragments | net::ipv4::offset_mask);
-    return ip[net::ipv4::version_ihl] == 0x45 &&
-           (load_raw<std::uint16_t>(ip + net::ipv4::fragment) & fragment.raw()) == 0 && ip[net::ipv4::ttl] > 1 &&
-           net::ipv4_header_sums_up(ip);
-  }
-  static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v4(bytes); }
-  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
-    return {load_be<std::uint32_t>(ip + source), client_port, listener, flow::Direction::forward};
-  }
-  static Key back(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
-    return {load_be<std::uint32_t>(ip + destination), client_port, endpoint, flow::Direction::back};
-  }
-};
-
-struct V6 : net::PlainV6 {
-  using Key = flow::WideKey;
-  using Exact = plan::ExactV6;
-  static constexpr net::Family family = net::Family::v6;
-  static constexpr std::size_t protocol = net::ipv6::next_header;
-
-  static std::uint32_t size(const std::uint8_t* ip) noexcept {
-    return std::uint32_t{header} + load_be<std::uint16_t>(ip + net::ipv6::payload_length);
-  }
-  static bool is_plain(const std::uint8_t* ip) noexcept { return (ip[0] >> 4) == 6 && ip[net::ipv6::hop_limit] > 1; }
-  static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v6(bytes); }
-  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
-    return {address(ip + source), address(ip + destination), client_port, 0, listener, flow::Direction::forward};
-  }
-  static Key back(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
-    return {address(ip + destination), {}, client_port, 0, endpoint, flow::Direction::back};
-  }
-};
-
-/// The L4 header is whole and opens or ends nothing. `size`: of the L4 packet, all of it readable.
-bool goes_on(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
+/// Opens a flow, or neither opens nor ends one; a datagram does either. `size`: of the L4 packet, all of it readable.
+Kind kind_of(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
   if (protocol == net::ip_protocol::tcp) {
     const int header = (l4[net::tcp::data_offset] >> 4) * 4;
-    return header >= int{net::tcp::size} && header <= size && (l4[net::tcp::flags] & special_flags) == 0;
+    const std::uint8_t flags = l4[net::tcp::flags];
+    if (header < int{net::tcp::size} || header > size) {
+      return Kind::special;
+    }
+    return (flags & special_flags) == 0                       ? Kind::goes_on
+           : (flags & (special_flags | tcp::ack)) == tcp::syn ? Kind::opens
+                                                              : Kind::special;
   }
   if (protocol != net::ip_protocol::udp || size < int{net::udp::size}) {
-    return false;
+    return Kind::special;
   }
   const int length = load_be<std::uint16_t>(l4 + net::udp::length);
-  return length >= int{net::udp::size} && length <= size;
+  return length >= int{net::udp::size} && length <= size ? Kind::goes_on : Kind::special;
 }
 
 template <class Wire>
@@ -81,6 +46,7 @@ class Lane {
     std::uint16_t l3_size;
     std::uint8_t protocol;
     std::uint8_t packet;  // its place in the burst
+    bool opens;           // is the first packet of a TCP connection
   };
   static_assert(std::is_trivially_default_constructible_v<Candidate>);
 
@@ -94,6 +60,7 @@ class Lane {
         burst_(burst),
         live_(state.flows.live_share<Key>()),
         tick_(burst.now_ms),
+        openings_(state, plan, burst.now_ms),
         plan_age_s_(state.legs.plan_age_s()),
         steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
 
@@ -106,16 +73,23 @@ class Lane {
     c.l3_size = static_cast<std::uint16_t>(size);
     c.protocol = ip[Wire::protocol];
     c.packet = static_cast<std::uint8_t>(i);
-    if (!Wire::is_plain(ip) || size > packet.size - l3 || !is_ours(packet) ||
-        !goes_on(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header})) {
+    if (!Wire::is_plain(ip) || size > packet.size - l3 || !is_ours(packet)) {
       return;
     }
+    const Kind kind = kind_of(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header});
+    if (kind == Kind::special) {
+      return;
+    }
+    c.opens = kind == Kind::opens;
     Key key;
     // Either way may be tried first: a packet that could be both has no flow of the wrong one, whose client would be
     // a VIP. The packet before tells which is likely.
     const bool known = answers_ ? is_from_backend(ip, c, key) || is_from_client(ip, c, key)
                                 : is_from_client(ip, c, key) || is_from_backend(ip, c, key);
     if (!known || (steers_ && is_anothers(ip, c))) {
+      return;
+    }
+    if (c.opens && (c.front == nullptr || !follows_records(*c.front))) {
       return;
     }
     c.key = Entry::pattern(key);
@@ -130,15 +104,19 @@ class Lane {
       return handed_over_;
     }
     look_up();
+    openings_.follow();
     for (unsigned i = 0; i < found_count_; ++i) {
       Candidate& c = candidates_[found_[i]];
       const bool done = c.front != nullptr ? to_backend(c) : to_client(c);
       burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
     }
+    open();
     state_.counters.add(Counter::flow_hit, in_);
-    state_.counters.add(Counter::forwarded_in, in_);
+    state_.counters.add(Counter::flow_new, opened_);
+    state_.counters.add(Counter::record_hit, opened_);
+    state_.counters.add(Counter::forwarded_in, in_ + opened_);
     state_.counters.add(Counter::forwarded_back, back_);
-    return in_ + back_ + handed_over_;
+    return in_ + opened_ + back_ + handed_over_;
   }
 
  private:
@@ -172,7 +150,7 @@ class Lane {
     }
     c.front = nullptr;
     answers_ = true;
-    key = Wire::back(ip, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint);
+    key = Wire::back(ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint);
     return true;
   }
 
@@ -200,7 +178,7 @@ class Lane {
       Candidate& c = candidates_[i];
       c.entry = live_.find_in(live_.first(c.hash), c.key);
       if (c.entry != nullptr) {
-        keep(i);
+        found(i);
       } else {
         live_.prefetch(live_.second(c.hash));
         later[later_count++] = static_cast<std::uint8_t>(i);
@@ -210,15 +188,24 @@ class Lane {
       Candidate& c = candidates_[later[i]];
       c.entry = live_.find_in(live_.second(c.hash), c.key);
       if (c.entry != nullptr) {
-        keep(later[i]);
+        found(later[i]);
+      } else if (c.front != nullptr && follows_records(*c.front) && (c.opens || c.protocol == net::ip_protocol::udp)) {
+        openings_.add(*c.front, c.hash, burst_.packets[c.packet].data + l3, c.l3_size, c.protocol, c.packet);
       }
     }
   }
 
-  /// An entry was found: what it leads to is asked for.
-  void keep(unsigned i) noexcept {
-    found_[found_count_++] = static_cast<std::uint8_t>(i);
+  static bool follows_records(const plan::Front& front) noexcept {
+    return (front.flags & plan::Front::follows_records) != 0;
+  }
+
+  /// An entry was found: what it leads to is asked for. A live flow that seems to begin anew is for the long way.
+  void found(unsigned i) noexcept {
     const Candidate& c = candidates_[i];
+    if (c.opens) {
+      return;
+    }
+    found_[found_count_++] = static_cast<std::uint8_t>(i);
     if (c.front != nullptr) {
       state_.legs.prefetch(Wire::family, c.entry->peer());
       __builtin_prefetch(&state_.uses[c.entry->peer()], 1);
@@ -246,18 +233,31 @@ class Lane {
       return false;  // a datagram's flow ends with its backend
     }
     entry.touch(tick_);
-    Packet& packet = burst_.packets[c.packet];
+    ++in_;
+    send_to_backend(burst_.packets[c.packet], front, slot, leg, c.l3_size, c.protocol);
+    return true;
+  }
+
+  /// First packets, whose flows are known from now on.
+  void open() noexcept {
+    openings_.enter([&](const typename Openings<Wire>::Opening& o) {
+      ++opened_;
+      send_to_backend(burst_.packets[o.packet], *o.front, o.backend, *o.leg, o.l3_size, o.protocol);
+      burst_.items[o.packet].verdict = Verdict::forward;
+    });
+  }
+
+  void send_to_backend(Packet& packet, const plan::Front& front, std::uint32_t slot, const Leg& leg,
+                       std::uint16_t l3_size, std::uint8_t protocol) noexcept {
     plan::BackendUse& use = state_.uses[slot];
     add_relaxed(use.packets, 1);
     add_relaxed(use.bytes, packet.size);
-    ++in_;
     if ((front.flags & plan::Front::dr) != 0) {
       net::forward_plain<Wire>(packet.data + l3);
     } else {
-      net::readdress_plain<Wire, false>(packet.data + l3, c.protocol, leg.wire_address(), leg.l4_port);
+      net::readdress_plain<Wire, false>(packet.data + l3, protocol, leg.wire_address(), leg.l4_port);
     }
-    send(packet, c.l3_size, leg);
-    return true;
+    send(packet, l3_size, leg);
   }
 
   bool to_client(Candidate& c) noexcept {
@@ -291,6 +291,7 @@ class Lane {
   Burst& burst_;
   const flow::Share<Key>& live_;
   const Tick16 tick_;
+  Openings<Wire> openings_;
   const std::uint16_t plan_age_s_;
   const bool steers_;
   PortIndex port_;  // of the packet read last
@@ -299,6 +300,7 @@ class Lane {
   unsigned count_ = 0;
   unsigned found_count_ = 0;
   unsigned in_ = 0;
+  unsigned opened_ = 0;
   unsigned back_ = 0;
   unsigned handed_over_ = 0;
   std::array<Candidate, burst_max> candidates_;
@@ -316,8 +318,8 @@ unsigned express(State& state, const plan::Plan& plan, Burst& burst) noexcept {
     return 0;
   }
   state.legs.renew(plan, state.node.adjacencies.version(), burst.now_ms);
-  Lane<V4> v4(state, plan, burst);
-  Lane<V6> v6(state, plan, burst);
+  Lane<wire::V4> v4(state, plan, burst);
+  Lane<wire::V6> v6(state, plan, burst);
   for (unsigned i = 0; i < burst.count; ++i) {
     const Packet& packet = burst.packets[i];
     if (packet.contiguous != packet.size || packet.size < v4.packet_min) {

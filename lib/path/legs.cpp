@@ -23,6 +23,9 @@ void Legs::make_backend(Leg& leg, net::Family family, std::uint32_t slot, const 
   leg.address_at = static_cast<std::uint16_t>(16 - endpoint.address.wire_size());
   leg.l4_port = be16(endpoint.l4_port).raw();
   leg.pool = plan_->backend_of_slot[slot].pool;
+  leg.unlimited = backend->max_connections == 0;
+  leg.tcp_endpoint = plan_->express.endpoint_slot(endpoint, net::Protocol::tcp);
+  leg.udp_endpoint = plan_->express.endpoint_slot(endpoint, net::Protocol::udp);
   make(leg, *backend->hop(family), node, waiting);
 }
 

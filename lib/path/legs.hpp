@@ -23,11 +23,14 @@ struct alignas(64) Leg {
   std::uint64_t generation = 0;  // that it was made in
   std::array<std::uint8_t, net::ethernet::size> link{};
   std::uint16_t address_at = 0;
-  std::uint16_t mtu = 0;      // 0: not known, or special: its packets go the long way
-  std::uint16_t l4_port = 0;  // as in a packet; 0: the packet's is kept
-  std::uint32_t pool = ~0u;   // of the backend, index in Plan::pools
-  PortIndex port;             // leaves by
-  net::IpAddress address;     // the backend's
+  std::uint16_t mtu = 0;             // 0: not known, or special: its packets go the long way
+  std::uint16_t l4_port = 0;         // as in a packet; 0: the packet's is kept
+  bool unlimited = false;            // the backend takes any number of connections
+  std::uint32_t pool = ~0u;          // of the backend, index in Plan::pools
+  PortIndex port;                    // leaves by
+  net::IpAddress address;            // the backend's
+  std::uint32_t tcp_endpoint = ~0u;  // slots that its answers are known by; ~0: none
+  std::uint32_t udp_endpoint = ~0u;
 
   /// The address as it lies in a packet.
   [[nodiscard]] const std::uint8_t* wire_address() const noexcept { return address.bytes() + address_at; }

@@ -1,5 +1,7 @@
 #include "path/remember.hpp"
 
+#include "path/entries.hpp"
+
 namespace limpet::path {
 namespace {
 
@@ -18,12 +20,7 @@ void put(State& state, const Key& key, const flow::Value& value, const flow::Car
   if (state.flows.find(key, hash) != nullptr) {
     state.flows.erase(key, hash);
   }
-  flow::Evicted evicted;
-  state.flows.insert(key, hash, value, carried, evicted);
-  if (evicted.any && evicted.direction == flow::Direction::forward) {
-    add_relaxed(state.uses[evicted.value.peer].connecting, -1);
-    state.counters.add(Counter::flow_ended);
-  }
+  insert_embryonic(state, key, hash, value, carried);
 }
 
 class Rememberer {
@@ -67,6 +64,9 @@ class Rememberer {
       if (narrow != nullptr && !(own && narrow->peer() == listener_.slot.value())) {
         return false;
       }
+    }
+    if (c_.client.is_v4() && state_.flows.wide_v4_ways_back() == 0) {
+      return true;
     }
     const auto* wide = find(state_, wide_back(endpoint_, c_.client, port, c_.vip_port));
     if (wide == nullptr) {

@@ -23,6 +23,16 @@ bool needs_packets(const Service& service, bool udp) {
                             [](const Persist& persist) { return persist.idle_timeout_s < swept_idle_min_s; });
 }
 
+/// A new flow with a record that its backend can serve needs nothing else to be looked at: the key is a narrow one of
+/// the source address, which every packet has, and nothing but the record says where it goes.
+bool follows_records(const Service& service) {
+  if (service.persist.empty() || service.splits) {
+    return false;
+  }
+  const Persist& first = service.persist.front();
+  return first.type == model::ProfileType::source_ip && first.prefix6 <= 64;
+}
+
 /// The longest that a live flow may have been quiet before a packet that goes the express way: a record must not seem
 /// idle because a sweep has yet to tell it of that packet.
 std::uint16_t quiet_max_s(const Service& service, std::uint16_t timeout_s) {
@@ -68,7 +78,8 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   Front front;
   front.pool = service.pool & pools_mask;
   front.flags = (service.forwarding == model::Forwarding::dr ? Front::dr : 0) | (udp ? Front::udp : 0) |
-                (needs_packets(service, udp) ? Front::every_second : 0);
+                (needs_packets(service, udp) ? Front::every_second : 0) |
+                (follows_records(service) ? Front::follows_records : 0);
   front.listener = static_cast<std::uint16_t>(listener.slot.value());
   const std::uint16_t timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
   front.quiet_max_s = quiet_max_s(service, timeout_s);
@@ -93,6 +104,13 @@ void Express::add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol
   } else {
     ends_v6_.add(exact<ExactV6>(endpoint, protocol), slot.value());
   }
+}
+
+std::uint32_t Express::endpoint_slot(const net::Endpoint& backend, net::Protocol protocol) const noexcept {
+  const std::uint32_t* slot = backend.l4_port == 0      ? nullptr
+                              : backend.address.is_v4() ? find_endpoint(exact<ExactV4>(backend, protocol))
+                                                        : find_endpoint(exact<ExactV6>(backend, protocol));
+  return slot == nullptr ? ~0u : *slot;
 }
 
 }  // namespace limpet::plan

@@ -41,10 +41,11 @@ struct ExactV6 {
 
 /// A listener whose flows may go the express way.
 struct Front {
-  static constexpr std::uint32_t dr = 1;            // else nat
-  static constexpr std::uint32_t udp = 2;           // else tcp
-  static constexpr std::uint32_t every_second = 4;  // once a second a packet of the flow goes the long way
-  std::uint32_t pool : 24 = 0;                      // index in Plan::pools
+  static constexpr std::uint32_t dr = 1;               // else nat
+  static constexpr std::uint32_t udp = 2;              // else tcp
+  static constexpr std::uint32_t every_second = 4;     // once a second a packet of the flow goes the long way
+  static constexpr std::uint32_t follows_records = 8;  // a new flow's session is told by its source address alone
+  std::uint32_t pool : 24 = 0;                         // index in Plan::pools
   std::uint32_t flags : 8 = 0;
   std::uint16_t listener = 0;     // its slot
   std::uint16_t quiet_max_s = 0;  // of a live flow; after more its packet goes the long way
@@ -83,6 +84,8 @@ class Express {
   /// The slot of an endpoint, or null.
   [[nodiscard]] const std::uint32_t* find_endpoint(const ExactV4& key) const noexcept { return ends_v4_.find(key); }
   [[nodiscard]] const std::uint32_t* find_endpoint(const ExactV6& key) const noexcept { return ends_v6_.find(key); }
+  /// The slot of the endpoint that a backend with this address and port answers from; ~0: it keeps clients' ports.
+  [[nodiscard]] std::uint32_t endpoint_slot(const net::Endpoint& backend, net::Protocol protocol) const noexcept;
   /// Null: the listener's flows don't go the express way.
   [[nodiscard]] const Vip* vip(std::uint32_t listener) const noexcept {
     return listener < vips_.size() && !vips_[listener].address.is_none() ? &vips_[listener] : nullptr;

@@ -31,6 +31,12 @@ constexpr std::uint64_t with_tag(std::uint64_t word, unsigned slot, std::uint8_t
   const std::uint64_t version = (word + version_one) & version_mask;
   return (word & ~version_mask & ~(std::uint64_t{0xff} << shift)) | version | std::uint64_t{tag} << shift;
 }
+/// Bit 8 i + 7 is set where slot i has the tag.
+constexpr std::uint64_t slots_with(std::uint64_t word, std::uint8_t tag) noexcept {
+  constexpr std::uint64_t ones = 0x01'0101'0101, low_bits = 0x7f * ones;
+  const std::uint64_t differ = (word >> tags_shift) ^ tag * ones;
+  return ~(((differ & low_bits) + low_bits) | differ | low_bits) & (0x80 * ones);
+}
 constexpr unsigned used_slots(std::uint64_t word) noexcept {
   unsigned count = 0;
   for (unsigned slot = 0; slot < bucket_slots; ++slot) {

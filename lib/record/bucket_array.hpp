@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -144,6 +145,13 @@ class BucketArray {
            });
   }
 
+  /// Used at `now_s`, unless it was used later or has changed since it was found.
+  static void touch(const Found& found, std::uint32_t now_s) noexcept {
+    if (static_cast<std::int32_t>(now_s - found.seen.record.used_s) > 0) {
+      found.bucket->exchange_used(found.slot, found.seen.used_word, Bucket::used_word(found.seen.key, now_s));
+    }
+  }
+
   /// The record of a held bucket's slot gets another backend.
   void set_backend(Bucket& bucket, unsigned slot, const Seen& before, std::uint64_t made_word) noexcept {
     bucket.set_made(slot, made_word);
@@ -261,8 +269,9 @@ class BucketArray {
     for (; attempts > 0; --attempts) {
       const std::uint64_t before = bucket.load_header();
       bool again = false;
-      for (unsigned slot = 0; slot < bucket_slots && !again; ++slot) {
-        if (header::tag(before, slot) == tag && bucket.holds(slot, key)) {
+      for (std::uint64_t left = header::slots_with(before, tag); left != 0 && !again; left &= left - 1) {
+        const auto slot = static_cast<unsigned>(std::countr_zero(left)) / 8;
+        if (bucket.holds(slot, key)) {
           Found found{&bucket, slot, bucket.read(slot)};
           found.seen.record.provisional = counts_ == nullptr;
           again = !bucket.unchanged_since(before) || !(found.seen.key == key);

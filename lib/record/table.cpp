@@ -112,10 +112,7 @@ template <class Shares>
 void touch_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
   for (auto* array : {&shares.live, &shares.provisional}) {
     if (const auto found = array->find(key, hash)) {
-      if (static_cast<std::int32_t>(now_s - found->seen.record.used_s) > 0) {
-        auto& bucket = *found->bucket;
-        bucket.exchange_used(found->slot, found->seen.used_word, bucket.used_word(key, now_s));
-      }
+      array->touch(*found, now_s);
       return;
     }
   }

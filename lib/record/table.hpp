@@ -85,6 +85,14 @@ class Table {
   /// Wait-free. "Nothing" is not the last word (the record may be on its way from share to share): claim() is.
   [[nodiscard]] std::optional<Record> find(const Key& key, std::uint64_t hash) const noexcept;
 
+  /// The lasting record of a narrow key, for look-ups of many at once: prefetched, found with its place, used.
+  using Place = BucketArray<1>::Found;
+  void prefetch_lasting(std::uint64_t hash) const noexcept { narrow_.live.prefetch(hash); }
+  [[nodiscard]] std::optional<Place> find_lasting(const Key& key, std::uint64_t hash) const noexcept {
+    return narrow_.live.find(key, hash);
+  }
+  static void touch(const Place& place, std::uint32_t now_s) noexcept { BucketArray<1>::touch(place, now_s); }
+
   /// `room`: of the live share.
   Claim claim(const Key& key, std::uint64_t hash, BackendSlot backend, std::uint32_t now_s, Share share,
               const Room& room = {}) noexcept;

@@ -68,7 +68,7 @@ class World {
     Lab::Setup made;
     made.model = world_model();
     made.workers = kind == 0 ? 3 : 1;
-    made.flows_max = made.records_max = 512;
+    made.flows_max = made.records_max = 4096;  // room for all: who makes room is a matter of order
     return made;
   }
   void wait_ms(Millis ms) {
