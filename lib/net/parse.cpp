@@ -10,6 +10,7 @@ struct Walk {
   std::size_t end;       // of the frame, later of the IP packet
   std::size_t at = 0;
   Parsed& out;
+  bool is_cut = false;  // an IPv6 fragment header was met
 
   [[nodiscard]] bool has(std::size_t bytes) const noexcept {
     return at <= end && bytes <= end - at && at <= readable && bytes <= readable - at;
@@ -99,7 +100,11 @@ bool walk_extension(Walk& walk, std::uint8_t& next) noexcept {
     const auto field = load_be<std::uint16_t>(header + ipv6_fragment::offset);
     const bool later = (field & ipv6_fragment::offset_mask) != 0;
     const bool fragment = later || (field & ipv6_fragment::more_fragments) != 0;
-    walk.out.fragment = walk.out.fragment || fragment;
+    if (walk.is_cut) {
+      return walk.malformed();  // a fragment of a fragment
+    }
+    walk.is_cut = true;
+    walk.out.fragment = fragment;
     walk.out.first_fragment = fragment && !later;
   } else if (next == ip_protocol::authentication) {
     size = (header[1] + std::size_t{2}) * 4;

@@ -1,5 +1,6 @@
 #include "path/bind.hpp"
 
+#include "path/bind_fragment.hpp"
 #include "path/errors.hpp"
 #include "path/flow_keys.hpp"
 #include "path/inward.hpp"
@@ -25,12 +26,14 @@ void prefetch(const State& state, const net::Parsed& parsed, const Item& item) n
 
 void bind(State& state, const plan::Plan& plan, Burst& burst) noexcept {
   burst.each_undecided([&](const Packet&, const net::Parsed& parsed, const Item& item) {
-    if (item.way == Way::in || item.way == Way::back) {
+    if ((item.way == Way::in || item.way == Way::back) && !parsed.fragment) {
       prefetch(state, parsed, item);
     }
   });
   burst.each_undecided([&](Packet& packet, const net::Parsed& parsed, Item& item) {
-    if (item.way == Way::in) {
+    if (parsed.fragment && (item.way == Way::in || item.way == Way::back)) {
+      bind_fragment(state, plan, burst.now_ms, packet, parsed, item);
+    } else if (item.way == Way::in) {
       bind_inward(state, plan, burst.now_ms, packet, parsed, item);
     } else if (item.way == Way::back) {
       bind_outward(state, plan, burst.now_ms, packet, parsed, item);

@@ -21,6 +21,7 @@ enum class Verdict : std::uint8_t {
   forward,  // by `out`
   reply,    // the packet was turned into an answer: back by the port it came from
   hold,     // waits for a MAC address
+  keep,     // is among the fragments that wait for their first
   punt,     // to the kernel device of its port
   handoff,  // to the worker that owns the client
   drop,     // for `reason`

@@ -113,7 +113,10 @@ class Classifier {
   }
 
   void by_address(const plan::Interface& interface, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
-    if (has_l4_ports(parsed) && !parsed.fragment) {
+    if (parsed.fragment) {
+      return fragment_by_address(interface, packet, parsed, item);
+    }
+    if (has_l4_ports(parsed)) {
       item.listener = find_listener(parsed.destination, parsed.destination_port, parsed.protocol);
       if (item.listener != nullptr) {
         item.way = Way::in;
@@ -125,22 +128,34 @@ class Classifier {
     }
     const bool own = plan_.owns(parsed.destination);
     if (own || plan_.fronts.is_vip(parsed.destination)) {
-      return answer(interface, packet, parsed, item,
-                    parsed.fragment ? Counter::drop_fragment
-                    : own           ? Counter::drop_no_kernel
-                                    : Counter::drop_no_service);
+      return answer(interface, packet, parsed, item, own ? Counter::drop_no_kernel : Counter::drop_no_service);
     }
-    if (has_l4_ports(parsed) && !parsed.fragment) {
+    if (has_l4_ports(parsed)) {
       item.endpoint = plan_.fronts.find_endpoint(parsed.source, parsed.source_port, parsed.protocol);
       if (item.endpoint != nullptr) {
         item.way = Way::back;
         return;
       }
     }
-    if (parsed.fragment && find_listener(parsed.destination, 0, parsed.protocol) != nullptr) {
-      return item.drop(Counter::drop_fragment);
-    }
     transit(interface, parsed, item);
+  }
+
+  /// All fragments of a datagram go one way, whether they have ports or not: bind tells whose it is by the first.
+  void fragment_by_address(const plan::Interface& interface, Packet& packet, const net::Parsed& parsed,
+                           Item& item) noexcept {
+    const bool has_ports = parsed.first_fragment && has_l4_ports(parsed);
+    if (plan_.fronts.covers(parsed.destination)) {
+      item.way = Way::in;
+      item.listener = has_ports ? find_listener(parsed.destination, parsed.destination_port, parsed.protocol) : nullptr;
+    } else if (plan_.owns(parsed.destination)) {
+      answer(interface, packet, parsed, item, Counter::drop_fragment);
+    } else if (plan_.fronts.has_endpoint_at(parsed.source) && !parsed.destination.is_multicast()) {
+      item.way = Way::back;
+      item.endpoint =
+          has_ports ? plan_.fronts.find_endpoint(parsed.source, parsed.source_port, parsed.protocol) : nullptr;
+    } else {
+      transit(interface, parsed, item);
+    }
   }
 
   void transit(const plan::Interface& interface, const net::Parsed& parsed, Item& item) noexcept {
@@ -149,7 +164,7 @@ class Classifier {
       return leave_to_kernel(interface, item, Counter::drop_no_service);
     }
     if (interface.transit == model::Transit::drop) {
-      return item.drop(parsed.fragment ? Counter::drop_fragment : Counter::drop_no_service);
+      return item.drop(Counter::drop_no_service);
     }
     if (const auto hop = plan_.routes.find(parsed.destination)) {
       item.hop = *hop;

@@ -5,10 +5,12 @@
 namespace limpet::path {
 namespace {
 
-Counter drop_of(const Packet& packet, net::ParseError error) noexcept {
-  switch (error) {
+Counter drop_of(const Packet& packet, const net::Parsed& parsed) noexcept {
+  switch (parsed.error) {
     case net::ParseError::truncated:
-      return packet.contiguous < packet.size ? Counter::drop_segmented : Counter::drop_truncated;
+      return packet.contiguous < packet.size ? Counter::drop_segmented
+             : parsed.first_fragment         ? Counter::drop_fragment_tiny  // RFC 1858, section 3; RFC 7112
+                                             : Counter::drop_truncated;
     case net::ParseError::extension_headers:
       return Counter::drop_extension_headers;
     default:
@@ -31,7 +33,7 @@ void parse(Burst& burst) noexcept {
     net::Parsed& parsed = burst.parsed[i];
     net::parse(packet.data, packet.contiguous, packet.size, parsed);
     if (parsed.error != net::ParseError::none) {
-      burst.items[i].drop(drop_of(packet, parsed.error));
+      burst.items[i].drop(drop_of(packet, parsed));
     }
   }
 }

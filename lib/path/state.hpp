@@ -16,6 +16,7 @@
 #include "l3/frame.hpp"
 #include "path/budget.hpp"
 #include "path/burst.hpp"
+#include "path/fragments.hpp"
 #include "path/key_loads.hpp"
 #include "path/legs.hpp"
 #include "path/limits.hpp"
@@ -57,7 +58,8 @@ struct State {
         flows(flow_table),
         uses(std::make_unique<plan::BackendUse[]>(backend_slots)),
         legs(backend_slots),
-        icmp_errors(limits.icmp_errors_max) {}
+        icmp_errors(limits.icmp_errors_max),
+        fragments(limits) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 
@@ -74,6 +76,7 @@ struct State {
   Burst burst;  // the packets in hand
   Waiting waiting;
   Budget icmp_errors;  // that this worker makes
+  Fragments fragments;
   Millis last_sweep_ms = 0;
 };
 

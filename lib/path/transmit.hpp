@@ -75,6 +75,8 @@ inline std::optional<Destination> destination_of(State& state, const Burst& burs
       }
       state.counters.add(Counter::drop_neighbour_queue_full);
       return Destination{Outlet::release, 0};
+    case Verdict::keep:
+      return std::nullopt;
     case Verdict::punt:
       return Destination{Outlet::kernel, packet.port.value()};
     case Verdict::handoff:

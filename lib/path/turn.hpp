@@ -4,6 +4,7 @@
 #pragma once
 
 #include "path/bind.hpp"
+#include "path/bind_fragment.hpp"
 #include "path/burst.hpp"
 #include "path/classify.hpp"
 #include "path/express.hpp"
@@ -23,6 +24,8 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
   unsigned packets = 0;
   Burst& burst = state.burst;
   release_waiting(state, plan, io, now_ms);
+  state.fragments.expire(now_ms, state.counters);
+  release_fragments(state, plan, io, now_ms);
   for (const Source source : io.sources()) {
     if (!receive(state, io, source, now_ms, burst)) {
       continue;
@@ -36,6 +39,7 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
       translate(state, plan, burst);
     }
     transmit(state, plan, io, burst);
+    release_fragments(state, plan, io, now_ms);
   }
   sweep(state, plan, now_ms);
   return packets;

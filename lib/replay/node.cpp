@@ -70,6 +70,7 @@ Node::~Node() {
     for (unsigned i = 0; i < waiting.count; ++i) {
       worker->io.transmit({path::Outlet::release, 0}, &waiting.items[i].packet, 1);
     }
+    path::end_fragments(*worker->state, worker->io);
   }
 }
 

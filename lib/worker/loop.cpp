@@ -76,6 +76,7 @@ Worker::~Worker() {
   for (unsigned i = 0; i < state.waiting.count; ++i) {
     io.transmit({path::Outlet::release, 0}, &state.waiting.items[i].packet, 1);
   }
+  path::end_fragments(state, io);
 }
 
 }  // namespace limpet::worker

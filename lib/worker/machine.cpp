@@ -184,9 +184,10 @@ Result<void> Machine::take_memory(const hash::Secret& secret) {
 
 Result<void> Machine::make_buffers() {
   const auto workers = static_cast<unsigned>(model_.limpetd.workers.size());
-  // In hand, waiting for a MAC address, and in the pool's own per-worker caches (which it fills to one and a half).
-  unsigned count =
-      workers * (path::burst_max + path::Waiting::capacity + 512) + buffers_in_rings(workers, settings_.size()) + 512;
+  // In hand, waiting for a MAC address or for a first fragment, and in the pool's own per-worker caches (which it fills
+  // to one and a half).
+  unsigned count = workers * (2 * path::burst_max + path::Waiting::capacity + model_.limits.fragments_held_max + 512) +
+                   buffers_in_rings(workers, settings_.size()) + 512;
   std::uint32_t frame = 0;
   for (const auto& settings : settings_) {
     const auto queues = nic::queues_of(settings);

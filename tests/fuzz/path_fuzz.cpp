@@ -74,7 +74,7 @@ void check_accounts(replay::Node& node) {
     drops += counters::descriptions[i].is_drop ? node.counter(static_cast<Counter>(i)) : 0;
   }
   for (unsigned i = 0; i < workers; ++i) {
-    waiting += node.state(i).waiting.count;
+    waiting += node.state(i).waiting.count + node.state(i).fragments.held();
   }
   LIMPET_ASSERT(node.counter(Counter::received) + node.counter(Counter::from_control) ==
                 node.counter(Counter::transmitted) + node.counter(Counter::punted) + drops + waiting);

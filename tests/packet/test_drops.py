@@ -62,16 +62,16 @@ def test_one_frame(packet, reason):
     assert drops_of(packet) == {reason: 1}
 
 
-def test_fragments_are_dropped_and_counted():
-    whole = p.ip("203.0.113.1", r.VIP4) / p.l4("udp", 40000, 80, payload=b"x" * 3000)
+def test_fragments_for_limpet_itself_are_dropped_and_counted():
+    whole = p.ip("203.0.113.1", "192.0.2.1") / p.l4("udp", 40000, 80, payload=b"x" * 3000)
     parts = [p.frame(p.ROUTER_MAC, p.FRONT_MAC, part) for part in fragment(whole, fragsize=1400)]
     assert len(parts) == 3
     assert drops_of(*parts) == {"drop_fragment": 3}
 
 
-def test_ipv6_fragments_are_dropped_and_counted():
+def test_ipv6_fragments_for_limpet_itself_are_dropped_and_counted():
     def part(offset, more):
-        return p.frame(p.ROUTER_MAC, p.FRONT_MAC, p.ip("2001:db8:99::1", r.VIP6) /
+        return p.frame(p.ROUTER_MAC, p.FRONT_MAC, p.ip("2001:db8:99::1", "2001:db8:1::1") /
                        IPv6ExtHdrFragment(offset=offset, m=more, id=9, nh=17) / p.Raw(b"\x9c\x40\0\x50" + b"x" * 60))
     assert drops_of(part(0, 1), part(8, 0)) == {"drop_fragment": 2}
 

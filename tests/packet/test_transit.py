@@ -83,7 +83,7 @@ def test_fragments_are_routed_but_not_balanced():
     part = p.frame(p.BACKEND_MACS["b1"], p.BACK_MAC, p.IP(src=r.ADDRESSES4["b1"], dst="203.0.113.5", id=9, flags="MF",
                                                          proto=17) / p.Raw(b"x" * 64))
     assert len(r.replay(r.config(ports={"back": {"transit": "route"}}), r.Scenario().back(part)).front) == 1
-    assert r.replay(r.config(), r.Scenario().back(part)).drops == {"drop_fragment": 1}
+    assert r.replay(r.config(), r.Scenario().back(part)).drops == {"drop_no_service": 1}
 
 
 @pytest.mark.parametrize("transit", ["drop", "route"])

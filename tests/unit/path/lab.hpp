@@ -199,7 +199,7 @@ class Lab {
   void expect_accounted() {
     std::uint64_t waiting = 0;
     for (unsigned i = 0; i < node->workers(); ++i) {
-      waiting += node->state(i).waiting.count;
+      waiting += node->state(i).waiting.count + node->state(i).fragments.held();
     }
     EXPECT_EQ(count(Counter::received) + count(Counter::from_control),
               count(Counter::transmitted) + count(Counter::punted) + dropped() + waiting);
