@@ -10,7 +10,9 @@
 #include "base/assert.hpp"
 #include "l3/answer.hpp"
 #include "l3/neighbours.hpp"
+#include "net/fragment.hpp"
 #include "net/parse.hpp"
+#include "net/quote.hpp"
 #include "net/rewrite.hpp"
 #include "plan/plan.hpp"
 
@@ -134,6 +136,37 @@ void check_answers(const std::uint8_t* frame, std::size_t size, std::size_t room
   }
 }
 
+/// A quote lies within the frame, names a flow, and rewriting it keeps an error's right checksum right.
+void check_quote(const std::uint8_t* frame, std::size_t size) {
+  const Parsed parsed = parse_whole(frame, size);
+  if (parsed.error != net::ParseError::none || net::icmp_error_of(parsed) != net::IcmpErrors::relayed) {
+    return;
+  }
+  const Block copy(frame, size, size);
+  const net::Quote quote = net::read_quote(copy.data(), size, parsed);
+  if (quote.error != net::QuoteError::none) {
+    return;
+  }
+  LIMPET_ASSERT(quote.l3_offset >= parsed.l4_offset + net::icmp::size && quote.l4_offset > quote.l3_offset);
+  LIMPET_ASSERT(std::size_t{quote.l4_offset} + net::udp::size <= quote.end && quote.end <= size);
+  LIMPET_ASSERT(quote.source.is_v4() == parsed.source.is_v4());
+  const bool summed = !parsed.source.is_v4() && sums_up(frame, parsed);
+  net::rewrite_quote(copy.data(), parsed, quote, {parsed.source.is_v4() ? own4 : own6, 4711}, {{}, 4712});
+  LIMPET_ASSERT(!summed || sums_up(copy.data(), parse_whole(copy.data(), size)));
+  const net::Quote after = net::read_quote(copy.data(), size, parsed);
+  LIMPET_ASSERT(after.source_port == 4711 && after.destination_port == 4712 && after.destination == quote.destination);
+}
+
+void check_fragment(const std::uint8_t* frame, const Parsed& parsed) {
+  if (parsed.error != net::ParseError::none || parsed.kind != net::Kind::ip || !parsed.fragment) {
+    return;
+  }
+  const net::Fragment piece = net::read_fragment(frame, parsed);
+  LIMPET_ASSERT(piece.size <= parsed.l3_size && piece.offset % 8 == 0 && piece.offset <= 0xffff);
+  LIMPET_ASSERT((piece.offset == 0) == parsed.first_fragment);
+  LIMPET_ASSERT(piece.more || piece.offset != 0);
+}
+
 void check_neighbours(const std::uint8_t* frame, std::size_t size) {
   l3::AdjacencyTable table(4);
   l3::Neighbours neighbours(table, [](InterfaceIndex, std::span<const std::uint8_t>) {});
@@ -165,7 +198,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Parsed parsed;
   net::parse(part.data(), contiguous, frame_size, parsed);
   check_parsed(parsed, contiguous, frame_size);
+  check_fragment(part.data(), parsed);
   check_rewrite(frame.data(), frame_size);
+  check_quote(frame.data(), frame_size);
   check_answers(frame.data(), frame_size, control & 0x7f);
   check_neighbours(frame.data(), frame_size);
   return 0;

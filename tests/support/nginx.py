@@ -1,5 +1,5 @@
 """A real nginx as a backend: `/` answers with the backend's name, `/who` also with the client's address it saw,
-`/health` with 200 while `healthy`."""
+`/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it."""
 
 import shutil
 import subprocess
@@ -19,6 +19,7 @@ http {{
   server_tokens off;
   default_type text/plain;
   keepalive_requests 1000000;
+  client_max_body_size 0;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -31,6 +32,8 @@ http {{
     location = /who {{ return 200 "{name} $remote_addr\\n"; }}
     location = /health {{ root {folder}; }}
     location /large {{ root {folder}; }}
+    location = /upload {{ proxy_pass http://127.0.0.1/received; }}
+    location = /received {{ return 200 "$http_content_length\\n"; }}
   }}
 }}
 """

@@ -62,6 +62,21 @@ const Row packets[] = {
     {.what = "a first fragment", .frame = [](const Talk&) { return to_web().fragment(0, true).tcp(1000, 80).build(); }},
     {.what = "a later fragment",
      .frame = [](const Talk&) { return to_web().fragment(64, false).tcp(1000, 80).payload(Bytes(64)).build(); }},
+    {.what = "a datagram's first fragment",
+     .vip = dns,
+     .frame = [](const Talk&) { return to_web().fragment(0, true).payload(Bytes(64)).udp(1000, 53).build(); }},
+    {.what = "IPv6, a first fragment",
+     .vip = web6,
+     .frame = [](const Talk&) { return to_web6().fragment(0, true).payload(Bytes(64)).tcp(1000, 80).build(); }},
+    {.what = "IPv6, a later fragment",
+     .vip = web6,
+     .frame = [](const Talk&) { return to_web6().fragment(64, false).payload(Bytes(64)).tcp(1000, 80).build(); }},
+    {.what = "an ICMP error about the flow",
+     .frame =
+         [](const Talk&) {
+           const Bytes quoted = PacketBuilder().ip("192.0.2.10", "10.0.0.1").tcp(80, 1000).build();
+           return to_web().icmp(3, 3, Bytes(4)).payload(Bytes(quoted.begin() + 14, quoted.end())).build();
+         }},
     {.what = "TTL 1", .frame = [](const Talk&) { return to_web().ttl(1).tcp(1000, 80).build(); }},
     {.what = "TTL 0", .frame = [](const Talk&) { return to_web().ttl(0).tcp(1000, 80).build(); }},
     {.what = "TTL 2", .decided = 1, .frame = [](const Talk&) { return to_web().ttl(2).tcp(1000, 80).build(); }},
