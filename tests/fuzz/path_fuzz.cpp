@@ -86,9 +86,12 @@ void check_accounts(replay::Node& node) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const model::Model model = two_ports();
-  const auto node =
-      replay::Node::create(model, hash::fixed_secret(), {.workers = workers, .flows_max = 16, .records_max = 16})
-          .value();
+  const auto node = replay::Node::create(model, hash::fixed_secret(),
+                                         {.workers = workers,
+                                          .flows_max = 16,
+                                          .records_max = 16,
+                                          .limits = {.fragments_max = 8, .fragments_held_max = 3}})
+                        .value();
   for (std::size_t at = 0; at + 2 <= size;) {
     const std::uint8_t how = data[at];
     const std::size_t body = std::min<std::size_t>(std::size_t{data[at + 1]} * 2, size - at - 2);

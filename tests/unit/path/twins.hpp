@@ -96,6 +96,7 @@ class Twins {
       const State& one = express.node->state(worker);
       const State& other = plain.node->state(worker);
       EXPECT_EQ(one.waiting.count, other.waiting.count);
+      EXPECT_EQ(one.fragments.held(), other.fragments.held());
       EXPECT_EQ(one.flows.stats().live_narrow, other.flows.stats().live_narrow);
       EXPECT_EQ(one.flows.stats().embryonic, other.flows.stats().embryonic);
       for (const plan::Pool& pool : express.node->plan().pools) {
