@@ -63,6 +63,9 @@ class Openings {
 
   /// Where the records lead. Those that the long way is for are forgotten.
   void follow() noexcept {
+    for (unsigned i = 0; i < count_; ++i) {
+      state_.node.records.prefetch_lasting_further(openings_[i].record_hash);
+    }
     unsigned kept = 0;
     for (unsigned i = 0; i < count_; ++i) {
       if (is_led(openings_[i])) {

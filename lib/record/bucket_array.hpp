@@ -20,6 +20,7 @@ class BucketArray {
  public:
   using Bucket = record::Bucket<key_words>;
   static constexpr unsigned choices = 3;
+  static constexpr unsigned first_used_max = 3;  // a first bucket takes so many without asking for an emptier one
   static constexpr unsigned read_attempts = 16;
 
   struct Found {
@@ -43,6 +44,16 @@ class BucketArray {
   void prefetch(std::uint64_t hash) const noexcept {
     for (const Bucket* bucket : candidates(hash)) {
       __builtin_prefetch(bucket);
+    }
+  }
+
+  /// The same in two steps, with other work between them: most records lie in their first bucket.
+  void prefetch_first(std::uint64_t hash) const noexcept { prefetch(*choose(hash >> 32)); }
+  void prefetch_others(std::uint64_t hash) const noexcept {
+    const auto buckets = candidates(hash);
+    if (header::slots_with(buckets[0]->load_header(), tag_of(hash)) == 0) {
+      prefetch(*buckets[1]);
+      prefetch(*buckets[2]);
     }
   }
 
@@ -93,12 +104,14 @@ class BucketArray {
     return action(hold);
   }
 
-  /// The emptiest candidate first. False when all are full. The key is absent, and kept so by the caller.
+  /// Into its first bucket while that is rather empty, so that most look-ups end there; else into the emptiest of its
+  /// buckets. False when all are full. The key is absent, and kept so by the caller.
   bool insert(const Key& key, std::uint64_t hash, const Record& record, const Bucket* home, Hold* home_hold) noexcept {
     auto buckets = candidates(hash);
     std::array<unsigned, choices> used{};
     for (unsigned i = 0; i < choices; ++i) {
       used[i] = header::used_slots(buckets[i]->load_header());
+      used[0] = used[0] < first_used_max ? 0 : used[0];
       for (unsigned j = i; j > 0 && used[j] < used[j - 1]; --j) {
         std::swap(used[j], used[j - 1]);
         std::swap(buckets[j], buckets[j - 1]);
@@ -234,6 +247,13 @@ class BucketArray {
   }
 
  private:
+  static void prefetch(const Bucket& bucket) noexcept {
+    const auto* const lines = reinterpret_cast<const char*>(&bucket);
+    for (std::size_t line = 0; line < sizeof(Bucket); line += 64) {
+      __builtin_prefetch(lines + line);
+    }
+  }
+
   struct Oldest {
     unsigned slot = bucket_slots;
     std::uint32_t age_s = 0;

@@ -87,7 +87,8 @@ class Table {
 
   /// The lasting record of a narrow key, for look-ups of many at once: prefetched, found with its place, used.
   using Place = BucketArray<1>::Found;
-  void prefetch_lasting(std::uint64_t hash) const noexcept { narrow_.live.prefetch(hash); }
+  void prefetch_lasting(std::uint64_t hash) const noexcept { narrow_.live.prefetch_first(hash); }
+  void prefetch_lasting_further(std::uint64_t hash) const noexcept { narrow_.live.prefetch_others(hash); }
   [[nodiscard]] std::optional<Place> find_lasting(const Key& key, std::uint64_t hash) const noexcept {
     return narrow_.live.find(key, hash);
   }
