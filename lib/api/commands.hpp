@@ -31,7 +31,7 @@ struct Parameter {
   Type type = Type::text;
   Place place = Place::option;
   bool required = false;
-  std::string_view unless{};  // required where the parameter of this name is not given
+  std::string_view unless{};        // required where the parameter of this name is not given
   std::string_view default_text{};  // empty: absent when not given
   std::uint64_t min = 0;            // of counts and durations
   std::uint64_t max = 0;

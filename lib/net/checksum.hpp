@@ -88,6 +88,7 @@ class Delta {
 /// True when the 20 bytes of an option-less IPv4 header sum up.
 [[nodiscard]] inline bool ipv4_header_sums_up(const std::uint8_t* header) noexcept {
   std::uint64_t sum = 0;
+#pragma GCC unroll 5
   for (std::size_t i = 0; i < 20; i += 4) {
     sum += detail::load_raw<std::uint32_t>(header + i);
   }

@@ -51,6 +51,7 @@ void readdress_plain(std::uint8_t* ip, std::uint8_t protocol, const std::uint8_t
                      std::uint16_t l4_port) noexcept {
   std::uint8_t* const at = ip + (source ? Plain::source : Plain::destination);
   std::uint64_t change = 0;
+#pragma GCC unroll 4
   for (std::size_t i = 0; i < Plain::address_bytes; i += 4) {
     change += static_cast<std::uint32_t>(~detail::load_raw<std::uint32_t>(at + i));
     change += detail::load_raw<std::uint32_t>(address + i);

@@ -14,7 +14,7 @@ constexpr std::uint8_t special_flags = tcp::syn | tcp::fin | tcp::rst;
 enum class Kind : std::uint8_t { special, goes_on, opens };
 
 /// Opens a flow, or neither opens nor ends one; a datagram does either. `size`: of the L4 packet, all of it readable.
-Kind kind_of(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
+[[gnu::always_inline]] inline Kind kind_of(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
   if (protocol == net::ip_protocol::tcp) {
     const int header = (l4[net::tcp::data_offset] >> 4) * 4;
     const std::uint8_t flags = l4[net::tcp::flags];
@@ -65,7 +65,7 @@ class Lane {
         steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
 
   /// Reads a packet of at least packet_min bytes; what may belong to a live flow is kept in mind.
-  void read(unsigned i) noexcept {
+  [[gnu::always_inline]] void read(unsigned i) noexcept {
     const Packet& packet = burst_.packets[i];
     const std::uint8_t* const ip = packet.data + l3;
     Candidate& c = candidates_[count_];

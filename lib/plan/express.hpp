@@ -16,7 +16,7 @@ struct Backend;
 struct Listener;
 struct Service;
 
-/// Address, port and protocol as they lie in a packet.
+/// Address, port and protocol, which is never 0, as they lie in a packet.
 struct ExactV4 {
   static constexpr std::size_t address_bytes = 4;
   std::uint64_t word = 0;
@@ -25,7 +25,7 @@ struct ExactV4 {
     std::memcpy(&word, address, 4);
     std::memcpy(reinterpret_cast<std::uint8_t*>(&word) + 4, port, 2);
   }
-  ExactV4() noexcept = default;
+  constexpr ExactV4() noexcept = default;
 };
 struct ExactV6 {
   static constexpr std::size_t address_bytes = 16;
@@ -36,8 +36,13 @@ struct ExactV6 {
     std::memcpy(&low, address + 8, 8);
     std::memcpy(&rest, port, 2);
   }
-  ExactV6() noexcept = default;
+  constexpr ExactV6() noexcept = default;
 };
+
+template <>
+inline constexpr bool zero_is_no_key<ExactV4> = true;
+template <>
+inline constexpr bool zero_is_no_key<ExactV6> = true;
 
 /// A listener whose flows may go the express way.
 struct Front {

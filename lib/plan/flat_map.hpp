@@ -11,6 +11,10 @@
 
 namespace limpet::plan {
 
+/// No key of this type is all zeros: its slots need no mark.
+template <class Key>
+inline constexpr bool zero_is_no_key = false;
+
 template <class Key, class Value>
 class FlatMap {
   static_assert(std::has_unique_object_representations_v<Key>);
@@ -23,10 +27,12 @@ class FlatMap {
       grow();
     }
     Slot& slot = slots_[place(key)];
-    if (slot.used) {
+    if (slot.used()) {
       return false;
     }
-    slot = {key, value, true};
+    slot.key = key;
+    slot.value = value;
+    slot.mark = Mark(true);
     ++count_;
     return true;
   }
@@ -35,7 +41,7 @@ class FlatMap {
       return nullptr;
     }
     const Slot& slot = slots_[place(key)];
-    return slot.used ? &slot.value : nullptr;
+    return slot.used() ? &slot.value : nullptr;
   }
   [[nodiscard]] Value* find(const Key& key) noexcept {
     return const_cast<Value*>(static_cast<const FlatMap*>(this)->find(key));
@@ -44,17 +50,33 @@ class FlatMap {
   template <class F>
   void each(F&& f) const {
     for (const Slot& slot : slots_) {
-      if (slot.used) {
+      if (slot.used()) {
         f(slot.value);
       }
     }
   }
 
  private:
-  struct Slot {
+  struct NoMark {
+    NoMark() noexcept = default;
+    explicit NoMark(bool) noexcept {}
+  };
+  using Mark = std::conditional_t<zero_is_no_key<Key>, NoMark, bool>;
+  static constexpr std::size_t alignment =
+      zero_is_no_key<Key> ? std::bit_ceil(sizeof(Key) + sizeof(Value)) : alignof(Key);  // so that none is in two lines
+  struct alignas(alignment) Slot {
     Key key{};
     Value value{};
-    bool used = false;
+    [[no_unique_address]] Mark mark{};
+
+    [[nodiscard]] bool used() const noexcept {
+      if constexpr (zero_is_no_key<Key>) {
+        static constexpr Key none{};
+        return std::memcmp(&key, &none, sizeof key) != 0;
+      } else {
+        return mark;
+      }
+    }
   };
 
   static std::uint64_t mix(const Key& key) noexcept {
@@ -68,24 +90,25 @@ class FlatMap {
     return hash;
   }
   [[nodiscard]] std::size_t place(const Key& key) const noexcept {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = static_cast<std::size_t>(mix(key)) & mask;
-    while (slots_[at].used && std::memcmp(&slots_[at].key, &key, sizeof key) != 0) {
-      at = (at + 1) & mask;
+    std::size_t at = static_cast<std::size_t>(mix(key)) & mask_;
+    while (std::memcmp(&slots_[at].key, &key, sizeof key) != 0 && slots_[at].used()) {
+      at = (at + 1) & mask_;
     }
     return at;
   }
   void grow() {
     std::vector<Slot> old(std::bit_ceil((count_ + 1) * 4));
     old.swap(slots_);
+    mask_ = slots_.size() - 1;
     for (const Slot& slot : old) {
-      if (slot.used) {
+      if (slot.used()) {
         slots_[place(slot.key)] = slot;
       }
     }
   }
 
   std::vector<Slot> slots_;
+  std::size_t mask_ = 0;
   std::size_t count_ = 0;
 };
 
