@@ -10,7 +10,7 @@ namespace limpet::api::rows {
 inline constexpr std::array service_columns{
     Column{"name", "NAME", "the service"},
     Column{"listen", "LISTEN", "its listen addresses (list)"},
-    Column{"forwarding", "FORWARDING", "nat or dr"},
+    Column{"forwarding", "FORWARDING", "nat, dr or full_nat"},
     Column{"pool", "POOL", "the pool that serves it"},
     Column{"persist", "PERSIST", "its profiles (list)"},
     Column{"backends_up", "UP", "backends that take new sessions"},
@@ -47,9 +47,21 @@ inline constexpr std::array flow_columns{
     Column{"protocol", "PROTO", "tcp or udp"},
     Column{"client", "CLIENT", "client address and port"},
     Column{"destination", "DESTINATION", "virtual address and port"},
+    Column{"local", "LOCAL", "full_nat: address and port that stand for the client's; null: none"},
     Column{"backend", "BACKEND", "POOL/NAME"},
     Column{"state", "STATE", "embryonic, established, closing or udp"},
     Column{"idle_s", "IDLE_S", "seconds since the last packet"},
+};
+inline constexpr std::array local_port_columns{
+    Column{"service", "SERVICE", "the service"},
+    Column{"backend", "BACKEND", "POOL/NAME"},
+    Column{"address", "ADDRESS", "the backend's address and port"},
+    Column{"protocol", "PROTO", "tcp or udp"},
+    Column{"addresses", "LOCALS", "local addresses of its family"},
+    Column{"ports", "PORTS", "local ports of all of them; null: as many for each of the backend's ports"},
+    Column{"taken", "TAKEN", "of flows, or at rest after their flow's end"},
+    Column{"free", "FREE", "the others"},
+    Column{"fullest_percent", "FULLEST %", "taken of the ports of the worker that has the least left"},
 };
 // Of records.
 inline constexpr Column record_scope{"scope", "SCOPE",
@@ -135,7 +147,7 @@ inline constexpr std::array worker_columns{
 inline constexpr std::array event_columns{
     Column{"number", "NUMBER", "counts from 1"},
     Column{"time", "TIME", "UTC"},
-    Column{"kind", "KIND", "health, apply, admin or daemon"},
+    Column{"kind", "KIND", "health, apply, admin, locals or daemon"},
     Column{"text", "TEXT", "what happened"},
 };
 inline constexpr std::array move_columns{

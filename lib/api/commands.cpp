@@ -48,6 +48,8 @@ constexpr std::array table{
             "Sessions that reached another backend than before, and why; newest first, with counts by reason."),
     listing("show violations", "show.violations", move_columns, "Moves without an allowed reason: there must be none."),
     listing("show neighbors", "show.neighbors", neighbor_columns, "ARP and ND entries."),
+    listing("show locals", "show.locals", local_port_columns,
+            "Full NAT: local ports taken and free, by service and backend."),
     listing("show memory", "show.memory", memory_columns, "Memory by use."),
     Command{.name = "apply",
             .method = "apply",

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "control/context.hpp"
+#include "control/local_ports.hpp"
 #include "control/server.hpp"
 
 namespace limpet::control {
@@ -57,6 +58,7 @@ struct Control::Parts {
   Monitors monitors;
   BackendLife life;
   Accounts accounts;
+  LocalPortWatch local_ports;
   MoveLog moves;
   l3::Neighbours neighbours;
   Jobs jobs;
@@ -78,6 +80,7 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
       monitors(base.get(), [this](const HealthChange& change) { life.on_monitor(change, context.now()); }),
       life(runtime, monitors, admin, events),
       accounts(runtime, configuration),
+      local_ports(runtime, configuration, events),
       neighbours(
           runtime.adjacencies(),
           [this](InterfaceIndex interface, std::span<const std::uint8_t> bytes) { send(interface, bytes); },
@@ -88,6 +91,7 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
   add_node_commands(dispatcher, context);
   add_flow_commands(dispatcher, context);
   add_memory_command(dispatcher, context);
+  add_local_port_command(dispatcher, context);
   add_record_list_commands(dispatcher, context);
   add_record_edit_commands(dispatcher, context);
   add_change_commands(dispatcher, context);
@@ -158,6 +162,7 @@ void Control::Parts::tick() {
   neighbours.tick(now.boot_ms);
   life.tick(now);
   accounts.tick(now.boot_ms);
+  local_ports.tick(now.boot_ms);
   jobs.step();
   constexpr Millis lively_ms = 100;
   const bool busy = !jobs.empty() || now.boot_ms < neighbour_traffic_ms + lively_ms;

@@ -17,7 +17,7 @@ inline constexpr std::size_t event_text_max_bytes = 2000;
 struct LoggedEvent {
   std::uint64_t number = 0;  // counts from 1 and never repeats
   std::int64_t time_ms = 0;  // since 1970, UTC
-  std::string kind;          // "health", "apply", "admin", "daemon"
+  std::string kind;          // "health", "apply", "admin", "daemon", ...
   std::string text;
 };
 

@@ -21,6 +21,7 @@ struct FlowRow {
   unsigned index = 0;  // in the bucket
   ListenerSlot listener;
   path::Connection connection;
+  net::Endpoint seen;
   BackendSlot backend;
   flow::State state = flow::State::embryonic;
   std::uint16_t idle_s = 0;
@@ -40,7 +41,7 @@ class FlowSlice : public path::Task {
         const plan::Listener* listener = plan.listener(ListenerSlot(key.slot));
         if (key.direction == flow::Direction::forward && listener != nullptr && rows.size() < flow_rows_a_turn) {
           const std::uint16_t age = entry.used().age(now);
-          rows.push_back({bucket, ++index, listener->slot, path::connection_of(*listener, key),
+          rows.push_back({bucket, ++index, listener->slot, path::connection_of(*listener, key), path::seen_of(entry),
                           BackendSlot(entry.peer()), entry.state(),
                           age > flow_timeout_max_ms / 1000 + 60 ? std::uint16_t{0} : age});  // used after now_ms
         }
@@ -121,6 +122,7 @@ class FlowsJob : public Asking<FlowSlice> {
             {"protocol", udp ? "udp" : "tcp"},
             {"client", net::Endpoint{c.client, c.client_port}.text()},
             {"destination", net::Endpoint{c.vip, c.vip_port}.text()},
+            {"local", row.seen.address.is_none() ? Json(nullptr) : Json(row.seen.text())},
             {"backend", context_.configuration.slots().backends.name(row.backend.value())},
             {"state", flow_states.at(static_cast<std::size_t>(row.state))},
             {"idle_s", row.idle_s}};

@@ -44,7 +44,7 @@ Json service_row(const Context& context, const plan::Plan& plan, std::uint32_t i
   }
   return {{"name", service.name},
           {"listen", std::move(listens)},
-          {"forwarding", service.forwarding == model::Forwarding::nat ? "nat" : "dr"},
+          {"forwarding", model::forwarding_name(service.forwarding)},
           {"pool", pool.name},
           {"persist", std::move(persist)},
           {"backends_up", taking(context, pool)},

@@ -138,8 +138,11 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   using Near = detail::Field<48, 16>;  // listener
 
   static constexpr std::uint64_t all = ~std::uint64_t{0};
+  static constexpr std::uint64_t local_flag = detail::FlagsField::put(flag::local);
   static constexpr std::array<std::uint64_t, 6> forward_mask = {
-      all, all, all, all, ClientPort::mask | ServerPort::mask, Way::mask | Near::mask};
+      all, all, all, all, ClientPort::mask | ServerPort::mask, Way::mask | Near::mask | local_flag};
+  static constexpr std::array<std::uint64_t, 6> local_mask = {
+      all, all, 0, 0, ClientPort::mask | ServerPort::mask, Way::mask | Near::mask | local_flag};
   static constexpr std::array<std::uint64_t, 6> back_mask = {
       all, all, 0, 0, ClientPort::mask | ServerPort::mask, Way::mask | Far::mask};
 
@@ -154,6 +157,9 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   [[nodiscard]] static Pattern pattern(const WideKey& key) noexcept {
     if (key.direction == Direction::back) {
       return {{key.client.high(), key.client.low(), 0, 0, ports(key), place(key)}, back_mask.data()};
+    }
+    if (key.vip.is_none()) {
+      return {{key.client.high(), key.client.low(), 0, 0, ports(key), place(key) | local_flag}, local_mask.data()};
     }
     return {{key.client.high(), key.client.low(), key.vip.high(), key.vip.low(), ports(key), place(key)},
             forward_mask.data()};
@@ -178,7 +184,7 @@ class WideEntry : public detail::EntryBase<WideEntry> {
     return holds(entries[0]) | holds(entries[1]) << 4 | holds(entries[2]) << 8 | holds(entries[3]) << 12;
   }
   void write(const WideKey& key, const Value& value, const Carried& carried) noexcept {
-    const auto& vip = key.direction == Direction::back ? carried.vip : key.vip;
+    const auto& vip = key.direction == Direction::back || key.vip.is_none() ? carried.vip : key.vip;
     begin_write();
     words_[0] = key.client.high();
     words_[1] = key.client.low();
@@ -193,7 +199,7 @@ class WideEntry : public detail::EntryBase<WideEntry> {
   }
   [[nodiscard]] WideKey key() const noexcept {
     return {address(0),
-            way() == Direction::back ? net::IpAddress{} : address(2),
+            way() == Direction::back || (flags() & flag::local) != 0 ? net::IpAddress{} : address(2),
             static_cast<std::uint16_t>(ClientPort::get(words_[4])),
             static_cast<std::uint16_t>(ServerPort::get(words_[4])),
             static_cast<std::uint32_t>(way() == Direction::back ? Far::get(last()) : Near::get(last())),

@@ -23,6 +23,8 @@ inline constexpr std::uint8_t answered = 4;    // the backend has answered
 inline constexpr std::uint8_t recorded = 8;    // a record stands behind the flow
 inline constexpr std::uint8_t counted = 16;    // counted as a session of its backend
 inline constexpr std::uint8_t rewritten = 32;  // the client's port is rewritten
+inline constexpr std::uint8_t local = 64;      // full NAT: a local address of ours stands for the client
+inline constexpr std::uint8_t rests = 128;     // back: its flow is over, its local port not yet to be used again
 }  // namespace flag
 
 /// IPv4 flows of a listener with one address and one port. 69 bits.
@@ -34,7 +36,8 @@ struct NarrowKey {
   friend constexpr bool operator==(const NarrowKey&, const NarrowKey&) noexcept = default;
 };
 
-/// All other flows.
+/// All other flows. Full NAT: `client` of a back key is the local address, `client_port` the local port, and the VIP of
+/// a forward key is none, as its listener has only one.
 struct WideKey {
   net::IpAddress client{};
   net::IpAddress vip{};  // forward: part of the key. back: not looked at, see Carried
@@ -66,7 +69,8 @@ struct Value {
 };
 
 /// What only wide entries have room for. `back`: the VIP to write as source and the client's own port where it was
-/// rewritten. `forward`: the rewritten client port (0: none); its vip is the key's.
+/// rewritten. `forward`: the rewritten client port (0: none); its vip is the key's. Full NAT: `vip` is the client's
+/// address (back) or the local address (forward), `translated_port` the client's or the local port.
 struct Carried {
   net::IpAddress vip{};
   std::uint16_t vip_port = 0;

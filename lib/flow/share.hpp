@@ -18,6 +18,7 @@ struct Evicted {
   bool any = false;
   Direction direction = Direction::forward;
   Value value{};
+  std::uint32_t slot = 0;  // of its key
 };
 
 template <class Key>
@@ -103,7 +104,7 @@ class Share {
     }
     ++replaced_;
     const Key gone = oldest->key();
-    evicted = {true, gone.direction, oldest->value()};
+    evicted = {true, gone.direction, oldest->value(), gone.slot};
     count(gone, -1);
     oldest->clear();
     oldest->write(key, value, carried);

@@ -27,6 +27,9 @@ Owner::Owner(unsigned workers) : workers_(workers), toeplitz_(rss_key) {
   for (std::size_t i = 0; i < indirection_.size(); ++i) {
     indirection_[i] = static_cast<std::uint16_t>(i % workers);
   }
+  for (std::uint32_t low = 0; low < indirection_size; ++low) {
+    low_bits_[hash_of_word(low) % indirection_size] = static_cast<std::uint8_t>(low);
+  }
 }
 
 std::span<const std::uint8_t> Owner::key() const noexcept {

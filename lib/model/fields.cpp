@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 2> live_flows_words{"keep", "reset"};
 constexpr std::array<std::string_view, 2> monitor_type_words{"tcp", "http"};
 constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offline"};
 constexpr std::array<std::string_view, 3> echo_words{"always", "healthy", "never"};
-constexpr std::array<std::string_view, 2> forwarding_words{"nat", "dr"};
+constexpr std::array<std::string_view, 3> forwarding_words{"nat", "dr", "full_nat"};
 
 // Rows, named by what they hold; the section is filled in later.
 Row text(std::string_view name, std::string_view help) {
@@ -294,7 +294,10 @@ const Section& timeouts_section() {
        value<Timeouts, &Timeouts::established_ms>(duration("established", second, flow_timeout_max_ms, "TCP in use.")),
        value<Timeouts, &Timeouts::closing_ms>(
            duration("closing", second, flow_timeout_max_ms, "TCP after FIN or RST.")),
-       value<Timeouts, &Timeouts::udp_ms>(duration("udp", second, flow_timeout_max_ms, "UDP and everything else."))});
+       value<Timeouts, &Timeouts::udp_ms>(duration("udp", second, flow_timeout_max_ms, "UDP and everything else.")),
+       value<Timeouts, &Timeouts::local_port_ms>(
+           duration("local_port", 0, flow_timeout_max_ms,
+                    "full_nat: a local port whose flow has ended is not used again towards the same backend."))});
   return result;
 }
 
@@ -306,7 +309,11 @@ const Section& service_section() {
                                                 "Address or prefix, port or \"*\", and protocol that clients use.")))),
        value<Service, &Service::forwarding>(word("forwarding", forwarding_words,
                                                  "nat: addresses rewritten, replies pass Limpet; dr: only the MAC "
-                                                 "address is, replies go straight to the client.")),
+                                                 "address is, replies go straight to the client; full_nat: backends "
+                                                 "see a local address in place of the client's.")),
+       value<Service, &Service::local_addresses>(
+           many(Many::list, row(Kind::prefix, "local_addresses",
+                                "full_nat: addresses, or prefixes of them, that stand for clients towards backends."))),
        value<Service, &Service::echo>(
            word("echo", echo_words,
                 "Whether its VIPs answer ping: always, while the pool has a backend for new "
@@ -325,6 +332,10 @@ const Section& service_section() {
 }
 
 }  // namespace
+
+std::string_view forwarding_name(Forwarding forwarding) noexcept {
+  return forwarding_words[static_cast<std::size_t>(forwarding)];
+}
 
 const Section& root_section() {
   static const Row name{.name = "NAME", .kind = Kind::name};

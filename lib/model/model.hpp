@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/address.hpp"
@@ -39,7 +40,9 @@ enum class Algorithm : std::uint8_t { rendezvous, maglev, least_connections, wei
 enum class MonitorType : std::uint8_t { tcp, http };
 enum class AdminState : std::uint8_t { enabled, drain, offline };
 enum class Echo : std::uint8_t { always, healthy, never };
-enum class Forwarding : std::uint8_t { nat, dr };
+enum class Forwarding : std::uint8_t { nat, dr, full_nat };
+/// As in the file.
+std::string_view forwarding_name(Forwarding forwarding) noexcept;
 
 struct Daemon {
   std::string socket = "/run/limpet/limpetd.sock";
@@ -160,13 +163,15 @@ struct Timeouts {
   std::uint64_t established_ms = 3ULL * 3600 * 1000;
   std::uint64_t closing_ms = 10'000;
   std::uint64_t udp_ms = 2ULL * 60 * 1000;
+  std::uint64_t local_port_ms = 60ULL * 1000;  // full_nat: of a local port, after its flow's end
   bool operator==(const Timeouts&) const = default;
 };
 
 struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
-  Echo echo = Echo::always;  // whether its VIPs answer ping
+  Echo echo = Echo::always;             // whether its VIPs answer ping
+  std::vector<Prefix> local_addresses;  // full_nat: what backends see in place of clients
   std::string pool;
   std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down

@@ -2,6 +2,7 @@
 // in docs/configuration.md.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t workers_max = 127;       // one less than DPDK's lcores
 constexpr std::uint32_t imbalance_min = 1010;  // thousandths
 constexpr std::size_t socket_path_max = 107;   // sun_path without its end
+constexpr unsigned local_bits_max = 8;         // of a prefix of local addresses, behind its length
 
 bool is_link_local(const IpAddress& address) {
   return !address.is_v4() && address.high() >> 54 == 0x3fa;
@@ -65,6 +67,9 @@ class Validator {
     }
     for (const auto& [name, service] : model_.services) {
       check_service(name, service);
+    }
+    for (const auto& [name, service] : model_.services) {  // every VIP is known by now
+      check_local_addresses(below("services", name), service);
     }
     if (backends_ >= backend_slots_max) {
       add("pools", fmt::format("{} backends in all", backends_), fmt::format("fewer than {}", backend_slots_max));
@@ -328,6 +333,79 @@ class Validator {
         vip.is_host() && backend != backend_addresses_.end()) {
       add(path, fmt::format("the address of a backend, {}", quote(vip.address.text())), "a virtual address",
           fmt::format("also {}", backend->second));
+    }
+  }
+
+  static bool has_local(const Service& service, net::Family family) {
+    return std::any_of(service.local_addresses.begin(), service.local_addresses.end(),
+                       [&](const Prefix& local) { return local.address.family() == family; });
+  }
+
+  void check_local_addresses(const std::string& path, const Service& service) {
+    if (service.forwarding != Forwarding::full_nat) {
+      if (!service.local_addresses.empty()) {
+        add(path + ".local_addresses", "local addresses without full NAT", "forwarding = \"full_nat\" beside them");
+      }
+      return;
+    }
+    if (service.local_addresses.empty()) {
+      return add(path + ".forwarding", quote("full_nat"), "local_addresses beside it",
+                 "backends see them in place of clients");
+    }
+    for (const auto& listen : service.listen) {
+      if (!listen.prefix.is_host()) {
+        add(path + ".listen", quote(listen.text()), "one address a listen address, with full_nat");
+      }
+    }
+    for (std::size_t i = 0; i < service.local_addresses.size(); ++i) {
+      const std::string listed = item(path, "local_addresses", i);
+      check_local(places_.has(listed) ? listed : path + ".local_addresses", service.local_addresses[i]);
+    }
+    const auto pool = model_.pools.find(service.pool);
+    if (pool != model_.pools.end()) {
+      check_locals_reach(path, service, pool->second);
+    }
+  }
+
+  void check_local(const std::string& path, const Prefix& local) {
+    const unsigned bits = (local.address.is_v4() ? 32u : 128u) - local.length;
+    if (network(local) != local) {
+      return add(path, quote(local.text()), quote(network(local).text()), "bits behind the length must be zero");
+    }
+    if (bits > local_bits_max) {
+      return add(path, quote(local.text()), fmt::format("a prefix of at most {} addresses", 1u << local_bits_max));
+    }
+    if (!is_usable(local.address)) {
+      return add(path, quote(local.text()), "addresses of a host");
+    }
+    const auto taken = [&](const IpAddress& address, std::string_view what, const std::string& by) {
+      if (local.contains(address)) {
+        add(path, fmt::format("{} {}", what, quote(address.text())), "addresses that nothing else has",
+            fmt::format("also {}", by));
+      }
+    };
+    for (const auto& [address, by] : own_) {
+      taken(address, "Limpet's own address", by);
+    }
+    for (const auto& [address, by] : backend_addresses_) {
+      taken(address, "the address of a backend,", by);
+    }
+    for (const auto& [listen, by] : listens_) {
+      if (listen.prefix.contains(local.address) || local.contains(listen.prefix.address)) {
+        add(path, fmt::format("the virtual address {}", quote(listen.text())), "addresses that nothing else has",
+            fmt::format("also {}", by));
+      }
+    }
+  }
+
+  /// Each backend has an address of a family that local addresses have.
+  void check_locals_reach(const std::string& path, const Service& service, const Pool& pool) {
+    for (const auto& [name, backend] : pool.backends) {
+      if (std::none_of(backend.addresses.begin(), backend.addresses.end(),
+                       [&](const Endpoint& at) { return has_local(service, at.address.family()); })) {
+        return add(path + ".local_addresses", fmt::format("no address of the family of backend {}", quote(name)),
+                   "local addresses of each backend's family");
+      }
     }
   }
 

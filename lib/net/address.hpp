@@ -75,6 +75,13 @@ class IpAddress {
     return result;
   }
 
+  /// The address `count` behind this one; nothing is carried out of the last 64 bits.
+  [[nodiscard]] IpAddress plus(std::uint32_t count) const noexcept {
+    IpAddress result = *this;
+    store_be<std::uint64_t>(&result.bytes_[8], low() + count);
+    return result;
+  }
+
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
 
   [[nodiscard]] std::string text() const;

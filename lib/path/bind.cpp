@@ -15,7 +15,7 @@ void prefetch(const State& state, const net::Parsed& parsed, const Item& item) n
   if (item.way == Way::in) {
     const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
     with_forward_key(*item.listener, c, fetch);
-  } else if (parsed.destination.is_v4() && !item.endpoint->any_port) {
+  } else if (parsed.destination.is_v4() && !item.endpoint->any_port && !item.local) {
     fetch(narrow_back(*item.endpoint, parsed.destination, parsed.destination_port));
   } else {
     fetch(wide_back(*item.endpoint, parsed.destination, parsed.destination_port, parsed.source_port));

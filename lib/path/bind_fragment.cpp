@@ -52,7 +52,16 @@ void bind_unclaimed(State& state, const plan::Plan& plan, const net::Parsed& par
 
 void bind_first(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
                 Item& item) noexcept {
-  if (item.listener == nullptr && item.endpoint == nullptr) {
+  const hash::Owner& owner = state.node.owner;
+  const unsigned answered = item.local ? owner.owner_of_answer({parsed.source, parsed.source_port},
+                                                               {parsed.destination, parsed.destination_port})
+                                       : state.index;
+  if (answered != state.index) {  // full NAT: only the first fragment tells whose the datagram is
+    item.verdict = Verdict::handoff;
+    item.handoff_worker = static_cast<std::uint16_t>(answered);
+  } else if (item.local && item.endpoint == nullptr) {
+    item.drop(Counter::drop_no_return_flow);
+  } else if (item.listener == nullptr && item.endpoint == nullptr) {
     bind_unclaimed(state, plan, parsed, item);
   } else if (item.way == Way::in) {
     bind_inward(state, plan, now_ms, packet, parsed, item);
@@ -70,7 +79,7 @@ void leave_likewise(State& state, const plan::Plan& plan, const Packet& packet, 
   state.counters.add(Counter::fragment_followed);
   if (item.way == Way::in) {
     leave_for_backend(state, plan, packet, parsed, item);
-  } else if (leave_by_route(plan, parsed.destination, item)) {
+  } else if (leave_by_route(plan, item.local ? item.client.address : parsed.destination, item)) {
     state.counters.add(item.way == Way::back ? Counter::forwarded_back : Counter::routed);
   }
 }
@@ -93,7 +102,7 @@ void follow(State& state, const plan::Plan& plan, const Datagram& datagram, cons
 
 void learn(State& state, Datagram& datagram, const Item& item) noexcept {
   state.counters.add(Counter::fragment_first);
-  if (item.verdict == Verdict::undecided || item.verdict == Verdict::punt) {
+  if (item.verdict == Verdict::undecided || item.verdict == Verdict::punt || item.verdict == Verdict::handoff) {
     state.fragments.decide(datagram, item);
   } else {
     state.fragments.refuse(datagram, state.counters, Counter::drop_fragment_refused);

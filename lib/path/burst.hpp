@@ -49,7 +49,9 @@ struct Item {
   const plan::EndpointEntry* endpoint = nullptr;  // back
   const plan::Backend* backend = nullptr;         // in, once bound
   net::Endpoint rewrite;                          // nat, once bound: new destination (in) or source (back)
-  std::uint16_t client_port = 0;                  // nat, once bound: new port on the client's side; 0: kept
+  net::Endpoint client;                           // nat, once bound: new on the client's side; none, 0: kept
+  bool local = false;                             // back: to a local address of full NAT
+  bool crosses = false;                           // once bound: leaves as the other IP version
   plan::Hop hop;                                  // where it leaves, once bound
 
   void drop(Counter why) noexcept {

@@ -99,7 +99,8 @@ class Classifier {
     }
     // A VIP is ours, but with dr its backends answer from it, perhaps through here.
     if (parsed.l4_offset == 0 || net::icmp_error_of(parsed) == net::IcmpErrors::relayed) {
-      return plan_.vips.find(parsed.source)->direct && !plan_.fronts.is_vip(parsed.destination);
+      const plan::VipUse* vip = plan_.vips.find(parsed.source);  // none of a local address
+      return vip != nullptr && vip->direct && !plan_.fronts.is_vip(parsed.destination);
     }
     const auto listener = find_listener(parsed.source, parsed.source_port, parsed.protocol);
     return listener != nullptr && plan_.service_of(*listener).forwarding == model::Forwarding::dr &&
@@ -128,6 +129,9 @@ class Classifier {
     }
     const bool own = plan_.owns(parsed.destination);
     if (own || plan_.fronts.is_vip(parsed.destination)) {
+      if (is_answer_to_local(parsed, item)) {
+        return;
+      }
       return answer(interface, packet, parsed, item, own ? Counter::drop_no_kernel : Counter::drop_no_service);
     }
     if (has_l4_ports(parsed)) {
@@ -151,11 +155,26 @@ class Classifier {
       answer(interface, packet, parsed, item, Counter::drop_fragment);
     } else if (plan_.fronts.has_endpoint_at(parsed.source) && !parsed.destination.is_multicast()) {
       item.way = Way::back;
+      item.local = plan_.fronts.is_local(parsed.destination);
       item.endpoint =
           has_ports ? plan_.fronts.find_endpoint(parsed.source, parsed.source_port, parsed.protocol) : nullptr;
     } else {
       transit(interface, parsed, item);
     }
+  }
+
+  /// Full NAT: from a backend to the address that stands for its client.
+  bool is_answer_to_local(const net::Parsed& parsed, Item& item) noexcept {
+    if (!has_l4_ports(parsed) || !plan_.fronts.is_local(parsed.destination)) {
+      return false;
+    }
+    item.endpoint = plan_.fronts.find_endpoint(parsed.source, parsed.source_port, parsed.protocol);
+    if (item.endpoint == nullptr) {
+      return false;
+    }
+    item.way = Way::back;
+    item.local = true;
+    return true;
   }
 
   void transit(const plan::Interface& interface, const net::Parsed& parsed, Item& item) noexcept {

@@ -105,7 +105,7 @@ class Decider {
     }
     const auto leave = must_leave(question_.plan, pool_, record.backend, sight_.loads.states, &persist);
     const plan::Backend* backend = bound_backend(question_.plan, pool_, record.backend, &persist);
-    if (!leave && !backend->endpoint(family()).address.is_none()) {
+    if (!leave && !backend->endpoint(service_.family_towards(*backend, family())).address.is_none()) {
       return stays(*backend);
     }
     decision_.reason = leave.value_or(Reason::model_changed);
@@ -217,6 +217,7 @@ plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, 
   return {.pool = question.plan.pool_of(question.plan.service_of(question.listener)),
           .loads = loads,
           .family = question.tuple.client.family(),
+          .any_family = question.listener.local,
           .max_imbalance = persist == nullptr ? 0 : persist->max_imbalance,
           .connection = connection_key(question.tuple)};
 }

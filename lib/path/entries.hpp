@@ -14,6 +14,8 @@ void insert_embryonic(State& state, const Key& key, std::uint64_t hash, const fl
   if (evicted.any && evicted.direction == flow::Direction::forward) {
     add_relaxed(state.uses[evicted.value.peer].connecting, -1);
     state.counters.add(counters::Counter::flow_ended);
+  } else if (evicted.any && (evicted.value.flags & flow::flag::local) != 0) {
+    add_relaxed(state.local_ports[evicted.slot], -1);
   }
 }
 

@@ -42,6 +42,14 @@ bool classify_to_vip(const plan::Plan& plan, const net::Parsed& parsed, const Qu
   if (plan.owns(parsed.destination) || !plan.fronts.is_vip(parsed.destination)) {
     return false;  // the kernel's, or passing by
   }
+  if (quote.error == QuoteError::none && quote.source == parsed.destination && plan.fronts.is_local(quote.source)) {
+    item.endpoint = plan.fronts.find_endpoint(quote.destination, quote.destination_port, quote.protocol);
+    if (item.endpoint != nullptr) {
+      item.way = Way::error_back;
+      item.local = true;
+      return true;
+    }
+  }
   item.drop(quote.error == QuoteError::none ? Counter::drop_icmp_unknown : drop_of(quote.error));
   return true;
 }
@@ -74,25 +82,29 @@ class Errors {
   void to_backend() noexcept {
     const plan::Listener& listener = *item_.listener;
     const Connection c{quote_.destination, quote_.source, quote_.destination_port, quote_.source_port};
-    std::uint16_t client_port = 0;
+    net::Endpoint seen;
     const auto look = [&](const auto& entry) {
       item_.backend = flows_.backend_of(entry.peer());
-      client_port = entry.carried().translated_port;
+      seen = seen_of(entry);
     };
     // A narrow listener's flow whose client port was rewritten has a wide entry.
     const bool known = flows_.with_forward(listener, c, false, look) ||
                        (listener.narrow && flows_.with_forward(listener, c, true, look));
-    if (!known) {
+    if (!known && !listener.local) {
       item_.backend = decided(state_, plan_, listener, c, now_ms_);
     }
     if (item_.backend == nullptr) {
       return item_.drop(Counter::drop_icmp_unknown);
     }
     item_.way = Way::in;
+    item_.client.address = seen.address;
     leave_for_backend(state_, plan_, packet_, parsed_, item_);
+    if (item_.crosses) {
+      return item_.drop(Counter::drop_not_translatable);
+    }
     if (item_.verdict == Verdict::undecided) {
       if (is_nat(plan_, listener)) {
-        net::rewrite_quote(packet_.data, parsed_, quote_, item_.rewrite, {{}, client_port});
+        net::rewrite_quote(packet_.data, parsed_, quote_, item_.rewrite, seen);
       }
       state_.counters.add(Counter::icmp_relayed);
     }
@@ -102,36 +114,43 @@ class Errors {
   void to_client() noexcept {
     const plan::EndpointEntry& endpoint = *item_.endpoint;
     const net::IpAddress& client = quote_.source;
-    const bool known =
-        (client.is_v4() && !endpoint.any_port && follow(narrow_back(endpoint, client, quote_.source_port))) ||
-        follow(wide_back(endpoint, client, quote_.source_port, quote_.destination_port));
+    const bool known = (client.is_v4() && !endpoint.any_port && !item_.local &&
+                        follow(narrow_back(endpoint, client, quote_.source_port))) ||
+                       follow(wide_back(endpoint, client, quote_.source_port, quote_.destination_port));
+    if (!known && item_.local) {
+      return item_.drop(Counter::drop_icmp_unknown);
+    }
     if (!known) {
       return leave_in_transit(state_, plan_, parsed_, item_, Counter::drop_icmp_unknown);
     }
     item_.way = Way::back;
-    if (leave_by_route(plan_, parsed_.destination, item_)) {
-      net::rewrite_quote(packet_.data, parsed_, quote_, {{}, item_.client_port}, item_.rewrite);
+    if (item_.local && item_.client.address.family() != parsed_.source.family()) {
+      return item_.drop(Counter::drop_not_translatable);
+    }
+    if (leave_by_route(plan_, item_.local ? item_.client.address : parsed_.destination, item_)) {
+      net::rewrite_quote(packet_.data, parsed_, quote_, item_.client, item_.rewrite);
       item_.rewrite.l4_port = 0;
-      item_.client_port = 0;
+      item_.client.l4_port = 0;
       state_.counters.add(Counter::icmp_relayed);
     }
   }
 
  private:
-  /// The connection as the client knows it: VIP in item.rewrite, its port, where it was rewritten, in client_port.
+  /// The connection as the client knows it: VIP in item.rewrite, its own end, as far as it was rewritten, in client.
   template <class Key>
   bool follow(const Key& key) noexcept {
     const flow::Entry<Key>* entry = state_.flows.find(key, state_.flows.hash(key));
     const plan::Listener* listener = entry == nullptr ? nullptr : plan_.listener(ListenerSlot(entry->peer()));
-    if (listener == nullptr) {
+    const bool local = entry != nullptr && (entry->flags() & flow::flag::local) != 0;
+    if (listener == nullptr || local != item_.local || listener->local != item_.local) {
       return false;
     }
     item_.listener = listener;
     item_.rewrite = {listener->listen.prefix.address, listener->listen.l4_port};
     if constexpr (std::is_same_v<Key, flow::WideKey>) {
       const flow::Carried carried = entry->carried();
-      item_.rewrite = {carried.vip, carried.vip_port};
-      item_.client_port = carried.translated_port;
+      item_.rewrite = {local ? listener->listen.prefix.address : carried.vip, carried.vip_port};
+      item_.client = {local ? carried.vip : net::IpAddress{}, carried.translated_port};
     }
     return true;
   }
@@ -177,9 +196,12 @@ bool classify_error(const plan::Plan& plan, const Packet& packet, const net::Par
   return item.endpoint != nullptr;
 }
 
-net::IpAddress client_of_error(const Packet& packet, const net::Parsed& parsed, Way way) noexcept {
+unsigned owner_of_error(const hash::Owner& owner, const Packet& packet, const net::Parsed& parsed,
+                        const Item& item) noexcept {
   const Quote quote = quote_of(packet, parsed);
-  return way == Way::error_in ? quote.destination : quote.source;
+  return item.local
+             ? owner.owner_of_answer({quote.destination, quote.destination_port}, {quote.source, quote.source_port})
+             : owner.owner(item.way == Way::error_in ? quote.destination : quote.source);
 }
 
 void bind_error(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,

@@ -13,8 +13,9 @@ namespace limpet::path {
 /// false: not about a packet of a service.
 bool classify_error(const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
 
-/// The client of the connection that the error of Way::error_in or error_back is about.
-[[nodiscard]] net::IpAddress client_of_error(const Packet& packet, const net::Parsed& parsed, Way way) noexcept;
+/// The worker of the connection that the error of Way::error_in or error_back is about.
+[[nodiscard]] unsigned owner_of_error(const hash::Owner& owner, const Packet& packet, const net::Parsed& parsed,
+                                      const Item& item) noexcept;
 
 /// Bind for errors: the quote and the item are made ready to leave, as Way::in or Way::back.
 void bind_error(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,

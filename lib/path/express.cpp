@@ -161,6 +161,9 @@ class Lane {
     if (owner == state_.index) {
       return false;
     }
+    if (plan_.fronts.has_locals() && plan_.fronts.is_local(client)) {
+      return true;  // full NAT: by its port, too
+    }
     const auto l4_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
     if (c.front == nullptr && plan_.fronts.find_listener(client, l4_port, c.protocol) != plan::FrontTable::none) {
       return true;

@@ -1,5 +1,6 @@
 #include "path/flows.hpp"
 
+#include "path/locals.hpp"
 #include "path/records.hpp"
 
 namespace limpet::path {
@@ -40,10 +41,10 @@ void Flows::count_end(const plan::Listener* listener, const Connection& c, const
   state_.counters.add(counters::Counter::flow_ended);
 }
 
-void Flows::erase_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
-                       std::uint16_t translated_port) noexcept {
+void Flows::end_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
+                     const net::Endpoint& seen) noexcept {
   const plan::Backend* backend = backend_of(peer);
-  const plan::EndpointEntry* endpoint = backend == nullptr ? nullptr : endpoint_of(plan_, listener, *backend, c);
+  const plan::EndpointEntry* endpoint = backend == nullptr ? nullptr : endpoint_of(plan_, listener, *backend, c, seen);
   if (endpoint == nullptr) {
     return;  // swept once its endpoint's slot is seen to be gone
   }
@@ -54,9 +55,19 @@ void Flows::erase_back(const plan::Listener& listener, const Connection& c, std:
       state_.flows.erase(key, hash);
     }
   };
-  const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
-  listener.narrow&& translated_port == 0 ? erase_own(narrow_back(*endpoint, c.client, client_port))
-                                         : erase_own(wide_back(*endpoint, c.client, client_port, c.vip_port));
+  if (listener.local) {
+    const flow::WideKey key = wide_back(*endpoint, c, seen);
+    const std::uint64_t hash = state_.flows.hash(key);
+    auto* entry = state_.flows.find(key, hash);
+    if (entry != nullptr && entry->peer() == listener.slot.value() && is_of(*entry, listener, c) &&
+        !rest(plan_.service_of(listener), *entry, tick_)) {
+      free_local(state_, key);
+      state_.flows.erase(key, hash);
+    }
+    return;
+  }
+  is_narrow_back(listener, seen) ? erase_own(narrow_back(*endpoint, c.client, c.client_port))
+                                 : erase_own(wide_back(*endpoint, c, seen));
 }
 
 }  // namespace limpet::path

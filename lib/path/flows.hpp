@@ -25,23 +25,22 @@ class Flows {
   /// The entry of the other direction, or nothing. Calls `f(entry)` and says whether there was one.
   template <class F>
   bool with_back(const plan::Listener& listener, const plan::Backend& backend, const Connection& c,
-                 std::uint16_t translated_port, F&& f) noexcept {
-    const plan::EndpointEntry* endpoint = endpoint_of(plan_, listener, backend, c);
+                 const net::Endpoint& seen, F&& f) noexcept {
+    const plan::EndpointEntry* endpoint = endpoint_of(plan_, listener, backend, c, seen);
     if (endpoint == nullptr) {
       return false;
     }
     bool own = false;  // else of another service's flow, which has taken the place of one that its backend left
     const auto if_own = [&](auto& entry) {
-      own = entry.peer() == listener.slot.value();
+      own = entry.peer() == listener.slot.value() && is_of(entry, listener, c);
       if (own) {
         f(entry);
       }
     };
-    if (listener.narrow && translated_port == 0) {
+    if (is_narrow_back(listener, seen)) {
       with_entry(narrow_back(*endpoint, c.client, c.client_port), if_own);
     } else {
-      const std::uint16_t client_port = translated_port != 0 ? translated_port : c.client_port;
-      with_entry(wide_back(*endpoint, c.client, client_port, c.vip_port), if_own);
+      with_entry(wide_back(*endpoint, c, seen), if_own);
     }
     return own;
   }
@@ -67,7 +66,7 @@ class Flows {
     }
     bool back_idle = true;
     if (const plan::Backend* backend = backend_of(entry.peer())) {
-      with_back(listener, *backend, connection_of(listener, key), entry.carried().translated_port,
+      with_back(listener, *backend, connection_of(listener, key), seen_of(entry),
                 [&](auto& back) { back_idle = back.used().age(tick_) > limit; });
     }
     return back_idle;
@@ -105,17 +104,28 @@ class Flows {
   template <class Key>
   void end(const plan::Listener& listener, const Key& key, std::uint64_t hash, flow::Entry<Key>& entry) noexcept {
     const Connection c = connection_of(listener, key);
-    erase_back(listener, c, entry.peer(), entry.carried().translated_port);
+    end_back(listener, c, entry.peer(), seen_of(entry));
     count_end(&listener, c, entry.value());
     state_.flows.erase(key, hash);
   }
-  /// Erases the back entry of a connection to the backend, where there is one.
-  void erase_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
-                  std::uint16_t translated_port) noexcept;
+  /// Erases the back entry of a connection to the backend, where there is one; a local port rests.
+  void end_back(const plan::Listener& listener, const Connection& c, std::uint32_t peer,
+                const net::Endpoint& seen) noexcept;
 
   [[nodiscard]] Tick16 tick() const noexcept { return tick_; }
 
  private:
+  /// A back entry is this connection's: of full NAT the client's address and port say so.
+  template <class Entry>
+  static bool is_of(const Entry& back, const plan::Listener& listener, const Connection& c) noexcept {
+    if (!listener.local) {
+      return true;
+    }
+    const flow::Carried carried = back.carried();
+    return carried.vip == c.client && carried.translated_port == c.client_port &&
+           (back.flags() & flow::flag::rests) == 0;
+  }
+
   template <class Key, class F>
   bool with_entry(const Key& key, F& f) noexcept {
     auto* entry = state_.flows.find(key, state_.flows.hash(key));

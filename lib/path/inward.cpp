@@ -70,12 +70,13 @@ class Inward {
   void reset_from_client(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet,
                          const net::Parsed& parsed, Item& item) noexcept {
     const plan::Backend& backend = *flows_.backend_of(entry.peer());
-    const std::uint16_t rewritten = entry.carried().translated_port;
+    const net::Endpoint seen = seen_of(entry);
     if (is_nat(plan_, *item.listener)) {
-      net::Endpoint to = backend.endpoint(parsed.source.family());
+      const net::Endpoint from{seen.address.is_none() ? parsed.source : seen.address,
+                               seen.l4_port != 0 ? seen.l4_port : parsed.source_port};
+      net::Endpoint to = backend.endpoint(from.address.family());
       to.l4_port = to.l4_port != 0 ? to.l4_port : parsed.destination_port;
-      reset_receiver(state_, plan_, packet, parsed, {parsed.source, rewritten != 0 ? rewritten : parsed.source_port},
-                     to);
+      reset_receiver(state_, plan_, packet, parsed, from, to);
     }
     flows_.end(*item.listener, key, hash, entry);
     reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
@@ -88,10 +89,12 @@ class Inward {
   std::optional<Reason> lacks_way_back(const Connection& c, const Entry& entry,
                                        const plan::Listener& listener) noexcept {
     const plan::Backend& backend = *flows_.backend_of(entry.peer());
-    if (endpoint_of(plan_, listener, backend, c) == nullptr) {
+    const net::Endpoint seen = seen_of(entry);
+    if (endpoint_of(plan_, listener, backend, c, seen) == nullptr ||
+        (listener.local && !plan_.fronts.is_local(seen.address))) {
       return Reason::model_changed;
     }
-    const bool there = flows_.with_back(listener, backend, c, entry.carried().translated_port, [](auto&) {});
+    const bool there = flows_.with_back(listener, backend, c, seen, [](auto&) {});
     return there ? std::nullopt : std::optional(Reason::not_remembered);
   }
 
@@ -114,7 +117,7 @@ class Inward {
       reset_from_client(key, hash, *entry, packet, parsed, item);
       return true;
     }
-    item.client_port = entry->carried().translated_port;
+    item.client = seen_of(*entry);
     if (entry->used() != flows_.tick()) {
       entry->touch(flows_.tick());
       records_.refresh(*item.listener, connection_of(*item.listener, key));
@@ -139,7 +142,7 @@ class Inward {
       if (auto* now = state_.flows.find(key, hash)) {  // it may just have become lasting
         mark(*now);
       }
-      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key), item.client_port, mark);
+      flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key), item.client, mark);
     }
   }
 
@@ -156,7 +159,7 @@ class Inward {
     const bool recorded = records_.confirm(listener, c, item.backend->slot);
     entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
     // The way back first: whatever is live forward has one.
-    auto* const lasting = promote_back(state_, plan_, listener, *item.backend, c, item.client_port)
+    auto* const lasting = promote_back(state_, plan_, listener, *item.backend, c, item.client)
                               ? state_.flows.promote(key, hash)
                               : nullptr;
     if (lasting == nullptr) {
@@ -183,11 +186,11 @@ class Inward {
     if (is_tcp(*item.listener) && !opens_connection(parsed)) {
       state_.counters.add(Counter::flow_midstream);
     }
-    const auto client_port = remember(state_, plan_, *item.listener, *item.backend, c, flows_.tick());
-    if (!client_port) {
-      return item.drop(Counter::drop_no_client_port);
+    const auto seen = remember(state_, plan_, *item.listener, *item.backend, c, flows_.tick());
+    if (!seen) {
+      return item.drop(item.listener->local ? Counter::drop_no_local_port : Counter::drop_no_client_port);
     }
-    item.client_port = *client_port;
+    item.client = *seen;
     state_.counters.add(Counter::flow_new);
     add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
   }

@@ -6,7 +6,7 @@ namespace limpet::path {
 
 void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
                        Item& item) noexcept {
-  const net::Family family = parsed.source.family();
+  const net::Family family = (item.client.address.is_none() ? parsed.source : item.client.address).family();
   const auto& hop = item.backend->hop(family);
   if (item.backend->endpoint(family).address.is_none()) {
     return item.drop(Counter::drop_no_address_family);
@@ -17,6 +17,7 @@ void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packe
   item.hop = *hop;
   if (is_nat(plan, *item.listener)) {
     item.rewrite = item.backend->endpoint(family);
+    item.crosses = family != parsed.source.family();
   }
   plan::BackendUse& use = state.uses[item.backend->slot.value()];
   add_relaxed(use.packets, 1);

@@ -19,13 +19,16 @@ class Outward {
     const plan::EndpointEntry& endpoint = *item.endpoint;
     const net::IpAddress& client = parsed.destination;
     const bool known =
-        (client.is_v4() && !endpoint.any_port &&
+        (client.is_v4() && !endpoint.any_port && !item.local &&
          answer(narrow_back(endpoint, client, parsed.destination_port), packet, parsed, item)) ||
         answer(wide_back(endpoint, client, parsed.destination_port, parsed.source_port), packet, parsed, item);
     if (!known && !guess(parsed, item)) {
+      if (item.local) {
+        return item.drop(Counter::drop_no_return_flow);
+      }
       return leave_in_transit(state_, plan_, parsed, item, Counter::drop_no_return_flow);
     }
-    if (item.verdict == Verdict::undecided && leave_by_route(plan_, client, item)) {
+    if (item.verdict == Verdict::undecided && leave_by_route(plan_, item.local ? item.client.address : client, item)) {
       state_.counters.add(Counter::forwarded_back);
     }
   }
@@ -68,20 +71,25 @@ class Outward {
     }
     Connection c{parsed.destination, listener->listen.prefix.address, parsed.destination_port,
                  listener->listen.l4_port};
+    if (item.local != ((entry->flags() & flow::flag::local) != 0) || item.local != listener->local) {
+      return false;  // of a service that has become another
+    }
     const flow::Carried carried = entry->carried();
     const bool rewritten = carried.translated_port != 0;
     if (std::is_same_v<Key, flow::WideKey>) {
-      c.vip = carried.vip;
+      (item.local ? c.client : c.vip) = carried.vip;
       c.vip_port = carried.vip_port;
       c.client_port = rewritten ? carried.translated_port : c.client_port;
     }
     item.listener = listener;
+    if ((entry->flags() & flow::flag::rests) != 0) {
+      return late(c, parsed, item);
+    }
     if (is_tcp(*listener) && plan_.service_of(*listener).resets() &&
         reset_from_backend(*listener, c, rewritten, packet, parsed, item)) {
       return true;
     }
-    item.rewrite = {c.vip, c.vip_port};
-    item.client_port = carried.translated_port;
+    lead(c, carried.translated_port, parsed, item);
     entry->touch(flows_.tick());
     const bool ends = is_tcp(*listener) && (parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0;
     if (ends || (entry->flags() & flow::flag::answered) == 0) {
@@ -94,6 +102,9 @@ class Outward {
       };
       mark(*entry);
       flows_.with_forward(*listener, c, rewritten, [&](auto& e) {
+        if (item.local && seen_of(e) != net::Endpoint{parsed.destination, parsed.destination_port}) {
+          return;  // the client's next flow
+        }
         mark(e);
         if (first) {
           note_answer(e.value(), *listener, parsed);
@@ -103,9 +114,21 @@ class Outward {
     return true;
   }
 
+  static void lead(const Connection& c, std::uint16_t client_port, const net::Parsed& parsed, Item& item) noexcept {
+    item.rewrite = {c.vip, c.vip_port};
+    item.client = {item.local ? c.client : net::IpAddress{}, client_port};
+    item.crosses = item.local && c.client.family() != parsed.source.family();
+  }
+
+  /// What comes while the flow's local port rests goes to whom it was meant for, and does not make the rest longer.
+  static bool late(const Connection& c, const net::Parsed& parsed, Item& item) noexcept {
+    lead(c, c.client_port, parsed, item);
+    return true;
+  }
+
   /// Mid-flow without an entry (restart, another node): right when only one VIP can be meant.
   bool guess(const net::Parsed& parsed, Item& item) noexcept {
-    if (item.endpoint->only_listener == plan::FrontTable::none || opens_connection(parsed)) {
+    if (item.local || item.endpoint->only_listener == plan::FrontTable::none || opens_connection(parsed)) {
       return false;
     }
     const auto* any_port = plan_.fronts.find_endpoint(parsed.source, 0, parsed.protocol);

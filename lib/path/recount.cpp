@@ -10,7 +10,12 @@ namespace limpet::path {
 void recount(State& state, const plan::Plan& plan) noexcept {
   Records records(state, plan, 0);
   state.flows.each([&](const auto& key, auto& entry) {
-    if (key.direction == flow::Direction::back || entry.peer() >= state.node.backends.count()) {
+    if (key.direction == flow::Direction::back) {
+      const bool local = (entry.flags() & flow::flag::local) != 0 && key.slot < plan::endpoint_slots_max;
+      add_relaxed(state.local_ports[local ? key.slot : 0], local ? 1 : 0);
+      return flow::Sweep::keep;
+    }
+    if (entry.peer() >= state.node.backends.count()) {
       return flow::Sweep::keep;
     }
     plan::BackendUse& use = state.uses[entry.peer()];

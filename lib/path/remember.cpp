@@ -1,6 +1,7 @@
 #include "path/remember.hpp"
 
 #include "path/entries.hpp"
+#include "path/locals.hpp"
 
 namespace limpet::path {
 namespace {
@@ -21,6 +22,26 @@ void put(State& state, const Key& key, const flow::Value& value, const flow::Car
     state.flows.erase(key, hash);
   }
   insert_embryonic(state, key, hash, value, carried);
+}
+
+/// Both entries of a flow with full NAT.
+std::optional<net::Endpoint> remember_local(State& state, const plan::Plan& plan, const plan::Listener& listener,
+                                            const plan::Backend& backend, const Connection& c,
+                                            flow::Value value) noexcept {
+  const net::Family family = plan.service_of(listener).family_towards(backend, c.client.family());
+  const plan::EndpointEntry* endpoint = endpoint_of(plan, listener, backend, c, family);
+  const auto local = endpoint == nullptr ? std::nullopt : draw_local(state, plan, listener, backend, *endpoint, c);
+  if (!local) {
+    return std::nullopt;
+  }
+  value.flags |= flow::flag::local;
+  const flow::WideKey forward = wide_forward(listener, c);
+  put(state, forward, value, {local->address, 0, local->l4_port});
+  const flow::WideKey back = wide_back(*endpoint, c, *local);
+  value.peer = listener.slot.value();
+  put(state, back, value, {c.client, c.vip_port, c.client_port});
+  take_local(state, back);
+  return local;
 }
 
 class Rememberer {
@@ -85,14 +106,20 @@ class Rememberer {
 
 }  // namespace
 
-std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
+std::optional<net::Endpoint> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
                                       const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept {
   flow::Value value{backend.slot.value(), flow::State::embryonic, 0, tick};
   add_relaxed(state.uses[backend.slot.value()].connecting, 1);
-  const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
+  if (listener.local) {
+    const auto local = remember_local(state, plan, listener, backend, c, value);
+    add_relaxed(state.uses[backend.slot.value()].connecting, local ? 0 : -1);
+    return local;
+  }
+  const plan::EndpointEntry* endpoint =
+      is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c, net::Endpoint{}) : nullptr;
   if (endpoint == nullptr) {
     with_forward_key(listener, c, [&](const auto& key) { put(state, key, value, {}); });
-    return 0;
+    return net::Endpoint{};
   }
   const Rememberer rememberer(state, listener, *endpoint, c);
   const auto port = rememberer.free_port();
@@ -103,25 +130,24 @@ std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, cons
   rememberer.insert_back(*port, value);
   if (*port == c.client_port) {
     with_forward_key(listener, c, [&](const auto& key) { put(state, key, value, {}); });
-    return 0;
+    return net::Endpoint{};
   }
   state.counters.add(Counter::flow_port_rewritten);
   value.flags |= flow::flag::rewritten;
   put(state, wide_forward(listener, c), value, {c.vip, c.vip_port, *port});
-  return *port;
+  return net::Endpoint{{}, *port};
 }
 
 bool promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
-                  const Connection& c, std::uint16_t translated_port) noexcept {
-  const plan::EndpointEntry* endpoint = is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c) : nullptr;
+                  const Connection& c, const net::Endpoint& seen) noexcept {
+  const plan::EndpointEntry* endpoint =
+      is_nat(plan, listener) ? endpoint_of(plan, listener, backend, c, seen) : nullptr;
   if (endpoint == nullptr) {
     return true;
   }
   const auto promote = [&](const auto& key) { return state.flows.promote(key, state.flows.hash(key)) != nullptr; };
-  return listener.narrow && translated_port == 0
-             ? promote(narrow_back(*endpoint, c.client, c.client_port))
-             : promote(
-                   wide_back(*endpoint, c.client, translated_port != 0 ? translated_port : c.client_port, c.vip_port));
+  return is_narrow_back(listener, seen) ? promote(narrow_back(*endpoint, c.client, c.client_port))
+                                        : promote(wide_back(*endpoint, c, seen));
 }
 
 }  // namespace limpet::path

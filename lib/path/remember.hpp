@@ -9,13 +9,13 @@
 namespace limpet::path {
 
 /// Inserts the flow, both directions where answers pass here. When another service of the same client holds the
-/// return key, the client's port is rewritten. Returns the rewritten port, 0 when it is kept, nothing when no port
-/// is free.
-std::optional<std::uint16_t> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
+/// return key, the client's port is rewritten; with full NAT a local address and port stand for the client. Returns
+/// these (none, 0: as they are), nothing when no port is free.
+std::optional<net::Endpoint> remember(State& state, const plan::Plan& plan, const plan::Listener& listener,
                                       const plan::Backend& backend, const Connection& c, Tick16 tick) noexcept;
 
 /// Makes the back entry of a flow, where it has one, lasting, as its forward one is to become. False: no room.
 bool promote_back(State& state, const plan::Plan& plan, const plan::Listener& listener, const plan::Backend& backend,
-                  const Connection& c, std::uint16_t translated_port) noexcept;
+                  const Connection& c, const net::Endpoint& seen) noexcept;
 
 }  // namespace limpet::path

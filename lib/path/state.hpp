@@ -57,6 +57,7 @@ struct State {
         node(shared),
         flows(flow_table),
         uses(std::make_unique<plan::BackendUse[]>(backend_slots)),
+        local_ports(std::make_unique<std::atomic<std::uint32_t>[]>(plan::endpoint_slots_max)),
         legs(backend_slots),
         icmp_errors(limits.icmp_errors_max),
         fragments(limits) {}
@@ -69,6 +70,10 @@ struct State {
   bool takes_express = true;  // tests compare with the long way alone
   KeyLoads key_loads;
   std::unique_ptr<plan::BackendUse[]> uses;  // by BackendSlot
+  /// Full NAT: local ports that are taken or rest, by EndpointSlot. readers: control
+  std::unique_ptr<std::atomic<std::uint32_t>[]> local_ports;
+  std::uint64_t local_draws = 0;
+  std::uint32_t crossed = 0;  // packets made IPv4
   Legs legs;
   counters::Block counters;                                      // readers: control
   std::array<std::atomic<std::uint64_t>, reason_count> moves{};  // readers: control

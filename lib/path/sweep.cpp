@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "path/flows.hpp"
+#include "path/locals.hpp"
 
 namespace limpet::path {
 namespace {
@@ -31,7 +32,7 @@ class Sweeper {
       return flow::Sweep::keep;
     }
     if (listener != nullptr) {
-      flows_.erase_back(*listener, c, entry.peer(), entry.carried().translated_port);
+      flows_.end_back(*listener, c, entry.peer(), seen_of(entry));
     }
     flows_.count_end(listener, c, entry.value());
     return flow::Sweep::erase;
@@ -49,6 +50,11 @@ class Sweeper {
   /// A back entry lives as long as its forward one; alone (evicted, service gone) it ends when it is idle.
   template <class Key, class Entry>
   flow::Sweep back(const Key& key, Entry& entry) noexcept {
+    if constexpr (std::is_same_v<Key, flow::WideKey>) {
+      if ((entry.flags() & flow::flag::local) != 0) {
+        return local(key, entry);
+      }
+    }
     const plan::Listener* listener = plan_.listener(ListenerSlot(entry.peer()));
     if (listener == nullptr) {
       return flow::Sweep::erase;
@@ -64,6 +70,34 @@ class Sweeper {
     }
     const bool alive = flows_.with_forward(*listener, c, rewritten, [](auto&) {});
     return alive ? flow::Sweep::keep : flow::Sweep::erase;
+  }
+
+  /// The same with full NAT. A local port that has rested, or need not, is free.
+  flow::Sweep local(const flow::WideKey& key, flow::WideEntry& entry) noexcept {
+    const plan::Listener* listener = plan_.listener(ListenerSlot(entry.peer()));
+    if (listener != nullptr && listener->local && is_kept(*listener, key, entry)) {
+      return flow::Sweep::keep;
+    }
+    free_local(state_, key);
+    return flow::Sweep::erase;
+  }
+
+  bool is_kept(const plan::Listener& listener, const flow::WideKey& key, flow::WideEntry& entry) noexcept {
+    const plan::Service& service = plan_.service_of(listener);
+    const std::uint16_t age = entry.used().age(flows_.tick());
+    if ((entry.flags() & flow::flag::rests) != 0) {
+      return age <= service.timeouts.local_port_s;
+    }
+    if (age <= flows_.timeout_s(listener, entry.state())) {
+      return true;
+    }
+    const flow::Carried carried = entry.carried();
+    const Connection c{carried.vip, listener.listen.prefix.address, carried.translated_port, carried.vip_port};
+    bool alive = false;
+    flows_.with_forward(listener, c, true, [&](auto& forward) {
+      alive = seen_of(forward) == net::Endpoint{key.client, key.client_port};
+    });
+    return alive || rest(service, entry, flows_.tick());
   }
 
   State& state_;

@@ -1,6 +1,7 @@
 #include "path/translate.hpp"
 
 #include "l3/messages.hpp"
+#include "net/family.hpp"
 #include "net/headers.hpp"
 #include "net/rewrite.hpp"
 
@@ -20,17 +21,23 @@ class Translator {
     if (parsed.ttl <= 1) {
       return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
     }
-    if (parsed.l3_size > out.mtu) {
+    const int growth = item.crosses ? net::crossing_growth(parsed) : 0;
+    if (parsed.l3_size + growth > out.mtu) {
       // Who may be cut on the way would be cut by a router; told are those who asked not to be, and IPv6.
-      return may_be_cut(packet, parsed)
-                 ? item.drop(Counter::drop_too_big)
-                 : report(packet, parsed, item, l3::IcmpError::too_big, Counter::drop_too_big, out.mtu);
+      return may_be_cut(packet, parsed) ? item.drop(Counter::drop_too_big)
+                                        : report(packet, parsed, item, l3::IcmpError::too_big, Counter::drop_too_big,
+                                                 static_cast<std::uint16_t>(out.mtu - growth));
     }
-    if (!fits(packet, parsed, out)) {
+    if (!fits(packet, parsed, out, growth)) {
       return item.drop(Counter::drop_no_buffer);
     }
     net::decrement_ttl(packet.data, parsed);
-    if (!item.rewrite.address.is_none()) {
+    if (item.crosses) {
+      if (!net::can_cross(packet.data, packet.contiguous, parsed)) {
+        return item.drop(Counter::drop_not_translatable);
+      }
+      cross(packet, parsed, item, growth);
+    } else if (!item.rewrite.address.is_none()) {
       rewrite(packet, parsed, item);
     }
     trim(packet, parsed);
@@ -54,23 +61,45 @@ class Translator {
     return parsed.source.is_v4() && (load_be<std::uint16_t>(field) & net::ipv4::dont_fragment) == 0;
   }
 
-  static bool fits(const Packet& packet, const net::Parsed& parsed, const plan::Interface& out) noexcept {
-    const std::size_t needed = ethernet_size + (out.vlan != 0 ? tag_size : 0);
-    return needed <= std::size_t{parsed.l3_offset} + packet.headroom;
+  static bool fits(const Packet& packet, const net::Parsed& parsed, const plan::Interface& out, int growth) noexcept {
+    const int needed = static_cast<int>(ethernet_size + (out.vlan != 0 ? tag_size : 0)) + growth;
+    return needed <= int{parsed.l3_offset} + int{packet.headroom};
+  }
+
+  /// From one IP version to the other; what is before the IP header means nothing any more.
+  void cross(Packet& packet, net::Parsed& parsed, const Item& item, int growth) noexcept {
+    const bool in = item.way == Way::in;
+    const unsigned id = ++state_.crossed * state_.node.owner.workers() + state_.index;
+    net::cross(packet.data, parsed,
+               {in ? item.client : item.rewrite, in ? item.rewrite : item.client, static_cast<std::uint16_t>(id)});
+    packet.data -= growth;
+    packet.size = static_cast<std::uint32_t>(static_cast<int>(packet.size) + growth);
+    packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + growth);
+    packet.headroom = static_cast<std::uint16_t>(packet.headroom - growth);
+    packet.capacity = static_cast<std::uint16_t>(packet.capacity + growth);
+    parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + growth);
+    parsed.l4_offset = static_cast<std::uint16_t>(parsed.l4_offset + growth);
   }
 
   static void rewrite(const Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
     if (item.way == Way::in) {
       net::rewrite_destination(packet.data, parsed, item.rewrite);
-      if (item.client_port != 0) {
-        net::rewrite_source(packet.data, parsed, {parsed.source, item.client_port});
+      if (is_rewritten(item)) {
+        net::rewrite_source(packet.data, parsed, client_end(item, parsed.source));
       }
     } else {
       net::rewrite_source(packet.data, parsed, item.rewrite);
-      if (item.client_port != 0) {
-        net::rewrite_destination(packet.data, parsed, {parsed.destination, item.client_port});
+      if (is_rewritten(item)) {
+        net::rewrite_destination(packet.data, parsed, client_end(item, parsed.destination));
       }
     }
+  }
+
+  static bool is_rewritten(const Item& item) noexcept {
+    return item.client.l4_port != 0 || !item.client.address.is_none();
+  }
+  static net::Endpoint client_end(const Item& item, const net::IpAddress& own) noexcept {
+    return {item.client.address.is_none() ? own : item.client.address, item.client.l4_port};
   }
 
   /// Ethernet padding behind the IP packet does not travel on.

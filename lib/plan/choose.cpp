@@ -183,7 +183,7 @@ std::int64_t Candidates::cap(const Backend& backend) const noexcept {
 
 Exclusion Candidates::own_exclusion(const Backend& backend) const noexcept {
   const BackendState& state = choosing_.loads.states[backend.slot];
-  if (backend.endpoint(choosing_.family).address.is_none()) {
+  if (!choosing_.any_family && backend.endpoint(choosing_.family).address.is_none()) {
     return Exclusion::no_address;
   }
   switch (state.admin.load(std::memory_order_relaxed)) {

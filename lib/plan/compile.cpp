@@ -204,6 +204,7 @@ class Compiler {
       service.name = name;
       service.forwarding = from.forwarding;
       service.echo = from.echo;
+      add_local_addresses(from, service);
       service.pool = pool_index_.at(from.pool);
       service.record_passes = record_passes_max;
       service.flows_on_down = from.flows_on_down;
@@ -224,7 +225,8 @@ class Compiler {
         return static_cast<std::uint16_t>(seconds(ms, flow_timeout_max_ms / 1000));
       };
       service.timeouts = {limit(from.timeouts.embryonic_ms), limit(from.timeouts.established_ms),
-                          limit(from.timeouts.closing_ms), limit(from.timeouts.udp_ms)};
+                          limit(from.timeouts.closing_ms), limit(from.timeouts.udp_ms),
+                          from.timeouts.local_port_ms == 0 ? std::uint16_t{0} : limit(from.timeouts.local_port_ms)};
       plan_->services.push_back(std::move(service));
       for (const model::Listen& listen : from.listen) {
         if (auto ok = add_listener(name, listen); !ok) {
@@ -233,6 +235,20 @@ class Compiler {
       }
     }
     return {};
+  }
+
+  void add_local_addresses(const model::Service& from, Service& service) {
+    for (const net::Prefix& prefix : from.local_addresses) {
+      auto& locals = service.locals[static_cast<std::size_t>(prefix.address.family())];
+      const unsigned bits = (prefix.address.is_v4() ? 32u : 128u) - prefix.length;
+      for (std::uint32_t i = 0; i < 1u << bits; ++i) {
+        const IpAddress address = prefix.address.plus(i);
+        if (std::find(locals.begin(), locals.end(), address) == locals.end()) {
+          locals.push_back(address);
+          plan_->fronts.add_local(address);
+        }
+      }
+    }
   }
 
   Result<void> add_listener(const std::string& service, const model::Listen& listen) {
@@ -248,8 +264,9 @@ class Compiler {
       plan_->vips.add(listen.prefix.address, plan_->services.back());
     }
     const bool exact = listen.prefix.is_host() && listen.l4_port != 0;
+    const bool local = plan_->services.back().is_full_nat();
     plan_->listeners.push_back({ListenerSlot(*number), static_cast<std::uint32_t>(plan_->services.size() - 1), listen,
-                                exact && listen.prefix.address.is_v4()});
+                                exact && !local && listen.prefix.address.is_v4(), local});
     place_at(plan_->listener_of_slot, *number, index, ~0u);
     plan_->express.add_listener(plan_->listeners.back(), plan_->services.back());
     return add_endpoints(plan_->listeners.back(), index, exact);
@@ -258,11 +275,11 @@ class Compiler {
   /// The addresses that this listener's backends answer from, when their answers pass here (nat).
   Result<void> add_endpoints(const Listener& listener, std::uint32_t index, bool exact) {
     const Service& service = plan_->services[listener.service];
-    if (service.forwarding != model::Forwarding::nat) {
+    if (service.forwarding != model::Forwarding::nat && !listener.local) {
       return {};
     }
-    const auto family = listener.listen.prefix.address.family();
     for (const Backend& backend : plan_->pools[service.pool].backends) {
+      const auto family = service.family_towards(backend, listener.listen.prefix.address.family());
       const net::Endpoint endpoint = answering_endpoint(listener, backend.endpoint(family));
       if (endpoint.address.is_none()) {
         continue;
@@ -275,10 +292,13 @@ class Compiler {
           return tl::unexpected(number.error());
         }
         entry.slot = EndpointSlot(*number);
-        entry.only_listener = exact ? index : ~0u;
-        plan_->express.add_endpoint(endpoint, listener.listen.protocol, entry.slot);
+        entry.only_listener = exact && !listener.local ? index : ~0u;
       } else if (entry.only_listener != index) {
         entry.only_listener = ~0u;
+      }
+      if (!listener.local && !entry.plain) {
+        entry.plain = true;
+        plan_->express.add_endpoint(endpoint, listener.listen.protocol, entry.slot);
       }
     }
     return {};

@@ -22,6 +22,13 @@ bool FrontTable::add_listener(const model::Listen& listen, std::uint32_t listene
   return true;
 }
 
+void FrontTable::add_local(const net::IpAddress& address) {
+  if (vip_set_.add(address, 2)) {
+    vips_.push_back(address);
+    has_locals_ = true;
+  }
+}
+
 EndpointEntry& FrontTable::endpoint(const net::Endpoint& endpoint, net::Protocol protocol) {
   const Key key{endpoint.address, endpoint.l4_port, static_cast<std::uint8_t>(protocol)};
   endpoint_set_.add(endpoint.address, 1);
@@ -67,6 +74,11 @@ bool FrontTable::has_endpoint_at(const net::IpAddress& address) const noexcept {
 
 bool FrontTable::is_vip(const net::IpAddress& address) const noexcept {
   return vip_set_.find(address) != nullptr;
+}
+
+bool FrontTable::is_local(const net::IpAddress& address) const noexcept {
+  const std::uint8_t* what = vip_set_.find(address);
+  return what != nullptr && *what == 2;
 }
 
 }  // namespace limpet::plan

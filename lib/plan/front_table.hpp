@@ -18,6 +18,7 @@ namespace limpet::plan {
 struct EndpointEntry {
   EndpointSlot slot;
   bool any_port = false;
+  bool plain = false;  // of a service without full NAT
   /// The one listener (index in Plan::listeners) that this endpoint serves, ~0 when several do or it has no single
   /// VIP and port: lets a packet without a flow still find its VIP.
   std::uint32_t only_listener = ~0u;
@@ -29,6 +30,8 @@ class FrontTable {
 
   /// False when the same address, port and protocol is there already.
   bool add_listener(const model::Listen& listen, std::uint32_t listener);
+  /// An address that stands for clients towards backends (full NAT); Limpet answers for it as for a VIP.
+  void add_local(const net::IpAddress& address);
   /// The entry of an endpoint, made if need be (slot unset then).
   EndpointEntry& endpoint(const net::Endpoint& endpoint, net::Protocol protocol);
 
@@ -42,8 +45,11 @@ class FrontTable {
   [[nodiscard]] bool covers(const net::IpAddress& address) const noexcept;
   /// Some endpoint, of whatever port and protocol, has this address.
   [[nodiscard]] bool has_endpoint_at(const net::IpAddress& address) const noexcept;
-  /// Some listener has this very address (not merely a prefix around it) as its VIP.
+  /// Some listener has this very address (not merely a prefix around it) as its VIP, or it is a local one.
   [[nodiscard]] bool is_vip(const net::IpAddress& address) const noexcept;
+  [[nodiscard]] bool is_local(const net::IpAddress& address) const noexcept;
+  /// Some address is a local one.
+  [[nodiscard]] bool has_locals() const noexcept { return has_locals_; }
   [[nodiscard]] const std::vector<net::IpAddress>& vips() const noexcept { return vips_; }
 
   /// Calls `f(const EndpointEntry&)` for each.
@@ -66,8 +72,9 @@ class FrontTable {
   FlatMap<Key, EndpointEntry> endpoints_;
   FlatMap<Key, std::uint8_t> covered_;  // by prefix alone
   FlatMap<net::IpAddress, std::uint8_t> endpoint_set_;
-  FlatMap<net::IpAddress, std::uint8_t> vip_set_;
-  std::vector<net::IpAddress> vips_;
+  FlatMap<net::IpAddress, std::uint8_t> vip_set_;  // 1: VIP, 2: local address
+  std::vector<net::IpAddress> vips_;               // both
+  bool has_locals_ = false;
   std::array<std::vector<std::uint8_t>, 2> lengths_;  // by family: prefix lengths in use, longest first
 };
 

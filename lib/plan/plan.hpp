@@ -68,6 +68,9 @@ struct Pool {
   std::shared_ptr<const hash::MaglevTable> maglev;  // of `backends`; null: another algorithm
 };
 
+/// Endpoint slots that a node has room for.
+inline constexpr std::uint32_t endpoint_slots_max = 1u << 20;
+
 /// A profile as one service uses it.
 struct Persist {
   std::string profile;
@@ -100,6 +103,7 @@ struct ScopeUse {
 
 struct Timeouts {
   std::uint16_t embryonic_s, established_s, closing_s, udp_s;
+  std::uint16_t local_port_s;  // 0: a local port may be used again at once
 };
 
 /// A sweep over all flows takes so long.
@@ -109,13 +113,26 @@ struct Service {
   std::string name;
   model::Forwarding forwarding = model::Forwarding::nat;
   model::Echo echo = model::Echo::always;
-  std::uint32_t pool = 0;        // index in Plan::pools
+  std::array<std::vector<IpAddress>, 2> locals;  // full_nat: local addresses, by Family
+  std::uint32_t pool = 0;                        // index in Plan::pools
   std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
   bool splits = false;           // one of them spreads heavy keys
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
   std::uint32_t record_passes = 1;  // a live flow tells its record of its use in one of so many sweeps
+
+  [[nodiscard]] bool is_full_nat() const noexcept { return forwarding == model::Forwarding::full_nat; }
+  /// The family of the address that a backend is spoken to at for a client: the client's own where that can be; with
+  /// full NAT the other where only that can be.
+  [[nodiscard]] Family family_towards(const Backend& backend, Family client) const noexcept {
+    const Family other = client == Family::v4 ? Family::v6 : Family::v4;
+    return is_full_nat() && !reaches(backend, client) && reaches(backend, other) ? other : client;
+  }
+  [[nodiscard]] bool reaches(const Backend& backend, Family family) const noexcept {
+    return !backend.endpoint(family).address.is_none() &&
+           (!is_full_nat() || !locals[static_cast<std::size_t>(family)].empty());
+  }
 
   /// Live TCP connections may be reset for their backend's state.
   [[nodiscard]] bool resets() const noexcept {
@@ -129,6 +146,7 @@ struct Listener {
   std::uint32_t service = 0;  // index in Plan::services
   model::Listen listen;
   bool narrow = false;  // IPv4 host VIP and one port: its flows have narrow keys
+  bool local = false;   // full NAT: backends see local addresses in place of clients
 };
 
 /// The address and port that a backend answers this listener's clients from; port 0: the one they asked for.

@@ -1,6 +1,7 @@
 #include "restart/recover.hpp"
 
 #include <cstring>
+#include <optional>
 
 #include "restart/names.hpp"
 
@@ -29,11 +30,26 @@ bool flows_are_too_old(const Old& old, Millis now_ms) {
   return now_ms / 1000 > old.alive_s + flow_timeout_max_ms / 1000;
 }
 
-net::IpAddress client_of(const flow::NarrowKey& key) noexcept {
-  return net::IpAddress::v4(key.client);
+std::optional<unsigned> worker_of(const hash::Owner& owner, const plan::Slots&, const flow::NarrowKey& key,
+                                  const flow::NarrowEntry&) {
+  return owner.owner(net::IpAddress::v4(key.client));
 }
-net::IpAddress client_of(const flow::WideKey& key) noexcept {
-  return key.client;
+/// Nothing: of full NAT, and its answers would no longer come to the worker that its client's packets come to. A local
+/// port that rests belongs to the worker that could use it.
+std::optional<unsigned> worker_of(const hash::Owner& owner, const plan::Slots& slots, const flow::WideKey& key,
+                                  const flow::WideEntry& entry) {
+  if (key.direction == flow::Direction::forward || (entry.flags() & flow::flag::local) == 0) {
+    return owner.owner(key.client);
+  }
+  const std::string& name = slots.endpoints.name(key.slot);  // "192.0.2.1:80/6"
+  auto endpoint = net::Endpoint::parse(std::string_view(name).substr(0, name.rfind('/')));
+  if (!endpoint) {
+    return std::nullopt;
+  }
+  endpoint->l4_port = endpoint->l4_port != 0 ? endpoint->l4_port : key.server_port;
+  const unsigned answers = owner.owner_of_answer(*endpoint, {key.client, key.client_port});
+  const bool rests = (entry.flags() & flow::flag::rests) != 0;
+  return rests || answers == owner.owner(entry.carried().vip) ? std::optional(answers) : std::nullopt;
 }
 
 template <class F>
@@ -198,7 +214,9 @@ Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, co
     }
     walk_all(flows, [&](const auto& key, const auto& entry) {
       ++seen;
-      flow::restore(tables.flows[owner.owner(client_of(key))], known, key, entry);
+      if (const auto worker = worker_of(owner, old.slots, key, entry)) {
+        flow::restore(tables.flows[*worker], known, key, entry);
+      }
     });
   }
   for (flow::Table& flows : tables.flows) {

@@ -48,6 +48,12 @@ model::Model two_ports() {
   service("net", "192.0.2.128/25", 0, net::Protocol::tcp);
   service("dr", "192.0.2.12/32", 80, net::Protocol::tcp);
   model.services["dr"].forwarding = model::Forwarding::dr;
+  service("local", "192.0.2.13/32", 80, net::Protocol::tcp);
+  service("local6", "2001:db8:1::13/128", 0, net::Protocol::udp);
+  for (const char* name : {"local", "local6"}) {
+    model.services[name].forwarding = model::Forwarding::full_nat;
+    model.services[name].local_addresses = {prefix("198.51.100.200/31"), prefix("2001:db8:2::200/127")};
+  }
   return model;
 }
 

@@ -2,8 +2,11 @@
 
     client --- front0 [limpet] back0 --- br0 [switch] --- eth0 [b1], eth0 [b2], ...
 
+With one arm, clients, Limpet and backends all sit at the switch, Limpet by front0 alone, and backends know no way but
+to their own network.
+
 Addresses: clients 192.0.2.101.. and 2001:db8:1::101.., VIPs 192.0.2.10 and 2001:db8:1::10, Limpet 192.0.2.1,
-198.51.100.1 and their likes in IPv6, backends 198.51.100.11.. and 2001:db8:2::11... On the back network the kernel
+198.51.100.1 and their likes in IPv6, with full NAT also 198.51.100.200 and .201, backends 198.51.100.11.. and 2001:db8:2::11... On the back network the kernel
 beside Limpet has 198.51.100.2 and 2001:db8:2::2: monitors speak from there.
 """
 
@@ -49,11 +52,11 @@ def files_of(prefix: str) -> tuple[Path, Path]:
 class Lab:
     """Use as a context manager. `keep_as` names a lab that outlives this process; `xdp` drives with net_af_xdp."""
 
-    def __init__(self, *, backends=3, clients=20, forwarding="nat", xdp=False, keep_as=""):
+    def __init__(self, *, backends=3, clients=20, forwarding="nat", xdp=False, one_arm=False, keep_as=""):
         netns.sweep()
         sweep_files()
         self.prefix = keep_as or f"limpet-{os.getpid()}-{next(NUMBERS)}-"
-        self.forwarding, self.xdp, self.client_count = forwarding, xdp, clients
+        self.forwarding, self.xdp, self.one_arm, self.client_count = forwarding, xdp, one_arm, clients
         self.names = [f"b{i + 1}" for i in range(backends)]
         self.namespaces: dict[str, netns.Namespace] = {}
         self.nginx: dict[str, Nginx] = {}
@@ -96,16 +99,25 @@ class Lab:
 
     def _build(self):
         client, limpet, switch = (self._namespace(name) for name in ("client", "limpet", "switch"))
-        netns.join(limpet, "front0", client, "eth0")
+        if self.one_arm:
+            netns.join(client, "eth0", switch, "toclient")
+        else:
+            netns.join(limpet, "front0", client, "eth0")
         for index in range(self.client_count):
             client.address("eth0", f"{client4(index)}/24", f"{client6(index)}/64")
         switch.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
         switch.ip("link", "set", "br0", "up")
-        netns.join(limpet, "back0", switch, "limpet0")
-        switch.ip("link", "set", "limpet0", "master", "br0")
+        netns.join(limpet, self.back, switch, "limpet0")
+        for name in ("limpet0", "toclient") if self.one_arm else ("limpet0",):
+            switch.ip("link", "set", name, "master", "br0")
         self._build_kernel_side(limpet)
         for index, name in enumerate(self.names):
             self._build_backend(index, name)
+
+    @property
+    def back(self) -> str:
+        """The interface towards backends."""
+        return "front0" if self.one_arm else "back0"
 
     def _build_kernel_side(self, limpet: netns.Namespace):
         """What the kernel beside Limpet speaks from: an address on back0, or the far end of the kernel device."""
@@ -119,7 +131,7 @@ class Lab:
                     netns.join(limpet, f"{port}k0", limpet, f"{port}k1", right_mac=mac)
                     limpet.address(f"{port}k1", *addresses)
         else:
-            limpet.address("back0", "198.51.100.2/24", "2001:db8:2::2/64")
+            limpet.address(self.back, "198.51.100.2/24", "2001:db8:2::2/64")
 
     def _build_backend(self, index: int, name: str):
         backend = self._namespace(name)
@@ -129,8 +141,9 @@ class Lab:
         backend.address("eth0", f"{backend4(index)}/24", f"{backend6(index)}/64")
         if self.forwarding == "dr":
             self._accept_vip(backend)
-        backend.ip("route", "add", "default", "via", "198.51.100.1")
-        backend.ip("-6", "route", "add", "default", "via", "2001:db8:2::1")
+        if not self.one_arm:
+            backend.ip("route", "add", "default", "via", "198.51.100.1")
+            backend.ip("-6", "route", "add", "default", "via", "2001:db8:2::1")
         self.nginx[name] = Nginx(backend, name, self.folder / name)
 
     def _accept_vip(self, backend: netns.Namespace):
@@ -152,6 +165,8 @@ class Lab:
             "back": {"device": f"{driver}1,iface=back0", "mac": BACK_MAC, "side": "backends",
                      "addresses": ["198.51.100.1/24", "2001:db8:2::1/64"]},
         }
+        if self.one_arm:
+            ports["front"] |= {"side": "both", "addresses": ports["front"]["addresses"] + ports.pop("back")["addresses"]}
         if self.forwarding == "dr":
             ports["back"]["transit"] = "route"  # the backends' answers, already from the VIP, pass through
         if self.xdp:
@@ -175,6 +190,8 @@ class Lab:
             "services": {"web": {"listen": [f"{VIP4}:80/tcp", f"[{VIP6}]:80/tcp"], "forwarding": self.forwarding,
                                  "pool": "web", "persist": ["client"]}},
         }
+        if self.forwarding == "full_nat":
+            config["services"]["web"]["local_addresses"] = ["198.51.100.200/31", "2001:db8:2::200"]
         return merged(config, changes)
 
     def start_limpetd(self, config: dict | None = None) -> Limpetd:

@@ -28,16 +28,27 @@ template <>
 WideKey random_key(std::mt19937_64& random) {
   const auto direction = static_cast<Direction>(random() & 1);
   return {address(random),
-          direction == Direction::back ? net::IpAddress{} : address(random),
+          direction == Direction::back || random() % 3 == 0 ? net::IpAddress{} : address(random),
           static_cast<std::uint16_t>(random()),
           static_cast<std::uint16_t>(random()),
           static_cast<std::uint32_t>(random() & (direction == Direction::back ? 0xfffffu : 0xffffu)),
           direction};
 }
 
-Value random_value(std::mt19937_64& random, Direction direction) {
-  return {static_cast<std::uint32_t>(random() & (direction == Direction::back ? 0xffffu : 0xfffffu)),
-          static_cast<State>(random() % 4), static_cast<std::uint8_t>(random()),
+/// Full NAT: the VIP of a forward key is none, and its entry has the flag.
+bool is_local(const NarrowKey&) {
+  return false;
+}
+bool is_local(const WideKey& key) {
+  return key.direction == Direction::forward && key.vip.is_none();
+}
+std::uint8_t flags_for(const auto& key, std::uint64_t flags) {
+  return static_cast<std::uint8_t>((flags & ~std::uint64_t{flag::local}) | (is_local(key) ? flag::local : 0u));
+}
+
+Value random_value(std::mt19937_64& random, const auto& key) {
+  return {static_cast<std::uint32_t>(random() & (key.direction == Direction::back ? 0xffffu : 0xfffffu)),
+          static_cast<State>(random() % 4), flags_for(key, random()),
           Tick16::from_raw(static_cast<std::uint16_t>(random()))};
 }
 
@@ -50,7 +61,7 @@ TYPED_TEST(EntryOf, keeps_all_it_is_given) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 20000; ++i) {
     const auto key = random_key<TypeParam>(random);
-    const Value value = random_value(random, key.direction);
+    const Value value = random_value(random, key);
     const Carried carried{address(random), static_cast<std::uint16_t>(random()), static_cast<std::uint16_t>(random())};
     Entry<TypeParam> entry{};
     ASSERT_FALSE(entry.valid());
@@ -60,20 +71,21 @@ TYPED_TEST(EntryOf, keeps_all_it_is_given) {
     ASSERT_EQ(entry.key(), key);
     ASSERT_EQ(entry.value(), value);
     if constexpr (std::is_same_v<TypeParam, WideKey>) {
-      ASSERT_EQ(entry.carried().vip, key.direction == Direction::back ? carried.vip : key.vip);
+      const bool carries = key.direction == Direction::back || is_local(key);
+      ASSERT_EQ(entry.carried().vip, carries ? carried.vip : key.vip);
       ASSERT_EQ(entry.carried().vip_port, carried.vip_port);
       ASSERT_EQ(entry.carried().translated_port, carried.translated_port);
     } else {
       ASSERT_EQ(entry.carried(), Carried{});
     }
     const Carried before = entry.carried();
-    const Value other = random_value(random, key.direction);
+    const Value other = random_value(random, key);
     entry.set(other);
     ASSERT_EQ(entry.value(), other);
     entry.touch(Tick16::from_raw(0xffff));
-    entry.set_flags(0xa5);
+    entry.set_flags(flags_for(key, 0xa5));
     entry.set_state(State::closing);
-    ASSERT_EQ(entry.value(), (Value{other.peer, State::closing, 0xa5, Tick16::from_raw(0xffff)}));
+    ASSERT_EQ(entry.value(), (Value{other.peer, State::closing, flags_for(key, 0xa5), Tick16::from_raw(0xffff)}));
     ASSERT_EQ(entry.key(), key);
     ASSERT_EQ(entry.carried(), before);
     entry.clear();
@@ -107,7 +119,7 @@ TYPED_TEST(EntryOf, a_bucket_is_matched_as_its_entries_hold) {
         default:
           break;
       }
-      entry.write(other, random_value(random, other.direction), {});
+      entry.write(other, random_value(random, other), {});
       if (random() % 3 == 0) {
         entry.clear();
       }

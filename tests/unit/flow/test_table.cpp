@@ -123,7 +123,8 @@ class Differential {
       return;
     }
     const Value value{static_cast<std::uint32_t>(random_() & 0xffff), static_cast<State>(random_() % 4),
-                      static_cast<std::uint8_t>(random_()), Tick16::from_raw(static_cast<std::uint16_t>(tick_++))};
+                      static_cast<std::uint8_t>(random_() & ~std::uint64_t{flag::local}),
+                      Tick16::from_raw(static_cast<std::uint16_t>(tick_++))};
     Carried carried;
     if constexpr (std::is_same_v<Key, WideKey>) {
       carried.vip =

@@ -118,6 +118,62 @@ TEST(Owner, ipv6_networks_spread) {
   }
 }
 
+// What a NIC with the key computes over addresses and ports of a backend's answer.
+TEST(Owner, answers_as_a_nic_hashes_them) {
+  std::mt19937_64 random(7);
+  const Owner owner(4);
+  for (int i = 0; i < 2000; ++i) {
+    const bool v4 = i % 2 == 0;
+    const net::Endpoint backend{random_address(random, v4), static_cast<std::uint16_t>(random())};
+    const net::Endpoint local{random_address(random, v4), static_cast<std::uint16_t>(random())};
+    auto tuple = wire(backend.address);
+    const auto destination = wire(local.address);
+    tuple.insert(tuple.end(), destination.begin(), destination.end());
+    for (const std::uint16_t port : {backend.l4_port, local.l4_port}) {
+      tuple.push_back(static_cast<std::uint8_t>(port >> 8));
+      tuple.push_back(static_cast<std::uint8_t>(port));
+    }
+    const std::uint32_t hash = toeplitz_bitwise(owner.key().first(40), tuple);
+    EXPECT_EQ(owner.bucket_of_answer(backend, local), hash % Owner::indirection_size);
+    EXPECT_EQ(owner.owner_of_answer(backend, local), owner.indirection()[hash % Owner::indirection_size]);
+  }
+}
+
+TEST(Owner, local_ports_lead_to_any_entry) {
+  std::mt19937_64 random(8);
+  const Owner owner(3);
+  for (int i = 0; i < 50; ++i) {
+    const bool v4 = i % 2 == 0;
+    const net::Endpoint backend{random_address(random, v4), static_cast<std::uint16_t>(random())};
+    const auto local = random_address(random, v4);
+    const auto block = static_cast<unsigned>(random() % Owner::port_blocks);
+    std::vector<bool> seen(Owner::indirection_size);
+    for (std::size_t bucket = 0; bucket < Owner::indirection_size; ++bucket) {
+      const auto port = owner.local_port(backend, local, block, bucket);
+      EXPECT_EQ(port / Owner::indirection_size, block);
+      EXPECT_EQ(owner.bucket_of_answer(backend, {local, port}), bucket);
+      seen[port % Owner::indirection_size] = true;
+    }
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), true), std::ptrdiff_t{Owner::indirection_size});
+  }
+}
+
+TEST(Owner, entries_of_a_worker) {
+  for (unsigned workers = 1; workers <= 16; ++workers) {
+    const Owner owner(workers);
+    std::size_t sum = 0;
+    for (unsigned worker = 0; worker < workers; ++worker) {
+      sum += owner.buckets_of_worker(worker);
+      for (std::uint64_t draw = 0; draw < 300; ++draw) {
+        const std::size_t bucket = owner.bucket_of_worker(worker, draw);
+        ASSERT_LT(bucket, Owner::indirection_size);
+        ASSERT_EQ(owner.indirection()[bucket], worker);
+      }
+    }
+    EXPECT_EQ(sum, Owner::indirection_size);
+  }
+}
+
 // Workers, NIC set-up and recovery after an upgrade must agree: this may never change.
 TEST(Owner, golden) {
   const Owner owner(4);

@@ -259,6 +259,20 @@ INSTANTIATE_TEST_SUITE_P(
               "{ address = \"192.0.2.8:8080\" }\n",
               {"f:4:1: found \"dr\" with backend \"b\" at \"192.0.2.8:8080\", expected backends without a port, or "
                "with that of \"192.0.2.9:80/tcp\" (direct return keeps ports)"}},
+        Wrong{
+            "full_nat",
+            "[ports.p]\ndevice = \"d\"\naddresses = [\"198.51.100.1/24\"]\n[pools.p.backends]\nb = { address = "
+            "\"198.51.100.8:80\" }\nc = { address = \"[2001:db8::8]:80\" }\n[services.s]\nlisten = "
+            "\"192.0.2.0/24:80/tcp\"\npool = \"p\"\nforwarding = \"full_nat\"\nlocal_addresses = [\"198.51.100.0/28\", "
+            "\"192.0.2.77\", \"198.51.100.33/28\", \"203.0.112.0/22\"]\n",
+            {"f:6:1: found no address of the family of backend \"c\", expected local addresses of each backend's "
+             "family"}},
+        Wrong{"no_locals",
+              "[pools.p.backends]\nb = { address = \"198.51.100.8:80\" }\n[services.s]\nlisten = "
+              "\"192.0.2.1:80/tcp\"\npool = \"p\"\nforwarding = \"full_nat\"\n[services.t]\nlisten = "
+              "\"192.0.2.2:80/tcp\"\npool = \"p\"\nlocal_addresses = [\"198.51.100.9\"]\n",
+              {"f:6:1: found \"full_nat\", expected local_addresses beside it (backends see them in place of clients)",
+               "f:10:1: found local addresses without full NAT, expected forwarding = \"full_nat\" beside them"}},
         Wrong{"long_socket",
               "[limpetd]\nsocket = \"/" + std::string(107, 'x') + "\"\n",
               {"f:2:1: found a path of 108 bytes, expected at most 107"}}),

@@ -45,6 +45,15 @@ model::Model example(unsigned backends = 3) {
   return model;
 }
 
+model::Model with_full_nat() {
+  model::Model model = example();
+  for (auto& [name, service] : model.services) {
+    service.forwarding = model::Forwarding::full_nat;
+    service.local_addresses = {*net::Prefix::parse("198.51.100.200/31")};
+  }
+  return model;
+}
+
 struct Connection {
   net::Endpoint backend, to_backend;  // where its packets go, and whence they come there
 };
@@ -52,7 +61,9 @@ using Connections = std::map<std::pair<unsigned, std::uint16_t>, Connection>;
 
 class Lab {
  public:
-  explicit Lab(unsigned workers) { node = Node::create(example(), hash::fixed_secret(), options(workers)).value(); }
+  explicit Lab(unsigned workers, const model::Model& model = example()) {
+    node = Node::create(model, hash::fixed_secret(), options(workers)).value();
+  }
   static Node::Options options(unsigned workers) {
     return {.workers = workers, .flows_max = 1000, .records_max = 1000};
   }
@@ -153,6 +164,41 @@ TEST_P(Restart, ConnectionsGoOn) {
   lab.use_all();
   EXPECT_EQ(lab.node->counter(Counter::flow_new), 0u);
   EXPECT_EQ(lab.node->violations(), 0u);
+}
+
+TEST_P(Restart, LocalPortsAreKept) {
+  const auto taken = [](Lab& lab) {
+    std::uint64_t sum = 0;
+    for (unsigned worker = 0; worker < lab.node->workers(); ++worker) {
+      for (std::uint32_t slot = 0; slot < 8; ++slot) {
+        sum += lab.node->state(worker).local_ports[slot];
+      }
+    }
+    return sum;
+  };
+  Lab lab(2, with_full_nat());
+  lab.open_all();
+  lab.use_all();
+  EXPECT_EQ(taken(lab), 2 * clients);
+  const auto rests = lab.connections.extract({0, 80});  // ended: its port rests, and is known to
+  lab.from_client(0, 80, flag::fin | flag::ack);
+  lab.from_backend(0, 80, rests.mapped(), flag::fin | flag::ack);
+  for (int i = 0; i < 5; ++i) {
+    lab.node->advance(lab.node->now_ms() + 5000);
+  }
+  EXPECT_EQ(taken(lab), 2 * clients);
+  lab.restart(with_full_nat(), Lab::options(GetParam()));
+  EXPECT_EQ(lab.node->recovered().flow_entries, 2 * (2 * clients - 1) + 1);
+  EXPECT_EQ(taken(lab), 2 * clients);
+  lab.expect_right_books();
+  lab.use_all();
+  EXPECT_EQ(lab.node->counter(Counter::flow_new), 0u);
+  EXPECT_NE(lab.from_client(0, 80, flag::syn).to_backend, rests.mapped().to_backend);
+  for (int i = 0; i < 10; ++i) {
+    lab.node->advance(lab.node->now_ms() + 10'000);
+    lab.use_all();
+  }
+  EXPECT_EQ(taken(lab), 2 * clients - 1) << "it has rested, and the handshake was never completed";
 }
 
 TEST(Restart, AnotherModelMovesOnlyWhatItMust) {
