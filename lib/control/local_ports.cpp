@@ -99,8 +99,8 @@ void LocalPortWatch::tick(Millis now_ms) {
                               use.service, use.fullest_percent, use.backend, use.endpoint.text()));
     } else if (scarce && use.fullest_percent < plenty_percent) {
       scarce_.erase(name);
-      events_.add("locals", fmt::format("service {}: local ports towards {} ({}) are no longer scarce",
-                                             use.service, use.backend, use.endpoint.text()));
+      events_.add("locals", fmt::format("service {}: local ports towards {} ({}) are no longer scarce", use.service,
+                                        use.backend, use.endpoint.text()));
     }
   }
 }

@@ -258,3 +258,57 @@ def test_icmp_errors_do_not_cross():
                           unreachable(addresses(6)[name], p.network(got).src, got)))
     outcome = r.replay(config, scenario)
     assert outcome.drops == {"drop_not_translatable": 1} and outcome.front == []
+
+
+def pieces(packet: p.Packet) -> list[p.Packet]:
+    """The packet in three fragments."""
+    from scapy.layers.inet import fragment
+    from scapy.layers.inet6 import IPv6ExtHdrFragment, fragment6
+
+    link, layer = p.Ether(src=packet.src, dst=packet.dst), p.network(packet)
+    whole = type(layer)(bytes(layer))
+    if p.IP in packet:
+        return [link / part for part in fragment(whole, 1000)]
+    split = p.IPv6(src=whole.src, dst=whole.dst, hlim=whole.hlim) / IPv6ExtHdrFragment(nh=17, id=77) / whole.payload
+    return [link / p.IPv6(bytes(part)) for part in fragment6(split, 1100)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("family", [4, 6])
+def test_answers_in_fragments(family, workers, order):
+    """All of a datagram's fragments reach the client, though only the first one has the local port."""
+    for client_port in (40000, 40001, 40002):
+        config = settings(family)
+        client = r.clients(1, family)[0]
+        scenario = r.Scenario().front(p.from_client(client, client_port, vip(family), 80, "udp"))
+        (got,) = r.replay(config, scenario, workers=workers).back
+        name = r.backend_of(got)
+        local = (p.network(got).src, p.transport(got).sport)
+        payload = bytes(range(256)) * 10
+        parts = pieces(p.from_backend(name, addresses(family)[name], 8080, *local, "udp", payload=payload))
+        assert len(parts) == 3
+        scenario.back(*(parts[i] for i in order))
+        outcome = r.replay(config, scenario, workers=workers)
+        assert outcome.drops == {} and len(outcome.front) == 3
+        assert {(p.network(part).src, p.network(part).dst) for part in outcome.front} == {(vip(family), client)}
+        whole = b"".join(sorted_payloads(outcome.front))
+        assert whole[8:] == payload and whole[:4] == (80).to_bytes(2, "big") + client_port.to_bytes(2, "big")
+        assert p.internet_sum(pseudo_header(outcome.front[0], len(whole)) + whole) == 0
+
+
+def sorted_payloads(parts: list[p.Packet]) -> list[bytes]:
+    from scapy.layers.inet6 import IPv6ExtHdrFragment
+
+    offset = (lambda part: part[p.IP].frag) if p.IP in parts[0] else (lambda part: part[IPv6ExtHdrFragment].offset)
+    header = (lambda part: bytes(part[p.IP].payload)) if p.IP in parts[0] else (
+        lambda part: bytes(part[IPv6ExtHdrFragment].payload))
+    return [header(part) for part in sorted(parts, key=offset)]
+
+
+def pseudo_header(packet: p.Packet, size: int) -> bytes:
+    import socket
+
+    family = socket.AF_INET if p.IP in packet else socket.AF_INET6
+    ends = b"".join(socket.inet_pton(family, end) for end in (p.network(packet).src, p.network(packet).dst))
+    return ends + size.to_bytes(4, "big") + (17).to_bytes(4, "big")
