@@ -19,4 +19,31 @@ void insert_embryonic(State& state, const Key& key, std::uint64_t hash, const fl
   }
 }
 
+/// A local port at rest gives way to a flow whose key is to lie where its entry does. False: there is none.
+inline bool end_a_rest(State& state, std::uint64_t hash) noexcept {
+  const auto& live = state.flows.live_share<flow::WideKey>();
+  for (auto* bucket : {&live.first(hash), &live.second(hash)}) {
+    for (const auto& entry : bucket->entries) {
+      if (entry.valid() && (entry.flags() & flow::flag::rests) != 0) {
+        const flow::WideKey key = entry.key();
+        add_relaxed(state.local_ports[key.slot], -1);
+        return state.flows.erase(key, state.flows.hash(key));
+      }
+    }
+  }
+  return false;
+}
+
+/// Makes an embryonic entry lasting. Null: there is no room, or no such entry.
+template <class Key>
+flow::Entry<Key>* promote(State& state, const Key& key, std::uint64_t hash) noexcept {
+  flow::Entry<Key>* entry = state.flows.promote(key, hash);
+  if constexpr (std::is_same_v<Key, flow::WideKey>) {
+    if (entry == nullptr && end_a_rest(state, hash)) {
+      entry = state.flows.promote(key, hash);
+    }
+  }
+  return entry;
+}
+
 }  // namespace limpet::path

@@ -1,6 +1,7 @@
 #include "path/inward.hpp"
 
 #include "path/commit.hpp"
+#include "path/entries.hpp"
 #include "path/flows.hpp"
 #include "path/leave.hpp"
 #include "path/records.hpp"
@@ -159,9 +160,8 @@ class Inward {
     const bool recorded = records_.confirm(listener, c, item.backend->slot);
     entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
     // The way back first: whatever is live forward has one.
-    auto* const lasting = promote_back(state_, plan_, listener, *item.backend, c, item.client)
-                              ? state_.flows.promote(key, hash)
-                              : nullptr;
+    auto* const lasting =
+        promote_back(state_, plan_, listener, *item.backend, c, item.client) ? promote(state_, key, hash) : nullptr;
     if (lasting == nullptr) {
       entry.set_flags(before);
       state_.counters.add(Counter::flow_not_remembered);

@@ -145,9 +145,9 @@ bool promote_back(State& state, const plan::Plan& plan, const plan::Listener& li
   if (endpoint == nullptr) {
     return true;
   }
-  const auto promote = [&](const auto& key) { return state.flows.promote(key, state.flows.hash(key)) != nullptr; };
-  return is_narrow_back(listener, seen) ? promote(narrow_back(*endpoint, c.client, c.client_port))
-                                        : promote(wide_back(*endpoint, c, seen));
+  const auto last = [&](const auto& key) { return promote(state, key, state.flows.hash(key)) != nullptr; };
+  return is_narrow_back(listener, seen) ? last(narrow_back(*endpoint, c.client, c.client_port))
+                                        : last(wide_back(*endpoint, c, seen));
 }
 
 }  // namespace limpet::path

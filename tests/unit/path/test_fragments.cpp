@@ -58,11 +58,11 @@ TEST_F(Table, WhatWaitsIsReleasedInOrder) {
   }
   EXPECT_FALSE(fragments.has_released());
   Item item;
-  item.client_port = 99;
+  item.client.l4_port = 99;
   fragments.decide(of(7), item);
   EXPECT_EQ(ready(), (Numbers{3, 1, 2}));
   EXPECT_EQ(of(7).stage, Datagram::Stage::decided);
-  EXPECT_EQ(of(7).item.client_port, 99);
+  EXPECT_EQ(of(7).item.client.l4_port, 99);
   EXPECT_EQ(fragments.held(), 0u);
   EXPECT_FALSE(fragments.has_released());
 }
