@@ -265,8 +265,17 @@ INSTANTIATE_TEST_SUITE_P(
             "\"198.51.100.8:80\" }\nc = { address = \"[2001:db8::8]:80\" }\n[services.s]\nlisten = "
             "\"192.0.2.0/24:80/tcp\"\npool = \"p\"\nforwarding = \"full_nat\"\nlocal_addresses = [\"198.51.100.0/28\", "
             "\"192.0.2.77\", \"198.51.100.33/28\", \"203.0.112.0/22\"]\n",
-            {"f:6:1: found no address of the family of backend \"c\", expected local addresses of each backend's "
-             "family"}},
+            {"f:8:1: found \"192.0.2.0/24:80/tcp\", expected one address a listen address, with full_nat",
+             "f:11:1: found no address of the family of backend \"c\", expected local addresses of each backend's "
+             "family",
+             "f:11:20: found Limpet's own address \"198.51.100.1\", expected addresses that nothing else has (also "
+             "ports.p.addresses[0])",
+             "f:11:20: found the address of a backend, \"198.51.100.8\", expected addresses that nothing else has "
+             "(also pools.p.backends.b)",
+             "f:11:39: found the virtual address \"192.0.2.0/24:80/tcp\", expected addresses that nothing else has "
+             "(also services.s.listen)",
+             "f:11:53: found \"198.51.100.33/28\", expected \"198.51.100.32/28\" (bits behind the length must be zero)",
+             "f:11:73: found \"203.0.112.0/22\", expected a prefix of at most 256 addresses"}},
         Wrong{"no_locals",
               "[pools.p.backends]\nb = { address = \"198.51.100.8:80\" }\n[services.s]\nlisten = "
               "\"192.0.2.1:80/tcp\"\npool = \"p\"\nforwarding = \"full_nat\"\n[services.t]\nlisten = "
