@@ -17,8 +17,9 @@ inline constexpr std::uint16_t service = 0x88a8;  // IEEE 802.1ad, S-tag
 
 /// IANA protocol numbers and IPv6 next headers (RFC 8200, section 4).
 namespace ip_protocol {
-inline constexpr std::uint8_t hop_by_hop = 0, icmp = 1, tcp = 6, udp = 17, routing = 43, fragment = 44,
-                              authentication = 51, icmpv6 = 58, none = 59, destination_options = 60;
+inline constexpr std::uint8_t hop_by_hop = 0, icmp = 1, ipip = 4, tcp = 6, udp = 17, ipv6 = 41, routing = 43,
+                              fragment = 44, gre = 47, authentication = 51, icmpv6 = 58, none = 59,
+                              destination_options = 60;
 }  // namespace ip_protocol
 
 /// IEEE 802.3, clause 3.
@@ -68,6 +69,21 @@ inline constexpr std::size_t source_port = 0, destination_port = 2, sequence = 4
 namespace udp {
 inline constexpr std::size_t source_port = 0, destination_port = 2, length = 4, checksum = 6, size = 8;
 }  // namespace udp
+
+/// RFC 2784, section 2: no checksum, key or sequence.
+namespace gre {
+inline constexpr std::size_t flags = 0, type = 2, size = 4;
+}  // namespace gre
+
+/// Generic UDP encapsulation, variant 0, without options (draft-ietf-intarea-gue-09, section 3.2).
+namespace gue {
+inline constexpr std::size_t variant = 0, protocol = 1, flags = 2, size = 4;
+}  // namespace gue
+
+/// TCP options (RFC 9293, section 3.2).
+namespace tcp_option {
+inline constexpr std::uint8_t end = 0, no_operation = 1, mss = 2, mss_size = 4;
+}  // namespace tcp_option
 
 /// RFC 792; ICMPv6 (RFC 4443, section 2.1) has type, code and checksum in the same places.
 namespace icmp {

@@ -1,0 +1,52 @@
+#include "net/mss.hpp"
+
+#include "net/checksum.hpp"
+#include "net/headers.hpp"
+
+namespace limpet::net {
+namespace {
+
+/// Where the value of the MSS option lies in the TCP header of `size` bytes; 0: nowhere.
+std::size_t find_mss(const std::uint8_t* tcp, std::size_t size) noexcept {
+  std::size_t at = tcp::size;
+  while (at + 1 < size && tcp[at] != tcp_option::end) {
+    if (tcp[at] == tcp_option::no_operation) {
+      ++at;
+      continue;
+    }
+    const std::size_t length = tcp[at + 1];
+    if (length < 2 || length > size - at) {
+      return 0;
+    }
+    if (tcp[at] == tcp_option::mss) {
+      return length == tcp_option::mss_size ? at + 2 : 0;
+    }
+    at += length;
+  }
+  return 0;
+}
+
+/// As two words of the sum see it: one byte in each where the value starts at an odd offset.
+std::uint16_t as_summed(std::uint16_t value, std::size_t at) noexcept {
+  return at % 2 == 0 ? value : static_cast<std::uint16_t>(value << 8 | value >> 8);
+}
+
+}  // namespace
+
+void clamp_mss(std::uint8_t* frame, const Parsed& parsed, std::uint16_t max) noexcept {
+  if (parsed.protocol != ip_protocol::tcp || parsed.l4_offset == 0 || (parsed.tcp_flags & tcp_flag::syn) == 0) {
+    return;
+  }
+  std::uint8_t* const tcp = frame + parsed.l4_offset;
+  const std::size_t at = find_mss(tcp, std::size_t{tcp[tcp::data_offset]} / 16 * 4);
+  const auto asked = at == 0 ? std::uint16_t{0} : load_be<std::uint16_t>(tcp + at);
+  if (asked <= max) {
+    return;
+  }
+  store_be<std::uint16_t>(tcp + at, max);
+  Delta delta;
+  delta.change16(as_summed(asked, at), as_summed(max, at));
+  delta.apply(tcp + tcp::checksum);
+}
+
+}  // namespace limpet::net
