@@ -42,7 +42,8 @@ TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
     const bool listing = command.shape == api::Shape::listing || command.shape == api::Shape::lines;
     if (listing) {
       ASSERT_TRUE(reply.contains("next")) << command.method;
-      EXPECT_FALSE(reply.at("items").empty()) << command.method << " has nothing to look at";
+      // no service of this model has full NAT
+      EXPECT_EQ(reply.at("items").empty(), command.method == "show.locals") << command.method;
     }
     const Json rows = listing ? reply.at("items") : Json::array({reply});
     for (const auto& row : rows) {

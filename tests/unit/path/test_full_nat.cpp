@@ -298,22 +298,6 @@ TEST(FullNat, ExhaustionIsToldBeforeItHappens) {
   EXPECT_EQ(ports_taken(lab), locals.size());
 }
 
-/// Ports at rest fill the table, and give way to flows.
-TEST(FullNat, RestNeverStopsTraffic) {
-  Lab lab(with(full_nat_model(), 1, 1000));
-  for (std::uint32_t i = 0; i < 5000; ++i) {
-    Local talk(lab, {client_address(i), 1000}, endpoint("192.0.2.10:80"));
-    talk.open();
-    talk.close();
-    Local next(lab, {client_address(i), 1000}, endpoint("192.0.2.10:80"));
-    next.up(flags::syn);  // ends the one before
-    next.up(flags::rst);
-  }
-  EXPECT_EQ(lab.count(Counter::flow_not_remembered), 0u);
-  EXPECT_EQ(ports_taken(lab), back_entries(lab));
-  EXPECT_GT(lab.node->state(0).flows.stats().live_wide, 500u);
-}
-
 TEST(FullNat, NoPortIsLost) {
   model::Model model = full_nat_model({prefix("198.51.100.200/30"), prefix("2001:db8:2::200/128")});
   model.services["dns"].timeouts.udp_ms = 2000;
