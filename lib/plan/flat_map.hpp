@@ -3,9 +3,9 @@
 // are not hostile; packets can only miss).
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -57,6 +57,17 @@ class FlatMap {
   }
 
  private:
+  using Words = std::array<std::uint64_t, sizeof(Key) / 8>;
+  /// 0 when they are equal. No call of memcmp() for keys of three words.
+  static std::uint64_t differ(const Key& one, const Key& other) noexcept {
+    const auto a = std::bit_cast<Words>(one), b = std::bit_cast<Words>(other);
+    std::uint64_t bits = 0;
+#pragma GCC unroll 3
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      bits |= a[i] ^ b[i];
+    }
+    return bits;
+  }
   struct NoMark {
     NoMark() noexcept = default;
     explicit NoMark(bool) noexcept {}
@@ -71,8 +82,7 @@ class FlatMap {
 
     [[nodiscard]] bool used() const noexcept {
       if constexpr (zero_is_no_key<Key>) {
-        static constexpr Key none{};
-        return std::memcmp(&key, &none, sizeof key) != 0;
+        return differ(key, {}) != 0;
       } else {
         return mark;
       }
@@ -80,10 +90,9 @@ class FlatMap {
   };
 
   static std::uint64_t mix(const Key& key) noexcept {
-    std::uint64_t words[sizeof(Key) / 8];
-    std::memcpy(words, &key, sizeof key);
     std::uint64_t hash = 0x243f6a8885a308d3ULL;
-    for (const std::uint64_t word : words) {
+#pragma GCC unroll 3
+    for (const std::uint64_t word : std::bit_cast<Words>(key)) {
       hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
       hash ^= hash >> 32;
     }
@@ -91,7 +100,7 @@ class FlatMap {
   }
   [[nodiscard]] std::size_t place(const Key& key) const noexcept {
     std::size_t at = static_cast<std::size_t>(mix(key)) & mask_;
-    while (std::memcmp(&slots_[at].key, &key, sizeof key) != 0 && slots_[at].used()) {
+    while (differ(slots_[at].key, key) != 0 && slots_[at].used()) {
       at = (at + 1) & mask_;
     }
     return at;
