@@ -3,6 +3,7 @@
 // are not hostile; packets can only miss).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -73,9 +74,9 @@ class FlatMap {
     explicit NoMark(bool) noexcept {}
   };
   using Mark = std::conditional_t<zero_is_no_key<Key>, NoMark, bool>;
-  static constexpr std::size_t alignment =
-      zero_is_no_key<Key> ? std::bit_ceil(sizeof(Key) + sizeof(Value)) : alignof(Key);  // so that none is in two lines
-  struct alignas(alignment) Slot {
+  static constexpr std::size_t alignment = std::max(
+      {alignof(Key), alignof(Value), zero_is_no_key<Key> ? std::bit_ceil(sizeof(Key) + sizeof(Value)) : 1});
+  struct alignas(alignment) Slot {  // in one line whenever it has no mark
     Key key{};
     Value value{};
     [[no_unique_address]] Mark mark{};
