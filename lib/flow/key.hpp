@@ -22,7 +22,7 @@ inline constexpr std::uint8_t server_fin = 2;  // FIN seen from the backend
 inline constexpr std::uint8_t answered = 4;    // the backend has answered
 inline constexpr std::uint8_t recorded = 8;    // a record stands behind the flow
 inline constexpr std::uint8_t counted = 16;    // counted as a session of its backend
-inline constexpr std::uint8_t rewritten = 32;  // the client's port is rewritten
+inline constexpr std::uint8_t limited = 32;    // forward: counted as a connection of its source
 inline constexpr std::uint8_t local = 64;      // full NAT: a local address of ours stands for the client
 inline constexpr std::uint8_t rests = 128;     // back: its flow is over, its local port not yet to be used again
 }  // namespace flag

@@ -17,9 +17,17 @@ struct Buckets {
   std::uint64_t live, embryonic;
 };
 
-constexpr Buckets buckets_for(std::uint64_t entries) {
+constexpr Buckets buckets_for(std::uint64_t entries, std::uint16_t embryonic_permille) {
   const std::uint64_t live = std::max<std::uint64_t>(1, round_up(entries, entries_a_bucket));
-  return {live, round_up(live, embryonic_part)};
+  const std::uint64_t permille = std::min<std::uint64_t>(embryonic_permille, 1000);
+  return {live, permille == 0 ? round_up(live, embryonic_part)
+                              : live / 1000 * permille + round_up(live % 1000 * permille, 1000)};
+}
+constexpr Buckets narrow_buckets(const Sizes& sizes) {
+  return buckets_for(sizes.narrow_entries, sizes.embryonic_permille);
+}
+constexpr Buckets wide_buckets(const Sizes& sizes) {
+  return buckets_for(sizes.wide_entries, sizes.embryonic_permille);
 }
 
 template <class Key>
@@ -29,22 +37,23 @@ constexpr std::size_t bytes_of(Buckets buckets) {
 
 }  // namespace
 
-Sizes sizes_for(std::uint64_t flows_max) noexcept {
+Sizes sizes_for(std::uint64_t flows_max, std::uint64_t embryonic_max) noexcept {
   const std::uint64_t narrow = round_up(flows_max * 5, 2);
-  return {narrow, round_up(narrow, 4)};
+  const std::uint64_t permille = flows_max == 0 ? 0 : round_up(embryonic_max * 1000, flows_max);
+  return {narrow, round_up(narrow, 4), static_cast<std::uint16_t>(std::min<std::uint64_t>(permille, 1000))};
 }
 
 std::size_t Table::bytes_needed(Sizes sizes) noexcept {
-  return bytes_of<NarrowKey>(buckets_for(sizes.narrow_entries)) + bytes_of<WideKey>(buckets_for(sizes.wide_entries));
+  return bytes_of<NarrowKey>(narrow_buckets(sizes)) + bytes_of<WideKey>(wide_buckets(sizes));
 }
 
 bool Table::possible(Sizes sizes) noexcept {
-  return buckets_for(sizes.narrow_entries).live < buckets_max && buckets_for(sizes.wide_entries).live < buckets_max;
+  return narrow_buckets(sizes).live < buckets_max && wide_buckets(sizes).live < buckets_max;
 }
 
 Result<Table> Table::create(std::span<std::byte> memory, Sizes sizes, hash::Key seed) {
-  const Buckets narrow = buckets_for(sizes.narrow_entries);
-  const Buckets wide = buckets_for(sizes.wide_entries);
+  const Buckets narrow = narrow_buckets(sizes);
+  const Buckets wide = wide_buckets(sizes);
   if (!possible(sizes)) {
     return fail("flow table of {} and {} entries: at most {} of each", sizes.narrow_entries, sizes.wide_entries,
                 buckets_max * entries_a_bucket - entries_a_bucket);

@@ -20,11 +20,13 @@ namespace limpet::flow {
 struct Sizes {
   std::uint64_t narrow_entries = 0;
   std::uint64_t wide_entries = 0;
+  std::uint16_t embryonic_permille = 0;  // how much comes on top; 0: a sixteenth
 };
 
 /// Room for `flows_max` NAT flows (two entries each) at a load of 0.8: 2.5 narrow entries a flow, and a quarter of
 /// that wide. With the embryonic shares 76 bytes a flow: 43 for narrow flows, 32 for wide ones.
-[[nodiscard]] Sizes sizes_for(std::uint64_t flows_max) noexcept;
+/// `embryonic_max`: flows that are embryonic at a time; 0: a sixteenth of flows_max.
+[[nodiscard]] Sizes sizes_for(std::uint64_t flows_max, std::uint64_t embryonic_max = 0) noexcept;
 
 struct Stats {
   std::uint64_t live_narrow = 0;

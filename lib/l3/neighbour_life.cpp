@@ -61,13 +61,15 @@ void Neighbours::set_state(const Key& key, Entry& entry, NeighbourState state, M
   if (deadline_ms != 0) {
     deadlines_.insert({deadline_ms, key});
   }
+  tell_gateway(key, entry);
   const bool stored = table_.set(key.interface, key.address, published(state), entry.mac);
   LIMPET_ASSERT(stored);  // there are never more entries than the table has room for
 }
 
 void Neighbours::confirm(const Key& key, Entry& entry, Millis now_ms) {
   entry.confirmed_ms = now_ms;
-  set_state(key, entry, NeighbourState::reachable, now_ms + limits_.reachable_ms);
+  set_state(key, entry, NeighbourState::reachable,
+            now_ms + (is_gateway(key) ? limits_.gateway_check_ms : limits_.reachable_ms));
 }
 
 void Neighbours::ask(const Key& key, Entry& entry, Millis now_ms) {
@@ -99,6 +101,11 @@ void Neighbours::expire(const Key& key, Entry& entry, Millis now_ms) {
       on_stale(key, entry, now_ms);
       break;
     case NeighbourState::failed:
+      if (is_gateway(key)) {
+        ask(key, entry, now_ms);
+        break;
+      }
+      [[fallthrough]];
     case NeighbourState::fixed:
       forget(key);
       break;
@@ -106,15 +113,22 @@ void Neighbours::expire(const Key& key, Entry& entry, Millis now_ms) {
 }
 
 void Neighbours::on_unanswered(const Key& key, Entry& entry, Millis now_ms) {
+  // Everyone is asked next, which finds the address at another MAC too: for a gateway now, else for the next packet.
   if (entry.state == NeighbourState::probe) {
-    forget(key);  // the next packet asks everyone, which finds the address at another MAC too
-    return;
+    if (!is_gateway(key)) {
+      return forget(key);
+    }
+    entry.state = NeighbourState::incomplete;
+    entry.asked = 0;
+    return ask(key, entry, now_ms);
   }
-  set_state(key, entry, NeighbourState::failed, now_ms + limits_.failed_ms);
+  ++entry.failures;
+  ++counts_.failures;
+  set_state(key, entry, NeighbourState::failed, now_ms + (is_gateway(key) ? limits_.retry_ms : limits_.failed_ms));
 }
 
 void Neighbours::on_stale(const Key& key, Entry& entry, Millis now_ms) {
-  if (table_.take_used(key.interface, key.address)) {
+  if (table_.take_used(key.interface, key.address) || is_gateway(key)) {
     entry.used_ms = now_ms;
     entry.asked = 0;
     entry.state = NeighbourState::probe;

@@ -193,6 +193,7 @@ void Neighbours::want(InterfaceIndex index, const IpAddress& address, Millis now
 }
 
 void Neighbours::tick(Millis now_ms) {
+  announce_again(now_ms);
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
     const Key key = deadlines_.begin()->second;
     expire(key, entries_.at(key), now_ms);
@@ -239,16 +240,9 @@ void Neighbours::fix(const StaticNeighbour& wanted, Millis now_ms) {
 }
 
 void Neighbours::announce(InterfaceIndex index, std::span<const IpAddress> addresses) {
-  const plan::Interface* const here = interface(index);
-  if (here == nullptr) {
-    return;
-  }
-  const Link link{here->mac, here->vlan};
-  std::array<std::uint8_t, sizeof Frame::bytes> frame;
   for (const IpAddress& address : addresses) {
-    const std::size_t size = address.is_v4() ? make_gratuitous_arp(frame, link, address)
-                                             : make_unsolicited_advertisement(frame, link, address);
-    send_(index, std::span(frame).first(size));
+    announce(Gateway{index, address});
+    announcements_.push_back({{index, address}, 0});
   }
 }
 
@@ -260,7 +254,9 @@ std::vector<NeighbourRow> Neighbours::list(Millis now_ms) const {
                     .address = key.address,
                     .mac = entry.mac,
                     .state = entry.state,
-                    .age_ms = now_ms - entry.confirmed_ms});
+                    .age_ms = now_ms - entry.confirmed_ms,
+                    .is_gateway = is_gateway(key),
+                    .failures = entry.failures});
   }
   std::sort(rows.begin(), rows.end(), [](const NeighbourRow& a, const NeighbourRow& b) {
     return std::tie(a.interface, a.address) < std::tie(b.interface, b.address);

@@ -20,7 +20,8 @@
 
 namespace limpet::plan {
 struct Interface;
-}
+class RouteTable;
+}  // namespace limpet::plan
 
 namespace limpet::l3 {
 
@@ -45,14 +46,31 @@ struct NeighbourLimits {
   unsigned retries = 3;
   Millis failed_ms = 5000;  // how long a failure is remembered
   Millis reachable_ms = 30'000;
-  Millis stale_check_ms = 5000;   // how soon a stale entry in use is probed
-  Millis stale_max_ms = 600'000;  // a stale entry without use is forgotten
+  Millis stale_check_ms = 5000;    // how soon a stale entry in use is probed
+  Millis stale_max_ms = 600'000;   // a stale entry without use is forgotten
+  Millis gateway_check_ms = 5000;  // how often a gateway is asked whether it is there
+  Millis announce_ms = 2000;       // from the first announcement to the second (RFC 5227, section 2.3)
 };
 
 struct StaticNeighbour {
   InterfaceIndex interface;
   net::IpAddress address;
   net::Mac mac;
+};
+
+/// A next hop of a route: always asked for, never forgotten.
+struct Gateway {
+  InterfaceIndex interface;
+  net::IpAddress address;
+  friend auto operator<=>(const Gateway&, const Gateway&) noexcept = default;
+};
+
+[[nodiscard]] std::vector<Gateway> gateways_of(const plan::RouteTable& routes);
+
+/// A gateway has stopped answering, or answers (again).
+struct GatewayNews {
+  Gateway gateway;
+  bool answers = false;
 };
 
 /// A row of `show neighbors`.
@@ -62,6 +80,8 @@ struct NeighbourRow {
   net::Mac mac;  // none where incomplete or failed
   NeighbourState state;
   Millis age_ms;  // since the MAC was last confirmed (incomplete, failed: since it was asked for)
+  bool is_gateway = false;
+  std::uint64_t failures = 0;  // times that it did not answer
 };
 
 /// What was refused, for counters.
@@ -69,6 +89,7 @@ struct NeighbourCounts {
   std::uint64_t refused_full = 0;       // no room for an entry
   std::uint64_t refused_rate = 0;       // too many new entries this second
   std::uint64_t address_conflicts = 0;  // another host claims one of our addresses
+  std::uint64_t failures = 0;           // neighbours that did not answer
 };
 
 class Neighbours {
@@ -98,7 +119,13 @@ class Neighbours {
   /// All entries from the configuration: those not in `entries` are forgotten.
   void replace_static(std::span<const StaticNeighbour> entries, Millis now_ms);
 
-  /// Tells the link that these addresses are here: gratuitous ARP and unsolicited advertisements.
+  /// The gateways of all routes; those not in `gateways` are neighbours like others from now on.
+  void replace_gateways(std::span<const Gateway> gateways, Millis now_ms);
+  /// What has changed about gateways since the last call.
+  [[nodiscard]] std::vector<GatewayNews> take_news();
+
+  /// Tells the link that these addresses are here, now and once more by tick(): gratuitous ARP (RFC 5227, section 2.3)
+  /// and unsolicited advertisements (RFC 4861, section 7.2.6).
   void announce(InterfaceIndex interface, std::span<const net::IpAddress> addresses);
 
   /// By interface, then address.
@@ -123,6 +150,8 @@ class Neighbours {
     Millis deadline_ms = 0;   // what happens next, happens then; 0: never
     Millis confirmed_ms = 0;  // see NeighbourRow::age_ms
     Millis used_ms = 0;       // last time the table's `used` was seen
+    std::uint64_t failures = 0;
+    enum class Told : std::uint8_t { nothing, answers, fails } told = Told::nothing;  // of gateways, in take_news()
   };
   /// What a message says about a neighbour.
   struct Claim {
@@ -154,6 +183,10 @@ class Neighbours {
   void on_unanswered(const Key& key, Entry& entry, Millis now_ms);
   void on_stale(const Key& key, Entry& entry, Millis now_ms);
   void forget(Key key);
+  void announce(const Gateway& ours);
+  void announce_again(Millis now_ms);
+  [[nodiscard]] bool is_gateway(const Key& key) const { return gateways_.contains({key.interface, key.address}); }
+  void tell_gateway(const Key& key, Entry& entry);
   void fix(const StaticNeighbour& entry, Millis now_ms);
 
   AdjacencyTable& table_;
@@ -164,6 +197,13 @@ class Neighbours {
   std::vector<plan::Interface> interfaces_;
   Entries entries_;
   std::set<std::pair<Millis, Key>> deadlines_;
+  std::set<Gateway> gateways_;
+  std::vector<GatewayNews> news_;
+  struct Announcement {
+    Gateway ours;
+    Millis due_ms = 0;  // 0: the clock has not been seen since
+  };
+  std::vector<Announcement> announcements_;  // the second ones
   Rate learned_;
   Rate wanted_;
 };

@@ -23,6 +23,7 @@ constexpr std::uint64_t day = 24 * hour;
 
 constexpr std::array<std::string_view, 2> idle_words{"poll", "sleep"};
 constexpr std::array<std::string_view, 3> side_words{"clients", "backends", "both"};
+constexpr std::array<std::string_view, 3> rss_words{"auto", "spread", "software"};
 constexpr std::array<std::string_view, 3> transit_words{"kernel", "route", "drop"};
 constexpr std::array<std::string_view, 6> profile_type_words{"source_ip",          "source_ip_port", "destination_ip",
                                                              "source_destination", "five_tuple",     "none"};
@@ -115,18 +116,27 @@ const Section& limits_section() {
        value<Limits, &Limits::fragment_timeout_ms>(restart(duration(
            "fragment_timeout", 100, 60 * second, "How long fragments wait, and a datagram's are looked for."))),
        value<Limits, &Limits::icmp_errors_max>(
-           restart(number("icmp_errors_max", 0, 1'000'000, "ICMP errors that one worker makes in a second.")))});
+           restart(number("icmp_errors_max", 0, 1'000'000, "ICMP errors that one worker makes in a second."))),
+       value<Limits, &Limits::embryonic_max>(
+           restart(number("embryonic_max", 0, 1'000'000'000,
+                          "Flows of one worker whose client has not shown its address yet, which is what a SYN flood "
+                          "makes; they displace each other only. 0: a sixteenth of flows_max."))),
+       value<Limits, &Limits::sources_max>(
+           restart(number("sources_max", 64, 1'000'000'000,
+                          "Sources of one worker that limits.per_source of all services can tell apart at a time.")))});
   return result;
 }
 
 const Section& route_section(bool vlan) {
   static const auto make = [](std::string_view path) {
     return section<Route>(
-        path, {value<Route, &Route::to>(required(
-                   row(Kind::prefix, "to", "Destination; \"0.0.0.0/0\" and \"::/0\" are the default routes."))),
-               value<Route, &Route::via>(required(
-                   many(Many::one_or_list,
-                        row(Kind::address, "via", "Next hop on this interface's network; the first is used."))))});
+        path,
+        {value<Route, &Route::to>(
+             required(row(Kind::prefix, "to", "Destination; \"0.0.0.0/0\" and \"::/0\" are the default routes."))),
+         value<Route, &Route::via>(required(many(
+             Many::one_or_list,
+             row(Kind::address, "via",
+                 "Next hop on this interface's network; of several each flow has its own, while that answers."))))});
   };
   static const Section port_route = make("ports.NAME.routes");
   static const Section vlan_route = make("ports.NAME.vlans.ID.routes");
@@ -161,6 +171,15 @@ const Section& port_section() {
             text("device", "PCI address (\"0000:3b:00.0\") or DPDK device (\"net_af_packet0,iface=front0\").")))),
         value<Port, &Port::mac>(restart(row(Kind::mac, "mac", "MAC address; without it the device's own."))),
         value<Port, &Port::mtu>(restart(number("mtu", 576, 9216, "Largest IP packet, bytes."))),
+        value<Port, &Port::rss>(restart(word(
+            "rss", rss_words,
+            "How packets get to the worker that owns their client: auto, by the NIC where it can hash the client's "
+            "address alone; spread, over workers by address pairs; software, all on the first queue. Workers hand "
+            "over the rest."))),
+        value<Port, &Port::members>(restart(
+            many(Many::list, text("members",
+                                  "Devices that a bonding device joins: device = \"net_bonding0,mode=1\" keeps one "
+                                  "active and the others in reserve, mode=4 is 802.3ad (LACP).")))),
         value<Port, &Port::kernel>(
             restart(text("kernel", "DPDK device that takes what is for the kernel; also that of the port's VLANs.")))};
     for (auto& field : interface_fields<Port>(false)) {
@@ -301,6 +320,37 @@ const Section& timeouts_section() {
   return result;
 }
 
+constexpr std::uint64_t flows_a_second_max = 100'000'000;
+
+const Section& source_limits_section() {
+  static const Section result = section<SourceLimits>(
+      "services.NAME.limits.per_source",
+      {value<SourceLimits, &SourceLimits::prefix4>(
+           number("prefix4", 1, 32, "Bits of an IPv4 client address that make a source.")),
+       value<SourceLimits, &SourceLimits::prefix6>(
+           number("prefix6", 1, 128, "Bits of an IPv6 client address that make a source.")),
+       value<SourceLimits, &SourceLimits::new_flows_per_s>(
+           number("new_flows_per_s", 0, flows_a_second_max, "New flows of one source a second; 0: no limit.")),
+       value<SourceLimits, &SourceLimits::burst>(
+           number("burst", 0, flows_a_second_max, "How many may come at once; 0: as many as in a second.")),
+       value<SourceLimits, &SourceLimits::connections>(
+           number("connections", 0, 1'000'000'000, "Live flows of one source; 0: no limit."))});
+  return result;
+}
+
+const Section& service_limits_section() {
+  static const Section result = section<ServiceLimits>(
+      "services.NAME.limits",
+      {value<ServiceLimits, &ServiceLimits::new_flows_per_s>(number(
+           "new_flows_per_s", 0, flows_a_second_max, "New flows a second, of all workers together; 0: no limit.")),
+       value<ServiceLimits, &ServiceLimits::burst>(
+           number("burst", 0, flows_a_second_max, "How many may come at once; 0: as many as in a second.")),
+       table<ServiceLimits, &ServiceLimits::per_source>(
+           row(Kind::table, "per_source", "Limits for each source: the clients of one prefix."),
+           source_limits_section())});
+  return result;
+}
+
 const Section& service_section() {
   static const Section result = section<Service>(
       "services.NAME",
@@ -327,7 +377,16 @@ const Section& service_section() {
            word("flows_on_drain_end", live_flows_words,
                 "Live TCP connections of a backend whose drain ends or that is taken offline.")),
        table<Service, &Service::timeouts>(
-           row(Kind::table, "timeouts", "Idle time after which a flow ends, by its state."), timeouts_section())});
+           row(Kind::table, "timeouts", "Idle time after which a flow ends, by its state."), timeouts_section()),
+       value<Service, &Service::allow>(
+           many(Many::list,
+                row(Kind::prefix, "allow", "Clients that may open flows; with it, others may not. Live flows stay."))),
+       value<Service, &Service::deny>(
+           many(Many::list, row(Kind::prefix, "deny",
+                                "Clients that may not open flows. Of all prefixes in both lists the longest counts."))),
+       table<Service, &Service::limits>(
+           row(Kind::table, "limits", "How many new flows the service takes. Live flows stay."),
+           service_limits_section())});
   return result;
 }
 

@@ -20,6 +20,7 @@ using net::Prefix;
 
 enum class Idle : std::uint8_t { poll, sleep };
 enum class Side : std::uint8_t { clients, backends, both };
+enum class Rss : std::uint8_t { automatic, spread, software };
 enum class Transit : std::uint8_t { kernel, route, drop };
 enum class ProfileType : std::uint8_t {
   source_ip,
@@ -63,12 +64,14 @@ struct Limits {
   std::uint32_t fragments_held_max = 256;  // per worker
   std::uint64_t fragment_timeout_ms = 3000;
   std::uint32_t icmp_errors_max = 1000;  // per worker and second
+  std::uint64_t embryonic_max = 0;    // per worker; 0: a sixteenth of flows_max
+  std::uint32_t sources_max = 65536;  // per worker: sources whose limits are watched
   bool operator==(const Limits&) const = default;
 };
 
 struct Route {
   Prefix to;
-  std::vector<IpAddress> via;  // the first is used; several are kept for ECMP
+  std::vector<IpAddress> via;  // of several each flow has its own
   bool operator==(const Route&) const = default;
 };
 
@@ -87,6 +90,8 @@ struct Interface {
 struct Port : Interface {
   std::string device;
   std::uint16_t mtu = 1500;
+  Rss rss = Rss::automatic;
+  std::vector<std::string> members;          // devices that `device`, a bonding one, joins
   std::map<std::uint16_t, Interface> vlans;  // by VLAN id, 1..4094
   bool operator==(const Port&) const = default;
 };
@@ -167,6 +172,24 @@ struct Timeouts {
   bool operator==(const Timeouts&) const = default;
 };
 
+/// What the clients of one prefix may do at a service; 0 is no limit.
+struct SourceLimits {
+  std::uint8_t prefix4 = 32;
+  std::uint8_t prefix6 = 64;
+  std::uint32_t new_flows_per_s = 0;
+  std::uint32_t burst = 0;        // 0: as many as in a second
+  std::uint32_t connections = 0;  // live flows
+  bool operator==(const SourceLimits&) const = default;
+};
+
+/// What a service takes of new flows; 0 is no limit.
+struct ServiceLimits {
+  std::uint32_t new_flows_per_s = 0;
+  std::uint32_t burst = 0;  // 0: as many as in a second
+  SourceLimits per_source;
+  bool operator==(const ServiceLimits&) const = default;
+};
+
 struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
@@ -177,6 +200,9 @@ struct Service {
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down
   LiveFlows flows_on_drain_end = LiveFlows::keep;  // ... whose drain ends, or that is taken offline
   Timeouts timeouts;
+  std::vector<Prefix> allow;  // clients that may open flows; empty: all
+  std::vector<Prefix> deny;   // clients that may not; the longest prefix of both lists counts
+  ServiceLimits limits;
   bool operator==(const Service&) const = default;
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t workers_max = 127;       // one less than DPDK's lcores
 constexpr std::uint32_t imbalance_min = 1010;  // thousandths
+constexpr std::size_t gateways_max = 16;       // of one route
 constexpr std::size_t socket_path_max = 107;   // sun_path without its end
 constexpr unsigned local_bits_max = 8;         // of a prefix of local addresses, behind its length
 
@@ -90,6 +91,10 @@ class Validator {
     if (count == 0 || count > workers_max) {
       add("limpetd.workers", fmt::format("{} workers", count), fmt::format("1 to {}", workers_max));
     }
+    if (model_.limits.embryonic_max > model_.limits.flows_max) {
+      add("limits.embryonic_max", fmt::format("{}", model_.limits.embryonic_max),
+          fmt::format("at most flows_max, {}", model_.limits.flows_max));
+    }
     if (model_.limpetd.socket.size() > socket_path_max) {
       add("limpetd.socket", fmt::format("a path of {} bytes", model_.limpetd.socket.size()),
           fmt::format("at most {}", socket_path_max));
@@ -100,6 +105,14 @@ class Validator {
     const std::string path = below("ports", name);
     check_device(path + ".device", port.device);
     check_device(path + ".kernel", port.kernel);
+    for (std::size_t i = 0; i < port.members.size(); ++i) {
+      check_device(item(path, "members", i), port.members[i]);
+    }
+    if (port.device.starts_with("net_bonding") == port.members.empty() && !port.device.empty()) {
+      add(port.members.empty() ? path + ".device" : path + ".members",
+          port.members.empty() ? quote(port.device) : fmt::format("{} members", port.members.size()),
+          port.members.empty() ? "members = [\"DEVICE\", ...] beside it" : "a bonding device: \"net_bonding0,mode=1\"");
+    }
     if (port.mac && (port.mac->is_multicast() || *port.mac == Mac{})) {
       add(path + ".mac", quote(port.mac->text()), "a unicast MAC address");
     }
@@ -174,7 +187,14 @@ class Validator {
       add(path, fmt::format("a second route to {}", quote(route.to.text())), "one route with several next hops",
           fmt::format("also {}", entry->second));
     }
+    if (route.via.size() > gateways_max) {
+      add(path + ".via", fmt::format("{} next hops", route.via.size()), fmt::format("at most {}", gateways_max));
+    }
+    std::set<IpAddress> seen;
     for (const auto& via : route.via) {
+      if (!seen.insert(via).second) {
+        add(path + ".via", fmt::format("{} again", quote(via.text())), "each next hop once");
+      }
       if (via.family() != route.to.address.family()) {
         add(path + ".via", quote(via.text()), "a next hop of the destination's family");
       } else if (!is_reachable(interface, via)) {
@@ -301,12 +321,45 @@ class Validator {
       const std::string listed = item(path, "listen", i);
       check_listen(places_.has(listed) ? listed : path + ".listen", service.listen[i]);
     }
+    check_access(path, service);
+    check_rate(path + ".limits", service.limits.new_flows_per_s, service.limits.burst);
+    const SourceLimits& source = service.limits.per_source;
+    check_rate(path + ".limits.per_source", source.new_flows_per_s, source.burst);
     if (service.forwarding == Forwarding::dr && pool != model_.pools.end()) {
       check_direct_return(path, service, pool->second);
       if (pool->second.passive.failures != 0) {
         add(path + ".forwarding", quote("dr"), "\"nat\" with a pool that has passive health",
             "answers that do not pass Limpet tell it nothing");
       }
+    }
+  }
+
+  void check_access(const std::string& path, const Service& service) {
+    std::map<Prefix, std::string> seen;  // -> path
+    const auto check = [&](std::string_view key, const std::vector<Prefix>& list) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::string place = item(path, key, i);
+        if (network(list[i]) != list[i]) {
+          add(place, quote(list[i].text()), quote(network(list[i]).text()), "bits behind the length must be zero");
+        } else if (const auto [entry, fresh] = seen.emplace(list[i], place); !fresh) {
+          add(place, fmt::format("{} again", quote(list[i].text())), "each prefix once, in allow or in deny",
+              fmt::format("also {}", entry->second));
+        }
+      }
+    };
+    check("allow", service.allow);
+    check("deny", service.deny);
+  }
+
+  /// Limpet's clock has milliseconds: what may come at once must last until it ticks again.
+  void check_rate(const std::string& path, std::uint32_t per_s, std::uint32_t burst) {
+    constexpr std::uint32_t ticks_a_second = 500;  // half of them may come late
+    const std::uint32_t burst_min = (per_s + ticks_a_second - 1) / ticks_a_second;
+    if (burst != 0 && per_s == 0) {
+      add(path + ".burst", fmt::format("{}", burst), "new_flows_per_s beside it");
+    } else if (burst != 0 && burst < burst_min) {
+      add(path + ".burst", fmt::format("{}", burst),
+          fmt::format("at least {}, for {} new flows a second", burst_min, per_s));
     }
   }
 

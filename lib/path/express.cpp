@@ -1,6 +1,7 @@
 #include "path/express.hpp"
 
 #include "path/openings.hpp"
+#include "plan/gateways.hpp"
 
 namespace limpet::path {
 namespace {
@@ -226,7 +227,9 @@ class Lane {
     const plan::Front front = *c.front;
     const std::uint32_t slot = entry.peer();
     const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
-    if (leg.pool != front.pool || c.l3_size > leg.mtu || !is_live(entry, front.quiet_max_s)) {
+    const Leg* out = &leg;
+    if (leg.pool != front.pool || (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) ||
+        !is_live(entry, front.quiet_max_s)) {
       return false;
     }
     if ((front.flags & plan::Front::every_second) != 0 && !(entry.used() == tick_)) {
@@ -237,7 +240,9 @@ class Lane {
     }
     entry.touch(tick_);
     ++in_;
-    send_to_backend(burst_.packets[c.packet], front, slot, leg, c.l3_size, c.protocol);
+    Packet& packet = burst_.packets[c.packet];
+    readdress(packet, front, slot, leg, c.protocol);
+    send(packet, c.l3_size, *out);
     return true;
   }
 
@@ -245,13 +250,15 @@ class Lane {
   void open() noexcept {
     openings_.enter([&](const typename Openings<Wire>::Opening& o) {
       ++opened_;
-      send_to_backend(burst_.packets[o.packet], *o.front, o.backend, *o.leg, o.l3_size, o.protocol);
+      readdress(burst_.packets[o.packet], *o.front, o.backend, *o.leg, o.protocol);
+      send(burst_.packets[o.packet], o.l3_size, *o.leg);
       burst_.items[o.packet].verdict = Verdict::forward;
     });
   }
 
-  void send_to_backend(Packet& packet, const plan::Front& front, std::uint32_t slot, const Leg& leg,
-                       std::uint16_t l3_size, std::uint8_t protocol) noexcept {
+  /// For the backend, and counts it there.
+  void readdress(const Packet& packet, const plan::Front& front, std::uint32_t slot, const Leg& leg,
+                 std::uint8_t protocol) noexcept {
     plan::BackendUse& use = state_.uses[slot];
     add_relaxed(use.packets, 1);
     add_relaxed(use.bytes, packet.size);
@@ -260,7 +267,6 @@ class Lane {
     } else {
       net::readdress_plain<Wire, false>(packet.data + l3, protocol, leg.wire_address(), leg.l4_port);
     }
-    send(packet, l3_size, leg);
   }
 
   bool to_client(Candidate& c) noexcept {
@@ -272,14 +278,29 @@ class Lane {
     }
     const std::uint32_t route = plan_.routes.number<Wire::family>(packet.data + l3 + Wire::destination);
     const Leg& leg = state_.legs.by_route(route, state_.node, state_.waiting);
-    if (c.l3_size > leg.mtu) {
+    const Leg* out = &leg;
+    if (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) {
       return false;
     }
     entry.touch(tick_);
     ++back_;
     net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip->wire_address(), vip->l4_port);
-    send(packet, c.l3_size, leg);
+    send(packet, c.l3_size, *out);
     return true;
+  }
+
+  /// By which of a leg's gateways the packet leaves; null: one for the long way.
+  [[gnu::noinline]] const Leg* gateway(const Candidate& c, const Leg& leg) noexcept {
+    if (leg.gateways == 0) {
+      return nullptr;
+    }
+    const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    const bool in = c.front != nullptr;
+    const std::uint8_t* const port = ip + Wire::header + (in ? net::tcp::source_port : net::tcp::destination_port);
+    const std::uint64_t flow =
+        plan::flow_of(Wire::address(ip + (in ? Wire::source : Wire::destination)), load_be<std::uint16_t>(port));
+    const Leg& own = state_.legs.by_gateway(leg.gateways, flow, state_.node, state_.waiting);
+    return c.l3_size > own.mtu ? nullptr : &own;
   }
 
   static void send(Packet& packet, std::uint16_t l3_size, const Leg& leg) noexcept {

@@ -1,5 +1,6 @@
 #include "path/flows.hpp"
 
+#include "path/admit.hpp"
 #include "path/locals.hpp"
 #include "path/records.hpp"
 
@@ -20,6 +21,12 @@ void Flows::tell_record(const plan::Listener& listener, const Connection& c, Tic
   Records(state_, plan_, now_ms_ - 1000u * Millis{used.age(tick_)}).refresh(listener, c);
 }
 
+void Flows::leave_source(const plan::Listener& listener, const Connection& c) noexcept {
+  if (const plan::Gate* const gate = plan_.service_of(listener).gate.get()) {
+    leave_place(state_, *gate, c.client);
+  }
+}
+
 void Flows::count_end(const plan::Listener* listener, const Connection& c, const flow::Value& forward) noexcept {
   const std::uint8_t flags = forward.flags;
   plan::BackendUse& use = state_.uses[forward.peer];
@@ -36,6 +43,9 @@ void Flows::count_end(const plan::Listener* listener, const Connection& c, const
     if (listener != nullptr) {
       Records(state_, plan_, 0).count_live(*listener, c, false);
       tell_record(*listener, c, forward.used);
+      if ((flags & flow::flag::limited) != 0) {
+        leave_source(*listener, c);
+      }
     }
   }
   state_.counters.add(counters::Counter::flow_ended);

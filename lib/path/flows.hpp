@@ -95,6 +95,15 @@ class Flows {
     }
   }
 
+  /// A closing connection is none of its source's any more. `forward`: the forward entry.
+  template <class Entry>
+  void leave_if_closing(const plan::Listener& listener, const Connection& c, Entry& forward) noexcept {
+    if (forward.state() == flow::State::closing && (forward.flags() & flow::flag::limited) != 0) {
+      forward.set_flags(static_cast<std::uint8_t>(forward.flags() & ~flow::flag::limited));
+      leave_source(listener, c);
+    }
+  }
+
   /// Counts the end of a flow; the forward entry itself is the caller's to erase.
   void count_end(const plan::Listener* listener, const Connection& c, const flow::Value& forward) noexcept;
   /// The session was used at `used`, as its flow says.
@@ -125,6 +134,7 @@ class Flows {
     return carried.vip == c.client && carried.translated_port == c.client_port &&
            (back.flags() & flow::flag::rests) == 0;
   }
+  void leave_source(const plan::Listener& listener, const Connection& c) noexcept;
 
   template <class Key, class F>
   bool with_entry(const Key& key, F& f) noexcept {

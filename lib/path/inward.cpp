@@ -1,5 +1,6 @@
 #include "path/inward.hpp"
 
+#include "path/admit.hpp"
 #include "path/commit.hpp"
 #include "path/entries.hpp"
 #include "path/flows.hpp"
@@ -69,10 +70,10 @@ class Inward {
   /// Resets to both sides of the connection of a client's packet, and the flow's end.
   template <class Key>
   void reset_from_client(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet,
-                         const net::Parsed& parsed, Item& item) noexcept {
+                         const net::Parsed& parsed, Item& item, Counter otherwise) noexcept {
     const plan::Backend& backend = *flows_.backend_of(entry.peer());
     const net::Endpoint seen = seen_of(entry);
-    if (is_nat(plan_, *item.listener)) {
+    if (is_nat(plan_, *item.listener) && is_tcp(*item.listener)) {
       const net::Endpoint from{seen.address.is_none() ? parsed.source : seen.address,
                                seen.l4_port != 0 ? seen.l4_port : parsed.source_port};
       net::Endpoint to = backend.endpoint(from.address.family());
@@ -80,7 +81,7 @@ class Inward {
       reset_receiver(state_, plan_, packet, parsed, from, to);
     }
     flows_.end(*item.listener, key, hash, entry);
-    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset);
+    reset_sender(state_, plan_, packet, parsed, item, otherwise);
   }
 
   /// Why answers of this flow would not find their way: another plan knows its backend by no address that a service
@@ -115,7 +116,7 @@ class Inward {
     state_.counters.add(Counter::flow_hit);
     item.backend = flows_.backend_of(entry->peer());
     if (is_tcp(*item.listener) && flows_.must_reset(*item.listener, *item.backend)) {
-      reset_from_client(key, hash, *entry, packet, parsed, item);
+      reset_from_client(key, hash, *entry, packet, parsed, item, Counter::drop_flow_reset);
       return true;
     }
     item.client = seen_of(*entry);
@@ -124,24 +125,25 @@ class Inward {
       records_.refresh(*item.listener, connection_of(*item.listener, key));
     }
     if (is_tcp(*item.listener)) {
-      note_tcp(key, hash, *entry, parsed, item);
+      note_tcp(key, hash, *entry, packet, parsed, item);
     } else if (entry->state() == flow::State::embryonic) {
-      show_address(key, hash, *entry, item);
+      show_address(key, hash, *entry, packet, parsed, item);
     }
     return true;
   }
 
   template <class Key>
-  void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, const net::Parsed& parsed,
+  void note_tcp(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet, const net::Parsed& parsed,
                 Item& item) noexcept {
     if (entry.state() == flow::State::embryonic && (parsed.tcp_flags & (tcp::syn | tcp::rst)) == 0) {
-      show_address(key, hash, entry, item);
+      show_address(key, hash, entry, packet, parsed, item);
     }
     if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
       const bool last = (parsed.tcp_flags & tcp::rst) != 0 || !is_nat(plan_, *item.listener);  // dr: all we shall see
       const auto mark = [&](auto& e) { flows_.mark_end(e, flow::flag::client_fin, last); };
       if (auto* now = state_.flows.find(key, hash)) {  // it may just have become lasting
         mark(*now);
+        flows_.leave_if_closing(*item.listener, connection_of(*item.listener, key), *now);
       }
       flows_.with_back(*item.listener, *item.backend, connection_of(*item.listener, key), item.client, mark);
     }
@@ -150,24 +152,35 @@ class Inward {
   /// The client has shown that its address is its own (a packet after the backend's answer, where answers pass
   /// here): the flow and its record become lasting.
   template <class Key>
-  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Item& item) noexcept {
+  void show_address(const Key& key, std::uint64_t hash, flow::Entry<Key>& entry, Packet& packet,
+                    const net::Parsed& parsed, Item& item) noexcept {
     const plan::Listener& listener = *item.listener;
     if (is_nat(plan_, listener) && (entry.flags() & flow::flag::answered) == 0) {
       return;
     }
     const Connection c = connection_of(listener, key);
+    const plan::Gate* const gate = plan_.service_of(listener).gate.get();
+    const Place place = gate == nullptr ? Place::unasked : take_place(state_, {plan_, *gate, c.client});
+    if (place == Place::none) {
+      return reset_from_client(key, hash, entry, packet, parsed, item, Counter::drop_limit_connections);
+    }
     const std::uint8_t before = entry.flags();
     const bool recorded = records_.confirm(listener, c, item.backend->slot);
-    entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}));
+    entry.set_flags(before | flow::flag::counted | (recorded ? flow::flag::recorded : std::uint8_t{0}) |
+                    (place == Place::taken ? flow::flag::limited : std::uint8_t{0}));
     // The way back first: whatever is live forward has one.
     auto* const lasting =
         promote_back(state_, plan_, listener, *item.backend, c, item.client) ? promote(state_, key, hash) : nullptr;
     if (lasting == nullptr) {
+      if (place == Place::taken) {
+        leave_place(state_, *gate, c.client);
+      }
       entry.set_flags(before);
       state_.counters.add(Counter::flow_not_remembered);
       return;
     }
     flows_.mark_end(*lasting, 0, false);  // both sides may have said their last already
+    flows_.leave_if_closing(listener, c, *lasting);
     plan::BackendUse& use = state_.uses[item.backend->slot.value()];
     add_relaxed(use.connecting, -1);
     add_relaxed(use.flows, 1);
@@ -175,8 +188,20 @@ class Inward {
     records_.count_live(listener, c, true);
   }
 
+  /// A flow that Limpet itself has ended goes on elsewhere: nobody has come who could be refused.
+  [[nodiscard]] static bool comes_anew(const net::Parsed& parsed, const Item& item, const Previous& previous) noexcept {
+    return !previous.backend.valid() || previous.reason == Reason::idle_timeout ||
+           (is_tcp(*item.listener) && opens_connection(parsed));
+  }
+
   void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
              const Previous& previous) noexcept {
+    const plan::Gate* const gate = plan_.service_of(*item.listener).gate.get();
+    if (gate != nullptr && comes_anew(parsed, item, previous)) {
+      if (const auto admission = admit(state_, {plan_, *gate, c.client}, now_ms_); admission != Admission::admitted) {
+        return item.drop(drop_of(admission));
+      }
+    }
     const Question question{plan_, *item.listener, tuple_of(*item.listener, c), records_.now_s()};
     const Decision decision = decide(question, {state_.node.records, state_.loads(), &state_.key_loads});
     if (decision.backend == nullptr) {

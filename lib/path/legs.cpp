@@ -1,10 +1,12 @@
 #include "path/legs.hpp"
 
 #include "path/state.hpp"
+#include "plan/gateways.hpp"
 
 namespace limpet::path {
 
-Legs::Legs(std::uint32_t backend_slots) : routes_(std::make_unique<Leg[]>(routes_max)) {
+Legs::Legs(std::uint32_t backend_slots)
+    : routes_(std::make_unique<Leg[]>(routes_max)), gateways_(std::make_unique<Leg[]>(gateways_max)) {
   for (auto& legs : backends_) {
     legs = std::make_unique<Leg[]>(backend_slots);
   }
@@ -32,18 +34,37 @@ void Legs::make_backend(Leg& leg, net::Family family, std::uint32_t slot, const 
 void Legs::make(Leg& leg, const plan::Hop& hop, const Node& node, const Waiting& waiting) noexcept {
   leg.generation = generation_;
   leg.mtu = 0;
+  leg.gateways = hop.gateways;
+  leg.reachable = false;
   const plan::Interface& out = plan_->interfaces[hop.interface.value()];
-  if (hop.next_hop.is_none() || out.vlan != 0) {
+  if (hop.next_hop.is_none() || hop.gateways != 0) {
     return;
   }
   const l3::Adjacency next = node.adjacencies.find(hop.interface, hop.next_hop);
-  if (next.state != l3::AdjacencyState::reachable || waiting.holds(hop)) {
+  leg.reachable = next.state == l3::AdjacencyState::reachable;
+  if (!leg.reachable || out.vlan != 0 || waiting.holds(hop)) {
     return;
   }
   std::memcpy(leg.link.data(), next.mac.bytes.data(), 6);
   std::memcpy(leg.link.data() + 6, out.mac.bytes.data(), 6);
   leg.mtu = out.mtu;
   leg.port = out.port;
+}
+
+const Leg& Legs::by_gateway(std::uint16_t gateways, std::uint64_t flow, const Node& node,
+                            const Waiting& waiting) noexcept {
+  const auto hops = plan_->routes.gateways(gateways);
+  const std::uint32_t first = plan_->routes.first_gateway(gateways);
+  if (first + hops.size() > gateways_max) {
+    return nowhere_;
+  }
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    if (Leg& leg = gateways_[first + i]; leg.generation != generation_) {
+      make(leg, hops[i], node, waiting);
+    }
+  }
+  const auto chosen = plan::choose_gateway(hops, flow, [&](std::size_t i) { return gateways_[first + i].reachable; });
+  return gateways_[first + chosen];  // with none reachable: mtu is 0
 }
 
 }  // namespace limpet::path

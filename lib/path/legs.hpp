@@ -26,6 +26,8 @@ struct alignas(64) Leg {
   std::uint16_t mtu = 0;             // 0: not known, or special: its packets go the long way
   std::uint16_t l4_port = 0;         // as in a packet; 0: the packet's is kept
   bool unlimited = false;            // the backend takes any number of connections
+  bool reachable = false;            // the neighbour is
+  std::uint16_t gateways = 0;        // not 0: by_gateway() tells the flow's own leg; mtu is 0 then
   std::uint32_t pool = ~0u;          // of the backend, index in Plan::pools
   PortIndex port;                    // leaves by
   net::IpAddress address;            // the backend's
@@ -39,7 +41,8 @@ static_assert(sizeof(Leg) == 64);
 
 class Legs {
  public:
-  static constexpr std::uint32_t routes_max = 1024;  // routes beyond are for the long way
+  static constexpr std::uint32_t routes_max = 1024;   // routes beyond are for the long way
+  static constexpr std::uint32_t gateways_max = 256;  // gateways of routes that have several, likewise
 
   explicit Legs(std::uint32_t backend_slots);
 
@@ -85,6 +88,10 @@ class Legs {
     return leg;
   }
 
+  /// Of the gateways behind a leg the flow's own; with mtu 0, like all that the long way must see to.
+  [[nodiscard]] const Leg& by_gateway(std::uint16_t gateways, std::uint64_t flow, const Node& node,
+                                      const Waiting& waiting) noexcept;
+
  private:
   [[nodiscard]] Leg* of(net::Family family) const noexcept { return backends_[static_cast<std::size_t>(family)].get(); }
   void make_backend(Leg& leg, net::Family family, std::uint32_t slot, const Node& node,
@@ -93,6 +100,7 @@ class Legs {
 
   std::array<std::unique_ptr<Leg[]>, 2> backends_;  // by family and BackendSlot
   std::unique_ptr<Leg[]> routes_;                   // by number
+  std::unique_ptr<Leg[]> gateways_;                 // by number
   Leg nowhere_;
   std::uint64_t generation_ = 1;
   const plan::Plan* plan_ = nullptr;  // only compared, but for a plan just given to renew()

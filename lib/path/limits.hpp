@@ -15,11 +15,12 @@ struct Limits {
   std::uint32_t fragments_held_max = 256;
   std::uint64_t fragments_held_bytes = 64ULL << 20;
   Millis fragment_timeout_ms = 3000;
+  std::uint32_t sources_max = 4096;  // whose limits are watched
 };
 
 inline Limits limits_of(const model::Limits& limits, unsigned workers) noexcept {
   return {limits.icmp_errors_max, limits.fragments_max, limits.fragments_held_max,
-          limits.held_max_bytes / std::max(workers, 1u), limits.fragment_timeout_ms};
+          limits.held_max_bytes / std::max(workers, 1u), limits.fragment_timeout_ms, limits.sources_max};
 }
 
 }  // namespace limpet::path

@@ -106,6 +106,7 @@ class Outward {
           return;  // the client's next flow
         }
         mark(e);
+        flows_.leave_if_closing(*listener, c, e);
         if (first) {
           note_answer(e.value(), *listener, parsed);
         }

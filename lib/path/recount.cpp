@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "path/admit.hpp"
 #include "path/flow_keys.hpp"
 #include "path/records.hpp"
 
@@ -22,10 +23,17 @@ void recount(State& state, const plan::Plan& plan) noexcept {
     const bool counted = (entry.flags() & flow::flag::counted) != 0;
     add_relaxed(counted ? use.flows : use.connecting, 1);
     add_relaxed(use.flows_alone, counted && (entry.flags() & flow::flag::recorded) == 0 ? 1 : 0);
+    // Tables of older versions have this bit for another reason.
+    auto flags = static_cast<std::uint8_t>(entry.flags() & ~flow::flag::limited);
     const plan::Listener* listener = plan.listener(ListenerSlot(key.slot));
     if (counted && listener != nullptr) {
-      records.count_live(*listener, connection_of(*listener, key), true);
+      const Connection c = connection_of(*listener, key);
+      records.count_live(*listener, c, true);
+      const plan::Gate* const gate = plan.service_of(*listener).gate.get();
+      const bool limited = gate != nullptr && keep_place(state, {plan, *gate, c.client}) == Place::taken;
+      flags |= limited ? flow::flag::limited : std::uint8_t{0};
     }
+    entry.set_flags(flags);
     return flow::Sweep::keep;
   });
 }

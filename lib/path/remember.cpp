@@ -133,7 +133,6 @@ std::optional<net::Endpoint> remember(State& state, const plan::Plan& plan, cons
     return net::Endpoint{};
   }
   state.counters.add(Counter::flow_port_rewritten);
-  value.flags |= flow::flag::rewritten;
   put(state, wide_forward(listener, c), value, {c.vip, c.vip_port, *port});
   return net::Endpoint{{}, *port};
 }

@@ -22,6 +22,7 @@
 #include "path/limits.hpp"
 #include "path/packet.hpp"
 #include "path/reason.hpp"
+#include "path/sources.hpp"
 #include "path/waiting.hpp"
 #include "plan/backend_state.hpp"
 #include "record/table.hpp"
@@ -56,6 +57,7 @@ struct State {
       : index(worker),
         node(shared),
         flows(flow_table),
+        sources(limits.sources_max),
         uses(std::make_unique<plan::BackendUse[]>(backend_slots)),
         local_ports(std::make_unique<std::atomic<std::uint32_t>[]>(plan::endpoint_slots_max)),
         legs(backend_slots),
@@ -69,6 +71,7 @@ struct State {
   flow::Table& flows;
   bool takes_express = true;  // tests compare with the long way alone
   KeyLoads key_loads;
+  Sources sources;
   std::unique_ptr<plan::BackendUse[]> uses;  // by BackendSlot
   /// Full NAT: local ports that are taken or rest, by EndpointSlot. readers: control
   std::unique_ptr<std::atomic<std::uint32_t>[]> local_ports;

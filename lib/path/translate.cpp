@@ -4,6 +4,7 @@
 #include "net/family.hpp"
 #include "net/headers.hpp"
 #include "net/rewrite.hpp"
+#include "plan/gateways.hpp"
 
 namespace limpet::path {
 namespace {
@@ -17,6 +18,9 @@ class Translator {
       : state_(state), plan_(plan), now_ms_(now_ms) {}
 
   void operator()(Packet& packet, net::Parsed& parsed, Item& item) noexcept {
+    if (item.hop.gateways != 0) [[unlikely]] {
+      item.hop = gateway(parsed, item);
+    }
     const plan::Interface& out = plan_.interfaces[item.hop.interface.value()];
     if (parsed.ttl <= 1) {
       return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
@@ -51,6 +55,23 @@ class Translator {
   }
 
  private:
+  /// The flow's own of several gateways, by its client as the client knows itself, on both ways.
+  [[nodiscard]] plan::Hop gateway(const net::Parsed& parsed, const Item& item) const noexcept {
+    const auto end = [&](const net::IpAddress& address, std::uint16_t l4_port) {
+      return plan::flow_of(address, parsed.fragment ? std::uint16_t{0} : l4_port);  // not all fragments have one
+    };
+    const net::Endpoint client = client_end(item, parsed.destination);
+    const std::uint64_t source = end(parsed.source, parsed.source_port);
+    const std::uint64_t flow = item.way == Way::back
+                                   ? end(client.address, client.l4_port != 0 ? client.l4_port : parsed.destination_port)
+                               : item.way == Way::in ? source
+                                                     : source ^ end(parsed.destination, parsed.destination_port);
+    const auto hops = plan_.routes.gateways(item.hop.gateways);
+    return hops[plan::choose_gateway(hops, flow, [&](std::size_t i) {
+      return state_.node.adjacencies.find(hops[i].interface, hops[i].next_hop).state == l3::AdjacencyState::reachable;
+    })];
+  }
+
   [[nodiscard]] bool waits_for(const plan::Hop& hop) const noexcept {
     return state_.waiting.count != 0 && state_.waiting.holds(hop);
   }

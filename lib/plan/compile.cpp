@@ -14,6 +14,12 @@ class Compiler {
 
   Result<std::shared_ptr<const Plan>> run() {
     plan_->version = input_.version;
+    if (input_.previous != nullptr) {
+      plan_->gates_made = input_.previous->gates_made;
+      for (const Service& before : input_.previous->services) {
+        gates_before_[before.name] = before.gate.get();
+      }
+    }
     plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
     add_interfaces();
     add_routes();
@@ -24,6 +30,7 @@ class Compiler {
       return tl::unexpected(ok.error());
     }
     plan_->routes.finish();
+    std::sort(plan_->gate_ids.begin(), plan_->gate_ids.end());
     return std::shared_ptr<const Plan>(plan_);
   }
 
@@ -59,13 +66,13 @@ class Compiler {
   void add_routes() {
     for (std::size_t i = 0; i < declared_.size(); ++i) {
       for (const net::Prefix& address : declared_[i]->addresses) {
-        plan_->routes.add(address, {InterfaceIndex(static_cast<std::uint16_t>(i)), {}});
+        plan_->routes.add(address, Hop{InterfaceIndex(static_cast<std::uint16_t>(i)), {}});
         plan_->own_addresses.add(address.address, 1);
       }
     }
     for (std::size_t i = 0; i < declared_.size(); ++i) {  // after the links: these win where prefixes are equal
       for (const auto& [to, via] : declared_[i]->routes) {
-        plan_->routes.add(to, {InterfaceIndex(static_cast<std::uint16_t>(i)), via.empty() ? net::IpAddress{} : via[0]});
+        plan_->routes.add(to, InterfaceIndex(static_cast<std::uint16_t>(i)), via);
       }
     }
   }
@@ -209,6 +216,7 @@ class Compiler {
       service.record_passes = record_passes_max;
       service.flows_on_down = from.flows_on_down;
       service.flows_on_drain_end = from.flows_on_drain_end;
+      service.gate = gate(name, from);
       for (const std::string& profile : chain(from)) {
         auto made = persist(name, from.pool, profile);
         if (!made) {
@@ -249,6 +257,15 @@ class Compiler {
         }
       }
     }
+  }
+
+  std::shared_ptr<const Gate> gate(const std::string& name, const model::Service& service) {
+    const auto before = gates_before_.find(name);
+    auto made = make_gate(service, before == gates_before_.end() ? nullptr : before->second, plan_->gates_made);
+    if (made != nullptr) {
+      plan_->gate_ids.push_back(made->id);
+    }
+    return made;
   }
 
   Result<void> add_listener(const std::string& service, const model::Listen& listen) {
@@ -310,6 +327,7 @@ class Compiler {
   std::shared_ptr<Plan> plan_ = std::make_shared<Plan>();
   std::vector<const model::Interface*> declared_;  // by InterfaceIndex
   std::map<std::string, std::uint32_t> pool_index_;
+  std::map<std::string, const Gate*> gates_before_;  // by service; null: it had none
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ bool needs_packets(const Service& service, bool udp) {
 /// A new flow with a record that its backend can serve needs nothing else to be looked at: the key is a narrow one of
 /// the source address, which every packet has, and nothing but the record says where it goes.
 bool follows_records(const Service& service) {
-  if (service.persist.empty() || service.splits) {
+  if (service.persist.empty() || service.splits || service.gate != nullptr) {
     return false;
   }
   const Persist& first = service.persist.front();

@@ -17,6 +17,7 @@
 #include "net/address.hpp"
 #include "plan/express.hpp"
 #include "plan/front_table.hpp"
+#include "plan/gate.hpp"
 #include "plan/route_table.hpp"
 #include "plan/vips.hpp"
 #include "record/table.hpp"
@@ -120,7 +121,8 @@ struct Service {
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
-  std::uint32_t record_passes = 1;  // a live flow tells its record of its use in one of so many sweeps
+  std::shared_ptr<const Gate> gate;  // what new flows must pass; null: nothing
+  std::uint32_t record_passes = 1;   // a live flow tells its record of its use in one of so many sweeps
 
   [[nodiscard]] bool is_full_nat() const noexcept { return forwarding == model::Forwarding::full_nat; }
   /// The family of the address that a backend is spoken to at for a client: the client's own where that can be; with
@@ -170,6 +172,8 @@ struct Plan {
   hash::Key fingerprint_seed;                   // of keys that do not fit into a record
   FrontTable fronts;                            // destination -> listener; source -> endpoint
   Vips vips;                                    // what their services say together
+  std::vector<std::uint32_t> gate_ids;          // of the services' gates, in order
+  std::uint32_t gates_made = 0;                 // with all plans before
   Express express;                              // the same, and interfaces, for packets of known flows
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex

@@ -24,6 +24,23 @@ bool RouteTable::add(const net::Prefix& to, const Hop& hop) {
   return true;
 }
 
+bool RouteTable::add(const net::Prefix& to, InterfaceIndex interface, std::span<const net::IpAddress> gateways) {
+  constexpr std::size_t groups_max = 0xffff;
+  Hop hop{interface, gateways.empty() ? net::IpAddress{} : gateways[0], 0};
+  const bool several = gateways.size() > 1 && groups_.size() < groups_max;
+  hop.gateways = several ? static_cast<std::uint16_t>(groups_.size() + 1) : std::uint16_t{0};
+  if (!add(to, hop)) {
+    return false;
+  }
+  if (several) {
+    groups_.push_back({static_cast<std::uint32_t>(gateways_.size()), static_cast<std::uint32_t>(gateways.size())});
+    for (const net::IpAddress& gateway : gateways) {
+      gateways_.push_back({interface, gateway, 0});
+    }
+  }
+  return true;
+}
+
 void RouteTable::finish() {
   std::vector<std::uint32_t> shortest_first(hops_.size());
   std::iota(shortest_first.begin(), shortest_first.end(), std::uint32_t{0});
@@ -55,7 +72,7 @@ std::optional<Hop> RouteTable::find(const net::IpAddress& destination) const noe
     return std::nullopt;
   }
   const Hop& hop = hops_[number];
-  return Hop{hop.interface, hop.next_hop.is_none() ? destination : hop.next_hop};
+  return Hop{hop.interface, hop.next_hop.is_none() ? destination : hop.next_hop, hop.gateways};
 }
 
 }  // namespace limpet::plan

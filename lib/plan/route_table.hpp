@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/id.hpp"
@@ -16,6 +17,7 @@ namespace limpet::plan {
 struct Hop {
   InterfaceIndex interface;
   net::IpAddress next_hop;
+  std::uint16_t gateways = 0;  // not 0: next_hop is the first of RouteTable::gateways(), of which each flow has its own
   friend bool operator==(const Hop&, const Hop&) = default;
 };
 
@@ -25,6 +27,8 @@ class RouteTable {
 
   /// False when the prefix has a route already; that one stays. `hop.next_hop` none: the prefix is on the link.
   bool add(const net::Prefix& to, const Hop& hop);
+  /// The same by several gateways.
+  bool add(const net::Prefix& to, InterfaceIndex interface, std::span<const net::IpAddress> gateways);
   /// After the last add().
   void finish();
   /// The hop, its next_hop filled in, or nothing.
@@ -46,6 +50,25 @@ class RouteTable {
   }
   /// The hop of a numbered route; its next_hop is none where the route's destinations are on the link.
   [[nodiscard]] const Hop& hop(std::uint32_t number) const noexcept { return hops_[number]; }
+  /// Calls `f(const Hop&)` for each next hop of each route.
+  template <class F>
+  void each_gateway(F&& f) const {
+    for (const Hop& hop : hops_) {
+      if (!hop.next_hop.is_none() && hop.gateways == 0) {
+        f(hop);
+      }
+    }
+    for (const Hop& hop : gateways_) {
+      f(hop);
+    }
+  }
+
+  /// The gateways that Hop::gateways stands for; their numbers among those of all routes begin at first_gateway().
+  [[nodiscard]] std::span<const Hop> gateways(std::uint16_t of) const noexcept {
+    const Gateways& found = groups_[of - 1];
+    return std::span(gateways_).subspan(found.first, found.count);
+  }
+  [[nodiscard]] std::uint32_t first_gateway(std::uint16_t of) const noexcept { return groups_[of - 1].first; }
 
  private:
   /// Which route depends on more than the first 16 bits, or there is none.
@@ -59,6 +82,11 @@ class RouteTable {
   std::array<std::vector<std::uint16_t>, 2> numbers_;  // by family and first 16 bits of the address
   std::vector<Hop> hops_;                              // by number
   std::vector<net::Prefix> prefixes_;                  // by number
+  struct Gateways {
+    std::uint32_t first = 0, count = 0;  // in gateways_
+  };
+  std::vector<Gateways> groups_;  // by Hop::gateways - 1
+  std::vector<Hop> gateways_;
 };
 
 }  // namespace limpet::plan

@@ -138,6 +138,7 @@ void Node::adopt(const model::Model& model, std::shared_ptr<const plan::Plan> pl
     }
   });
   neighbours_->replace_static(fixed, now_ms_);
+  neighbours_->replace_gateways(l3::gateways_of(plan_->routes), now_ms_);
 }
 
 bool Node::serve_control() {

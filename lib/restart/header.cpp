@@ -24,7 +24,8 @@ bool operator==(const Geometry& one, const Geometry& other) noexcept {
   return one.records.narrow_records == other.records.narrow_records &&
          one.records.wide_records == other.records.wide_records &&
          one.flows.narrow_entries == other.flows.narrow_entries && one.flows.wide_entries == other.flows.wide_entries &&
-         one.workers == other.workers && one.key_id == other.key_id;
+         one.flows.embryonic_permille == other.flows.embryonic_permille && one.workers == other.workers &&
+         one.key_id == other.key_id;
 }
 
 BootId boot_id() {
@@ -63,7 +64,8 @@ Header make_header(Kind kind, const Geometry& geometry, const BootId& boot, std:
   header.flow_narrow = geometry.flows.narrow_entries;
   header.flow_wide = geometry.flows.wide_entries;
   header.key_id = geometry.key_id;
-  header.workers = geometry.workers;
+  header.workers = static_cast<std::uint16_t>(geometry.workers);
+  header.flow_embryonic_permille = geometry.flows.embryonic_permille;
   header.worker = worker;
   header.size_bytes = size_bytes;
   header.checksum = checksum_of(header);

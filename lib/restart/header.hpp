@@ -45,14 +45,15 @@ struct Header {
   std::uint64_t record_narrow, record_wide;
   std::uint64_t flow_narrow, flow_wide;
   std::uint64_t key_id;
-  std::uint32_t workers;
+  std::uint16_t workers;
+  std::uint16_t flow_embryonic_permille;
   std::uint32_t worker;      // whose flows; 0 in other files
   std::uint64_t size_bytes;  // of what follows the header
   std::uint64_t checksum;    // of all above
   std::uint64_t alive_s;     // of the names' file: seconds since boot when the daemon was last seen. writer: control
 
   [[nodiscard]] Geometry geometry() const noexcept {
-    return {{record_narrow, record_wide}, {flow_narrow, flow_wide}, workers, key_id};
+    return {{record_narrow, record_wide}, {flow_narrow, flow_wide, flow_embryonic_permille}, workers, key_id};
   }
 };
 static_assert(sizeof(Header) == 112 && std::is_trivially_copyable_v<Header> && std::is_standard_layout_v<Header>);

@@ -340,6 +340,89 @@ TEST_F(NeighboursTest, Announces) {
   ASSERT_TRUE(nd);
   EXPECT_EQ(nd->target, addresses[1]);
   EXPECT_TRUE(nd->override_entry && !nd->solicited);
+  pass(1900);
+  EXPECT_TRUE(take_sent().empty());
+  pass(300);
+  EXPECT_EQ(take_sent().size(), 2u);
+  pass(60'000);
+  EXPECT_TRUE(take_sent().empty());
+}
+
+TEST_F(NeighboursTest, DoesNotAnnounceAgainWhatIsNoLongerHere) {
+  const IpAddress addresses[] = {test::ip("192.0.2.254")};
+  neighbours.announce(front, addresses);
+  interfaces[0].addresses.clear();
+  neighbours.on_interfaces(interfaces);
+  take_sent();
+  pass(5000);
+  EXPECT_TRUE(take_sent().empty());
+}
+
+TEST_F(NeighboursTest, GatewaysAreWatchedWhetherPacketsFlowOrNot) {
+  const Gateway gateways[] = {{front, test::ip(v4)}};
+  neighbours.replace_gateways(gateways, now);
+  EXPECT_EQ(take_sent().size(), 1u);
+  receive(arp_reply());
+  EXPECT_EQ(listed(v4), NeighbourState::reachable);
+  EXPECT_TRUE(neighbours.take_news().empty()) << "as it should be";
+  pass(5000);
+  EXPECT_EQ(listed(v4), NeighbourState::probe);
+  EXPECT_EQ(state(v4), AdjacencyState::reachable);
+  receive(arp_reply());
+  EXPECT_EQ(listed(v4), NeighbourState::reachable);
+  pass(20'000);  // and silence
+  EXPECT_EQ(state(v4), AdjacencyState::failed);
+  auto news = neighbours.take_news();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].gateway, gateways[0]);
+  EXPECT_FALSE(news[0].answers);
+  EXPECT_EQ(neighbours.counts().failures, 1u);
+  EXPECT_EQ(neighbours.list(now).front().failures, 1u);
+  EXPECT_TRUE(neighbours.list(now).front().is_gateway);
+  take_sent();
+  pass(600'000);
+  EXPECT_EQ(state(v4), AdjacencyState::failed) << "not forgotten";
+  EXPECT_NEAR(static_cast<double>(take_sent().size()), 600, 10);
+  EXPECT_TRUE(neighbours.take_news().empty());
+  receive(arp_reply(moved));
+  EXPECT_EQ(mac_of(v4), moved);
+  news = neighbours.take_news();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_TRUE(news[0].answers);
+}
+
+TEST_F(NeighboursTest, AGatewayThatMovedSilentlyIsFound) {
+  const Gateway gateways[] = {{front, test::ip(v4)}};
+  neighbours.replace_gateways(gateways, now);
+  receive(arp_reply());
+  take_sent();
+  pass(5000 + 300 + 3000 + 200);
+  const auto frames = take_sent();
+  ASSERT_FALSE(frames.empty());
+  EXPECT_EQ(frames.front().frame[0], peer.bytes[0]) << "asked itself first";
+  EXPECT_EQ(frames.back().frame[0], 0xff) << "then everyone";
+  receive(arp_reply(moved));
+  EXPECT_EQ(mac_of(v4), moved);
+  EXPECT_TRUE(neighbours.take_news().empty());
+}
+
+TEST_F(NeighboursTest, WhatIsNoGatewayAnyMoreAgesLikeOthers) {
+  const Gateway gateways[] = {{front, test::ip(v4)}};
+  neighbours.replace_gateways(gateways, now);
+  receive(arp_reply());
+  neighbours.replace_gateways({}, now);
+  EXPECT_FALSE(neighbours.list(now).front().is_gateway);
+  pass(700'000);
+  EXPECT_TRUE(neighbours.list(now).empty());
+}
+
+TEST_F(NeighboursTest, AFixedGatewayIsNotAsked) {
+  neighbours.add_static(front, test::ip(v4), peer, now);
+  const Gateway gateways[] = {{front, test::ip(v4)}};
+  neighbours.replace_gateways(gateways, now);
+  pass(60'000);
+  EXPECT_TRUE(take_sent().empty());
+  EXPECT_EQ(state(v4), AdjacencyState::reachable);
 }
 
 }  // namespace

@@ -282,6 +282,19 @@ INSTANTIATE_TEST_SUITE_P(
               "\"192.0.2.2:80/tcp\"\npool = \"p\"\nlocal_addresses = [\"198.51.100.9\"]\n",
               {"f:6:1: found \"full_nat\", expected local_addresses beside it (backends see them in place of clients)",
                "f:10:1: found local addresses without full NAT, expected forwarding = \"full_nat\" beside them"}},
+        Wrong{"access_lists",
+              "[pools.p]\n[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nallow = [\"10.0.0.1/8\", "
+              "\"10.1.0.0/16\"]\ndeny = [\"10.1.0.0/16\", \"10.0.0.0/8\"]\n",
+              {"f:5:10: found \"10.0.0.1/8\", expected \"10.0.0.0/8\" (bits behind the length must be zero)",
+               "f:6:9: found \"10.1.0.0/16\" again, expected each prefix once, in allow or in deny (also "
+               "services.s.allow[1])"}},
+        Wrong{"limits",
+              "[limits]\nflows_max = 1000\nembryonic_max = 1001\n[pools.p]\n[services.s]\nlisten = "
+              "\"192.0.2.9:80/tcp\"\npool = \"p\"\nlimits = { burst = 1, per_source = { new_flows_per_s = 1501, "
+              "burst = 3 } }\n",
+              {"f:3:1: found 1001, expected at most flows_max, 1000",
+               "f:8:12: found 1, expected new_flows_per_s beside it",
+               "f:8:62: found 3, expected at least 4, for 1501 new flows a second"}},
         Wrong{"long_socket",
               "[limpetd]\nsocket = \"/" + std::string(107, 'x') + "\"\n",
               {"f:2:1: found a path of 108 bytes, expected at most 107"}}),
