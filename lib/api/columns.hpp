@@ -15,6 +15,8 @@ inline constexpr std::array service_columns{
     Column{"persist", "PERSIST", "its profiles (list)"},
     Column{"backends_up", "UP", "backends that take new sessions"},
     Column{"backends", "BACKENDS", "backends of the pool"},
+    Column{"denied", "DENIED", "new flows refused by allow and deny"},
+    Column{"limited", "LIMITED", "new flows refused by limits"},
 };
 inline constexpr std::array pool_columns{
     Column{"name", "NAME", "the pool"},
@@ -124,8 +126,10 @@ inline constexpr std::array port_columns{
     Column{"driver", "DRIVER", "the device's driver"},
     Column{"mac", "MAC", "its MAC address"},
     Column{"link", "LINK", "up or down"},
+    Column{"members", "MEMBERS", "of a bonding device: its members, up or down (list)"},
     Column{"queues", "QUEUES", "receive queues"},
-    Column{"rss", "RSS", "how the device spreads packets over queues"},
+    Column{"rss", "RSS", "how packets get to the worker that owns the client"},
+    Column{"rss_why", "WHY", "why it is done that way"},
     Column{"numa_node", "NODE", "the NUMA node that the device sits on; -1: of none in particular"},
     Column{"far_workers", "FAR", "workers on other NUMA nodes"},
     Column{"received", "RECEIVED", "packets, as the device counts"},
@@ -147,7 +151,7 @@ inline constexpr std::array worker_columns{
 inline constexpr std::array event_columns{
     Column{"number", "NUMBER", "counts from 1"},
     Column{"time", "TIME", "UTC"},
-    Column{"kind", "KIND", "health, apply, admin, locals or daemon"},
+    Column{"kind", "KIND", "health, apply, admin, locals, neighbor, link or daemon"},
     Column{"text", "TEXT", "what happened"},
 };
 inline constexpr std::array move_columns{
@@ -164,6 +168,8 @@ inline constexpr std::array neighbor_columns{
     Column{"mac", "MAC", "its MAC address, if known"},
     Column{"state", "STATE", "incomplete, reachable, stale, probe, failed or fixed"},
     Column{"age_s", "AGE_S", "seconds since it was last confirmed"},
+    Column{"gateway", "GATEWAY", "true: a next hop of a route, which is watched always"},
+    Column{"failures", "FAILURES", "times that it did not answer"},
 };
 inline constexpr std::array memory_columns{
     Column{"name", "NAME", "what it is for"},         Column{"bytes", "BYTES", "memory taken"},
@@ -200,7 +206,8 @@ inline constexpr std::array why_columns{
     Column{"client", "CLIENT", "the client; null: only a key was asked about"},
     Column{"listen", "LISTEN", "the listen address looked at"},
     Column{"destination", "DESTINATION", "what the client addresses"},
-    Column{"step", "STEP", "what decides: flow, record, returned, split or algorithm; none: nothing does"},
+    Column{"step", "STEP",
+           "what decides: flow, record, returned, split or algorithm; refused: lists or limits; none: nothing does"},
     Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
     Column{"reason", "REASON", "in words"},
     Column{"worker", "WORKER", "the worker that owns the client, or the key's address, and that was asked"},

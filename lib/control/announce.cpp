@@ -1,4 +1,6 @@
 // What Limpet tells its neighbours when a plan begins to be used, and what it is told about them by the file.
+#include <fmt/format.h>
+
 #include <set>
 
 #include "control/context.hpp"
@@ -56,6 +58,7 @@ std::vector<l3::StaticNeighbour> static_neighbours(const model::Model& model) {
 void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before) {
   context.neighbours.on_interfaces(plan.interfaces);
   context.neighbours.replace_static(static_neighbours(model), context.runtime.now_ms());
+  context.neighbours.replace_gateways(l3::gateways_of(plan.routes), context.runtime.now_ms());
   for (std::size_t i = 0; i < plan.interfaces.size(); ++i) {
     const auto known = announced_before(before, plan.interfaces[i].name);
     std::vector<net::IpAddress> fresh;
@@ -65,6 +68,33 @@ void set_neighbours(Context& context, const plan::Plan& plan, const model::Model
       }
     }
     context.neighbours.announce(InterfaceIndex(static_cast<std::uint16_t>(i)), fresh);
+  }
+}
+
+void watch_links(Context& context) {
+  if (!context.links.is_due(context.runtime.now_ms())) {
+    return;
+  }
+  const auto& plan = context.configuration.plan();
+  for (const auto& link : context.links.changed(context.runtime.links())) {
+    context.events.add("link", fmt::format("{} is {}", link.name, link.up ? "up" : "down"));
+    if (!link.up || !link.port.valid()) {
+      continue;
+    }
+    for (const auto index : plan.interfaces_of_port[link.port.value()]) {
+      const auto ours = announced_on(plan, plan.interfaces[index.value()]);
+      context.neighbours.announce(index, std::vector<net::IpAddress>(ours.begin(), ours.end()));
+    }
+  }
+}
+
+void tell_gateways(Context& context) {
+  const auto& plan = context.configuration.plan();
+  for (const auto& [gateway, answers] : context.neighbours.take_news()) {
+    const auto index = gateway.interface.value();
+    const std::string name = index < plan.interfaces.size() ? plan.interfaces[index].name : "";
+    context.events.add("neighbor", fmt::format("gateway {} on {} {}", gateway.address.text(), name,
+                                               answers ? "answers again" : "does not answer"));
   }
 }
 

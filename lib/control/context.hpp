@@ -12,6 +12,7 @@
 #include "control/configuration.hpp"
 #include "control/event_log.hpp"
 #include "control/jobs.hpp"
+#include "control/links.hpp"
 #include "control/monitor.hpp"
 #include "control/move_log.hpp"
 #include "control/runtime.hpp"
@@ -30,6 +31,7 @@ struct Context {
   MoveLog& moves;
   l3::Neighbours& neighbours;
   Jobs& jobs;
+  Links& links;
   std::int64_t started_ms = 0;  // since 1970
 
   [[nodiscard]] Moment now() const { return {runtime.now_ms(), unix_ms()}; }
@@ -39,6 +41,11 @@ struct Context {
 void switch_to(Context& context, Candidate candidate);
 /// Static neighbours, interfaces, and announcements of addresses that are new.
 void set_neighbours(Context& context, const plan::Plan& plan, const model::Model& model, const plan::Plan* before);
+
+/// What has become of links goes into the event log; on one that has come up our addresses are announced again.
+void watch_links(Context& context);
+/// What has become of gateways goes into the event log.
+void tell_gateways(Context& context);
 
 /// Takes what workers have told of moves into the log.
 void take_moves(Context& context);

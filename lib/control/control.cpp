@@ -62,6 +62,7 @@ struct Control::Parts {
   MoveLog moves;
   l3::Neighbours neighbours;
   Jobs jobs;
+  Links links;
   Context context;
   api::Dispatcher dispatcher;
   Server server;
@@ -85,7 +86,7 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
           runtime.adjacencies(),
           [this](InterfaceIndex interface, std::span<const std::uint8_t> bytes) { send(interface, bytes); },
           [this](InterfaceIndex interface, const net::IpAddress& address) { return answers_for(interface, address); }),
-      context{runtime, configuration, events, monitors, admin, life, accounts, moves, neighbours, jobs, 0},
+      context{runtime, configuration, events, monitors, admin, life, accounts, moves, neighbours, jobs, links, 0},
       server(base.get(), dispatcher, events) {
   add_model_commands(dispatcher, context);
   add_node_commands(dispatcher, context);
@@ -160,6 +161,8 @@ void Control::Parts::tick() {
   }
   take_moves(context);
   neighbours.tick(now.boot_ms);
+  tell_gateways(context);
+  watch_links(context);
   life.tick(now);
   accounts.tick(now.boot_ms);
   local_ports.tick(now.boot_ms);

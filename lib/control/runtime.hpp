@@ -30,8 +30,17 @@ struct PortInfo {
   unsigned queues = 0;
   std::string rss;                                                      // what the device does for us, in words
   std::uint64_t received = 0, transmitted = 0, missed = 0, errors = 0;  // the device's own counters
+  std::string rss_why{};                                                // why that and nothing better
   int numa_node = -1;                                                   // -1: of none in particular
+  std::vector<std::string> members{};                                   // of a bonding device: "NAME up", "NAME down"
   std::vector<unsigned> far_workers{};                                  // those on other nodes
+};
+
+/// A link as it is now.
+struct LinkInfo {
+  std::string name;  // of the port, or of a member of one: "front member net_af_packet0"
+  bool up = false;
+  PortIndex port;  // none: of no port of its own
 };
 
 /// For `show workers`.
@@ -76,6 +85,8 @@ class Runtime {
   [[nodiscard]] virtual Millis now_ms() const = 0;
   [[nodiscard]] virtual std::map<std::string, net::Mac> device_macs() const = 0;  // by port name
   [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
+  /// Those of all ports, in a fixed order. Also lets bonding devices leave members that are down.
+  [[nodiscard]] virtual std::vector<LinkInfo> links() const { return {}; }
   [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
 };
 

@@ -10,8 +10,14 @@ using api::Json;
 
 class FlowStats : public path::Task {
  public:
-  void run(path::State& state, const plan::Plan&) noexcept override { shares = state.flows.shares(); }
+  void run(path::State& state, const plan::Plan&) noexcept override {
+    shares = state.flows.shares();
+    sources_bytes = state.sources.size_bytes();
+    sources_used = state.sources.used();
+    sources_max = state.sources.capacity();
+  }
   std::array<flow::ShareStats, 4> shares;
+  std::uint64_t sources_bytes = 0, sources_used = 0, sources_max = 0;
 };
 
 struct Room {
@@ -65,6 +71,8 @@ class MemoryJob : public Asking<FlowStats> {
                                    share.embryonic ? "embryonic" : "live"),
                        {share.size_bytes, share.used, share.capacity}, tables_));
       }
+      add(memory_row(fmt::format("sources of worker {}", worker_),
+                     {task().sources_bytes, task().sources_used, task().sources_max}, "heap"));
       ++worker_;
     }
     if (worker_ >= runtime_.states().size()) {

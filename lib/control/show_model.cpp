@@ -31,6 +31,15 @@ std::size_t taking(const Context& context, const plan::Pool& pool) {
   return count;
 }
 
+/// New flows refused since the gate was first set.
+Json refused(const plan::Gate* gate, std::initializer_list<plan::Admission> reasons) {
+  std::uint64_t sum = 0;
+  for (const auto reason : reasons) {
+    sum += gate == nullptr ? 0 : gate->use->counted(reason);
+  }
+  return sum;
+}
+
 Json service_row(const Context& context, const plan::Plan& plan, std::uint32_t index) {
   const auto& service = plan.services[index];
   const auto& pool = plan.pool_of(service);
@@ -48,7 +57,10 @@ Json service_row(const Context& context, const plan::Plan& plan, std::uint32_t i
           {"pool", pool.name},
           {"persist", std::move(persist)},
           {"backends_up", taking(context, pool)},
-          {"backends", pool.backends.size()}};
+          {"backends", pool.backends.size()},
+          {"denied", refused(service.gate.get(), {plan::Admission::denied})},
+          {"limited", refused(service.gate.get(), {plan::Admission::limit_service, plan::Admission::limit_source,
+                                                   plan::Admission::limit_connections})}};
 }
 
 /// What one backend carries of its pool, and what it ought to.

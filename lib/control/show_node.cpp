@@ -18,6 +18,16 @@ std::uint64_t moves_of(const std::vector<path::State*>& states, const MoveLog* o
   return value;
 }
 
+/// What control counts itself.
+void add_neighbour_counts(Json& rows, const l3::NeighbourCounts& counts) {
+  const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help) {
+    rows.push_back({{"name", name}, {"value", value}, {"kind", "count"}, {"help", help}});
+  };
+  add("neighbor_failed", counts.failures, "next hops that did not answer ARP or ND");
+  add("neighbor_conflict", counts.address_conflicts, "ARP and ND frames in which another host claims our address");
+  add("neighbor_refused", counts.refused_full + counts.refused_rate, "neighbours not learned: too many, or too fast");
+}
+
 Json counter_rows(const std::vector<path::State*>& states, const MoveLog* own) {
   Json rows = Json::array();
   for (std::size_t i = 0; i < counters::counter_count; ++i) {
@@ -57,7 +67,11 @@ Answer show_counters(const Context& context, const Json& params) {
   }
   // The place in the table of all counters is the key, so that zero ones may come and go between pages.
   std::uint64_t number = 0;
-  for (auto& row : counter_rows(states, own)) {
+  Json rows = counter_rows(states, own);
+  if (own != nullptr) {
+    add_neighbour_counts(rows, context.neighbours.counts());
+  }
+  for (auto& row : rows) {
     const auto key = number_key(++number);
     const bool told = params.value("all", false) || row.at("value") != 0u;
     if (told && listing->is_past(key) && !listing->add(key, row)) {
@@ -73,8 +87,10 @@ Json port_row(const PortInfo& port) {
           {"driver", port.driver},
           {"mac", port.mac.text()},
           {"link", port.link_up ? "up" : "down"},
+          {"members", port.members},
           {"queues", port.queues},
           {"rss", port.rss},
+          {"rss_why", port.rss_why},
           {"numa_node", port.numa_node},
           {"far_workers", fmt::format("{}", fmt::join(port.far_workers, " "))},
           {"received", port.received},
@@ -205,7 +221,9 @@ void list_neighbours(const Context& context, Listing& listing) {
                            {"address", row.address.text()},
                            {"mac", has_mac ? Json(row.mac.text()) : Json(nullptr)},
                            {"state", l3::name_of(row.state)},
-                           {"age_s", row.age_ms / 1000}})) {
+                           {"age_s", row.age_ms / 1000},
+                           {"gateway", row.is_gateway},
+                           {"failures", row.failures}})) {
       return;
     }
   }

@@ -7,6 +7,7 @@
 #include "control/front.hpp"
 #include "control/record_names.hpp"
 #include "control/why_words.hpp"
+#include "path/admit.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
 #include "plan/lifetime.hpp"
@@ -43,6 +44,10 @@ class Decide : public path::Task {
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
     decision = path::decide(asked.question(now_s), sight);
+    const plan::Gate* const gate = asked.plan->service_of(*asked.listener).gate.get();
+    admission = gate == nullptr || asked.tuple.client.is_none()
+                    ? path::Admission::admitted
+                    : path::admission(state, {*asked.plan, *gate, asked.tuple.client}, Millis{1000} * now_s);
     flow.reset();
     const plan::Listener* at = exact ? plan.listener(asked.listener->slot) : nullptr;
     if (at == nullptr) {
@@ -59,6 +64,7 @@ class Decide : public path::Task {
   std::uint32_t now_s = 0;
   bool exact = false;  // ports and addresses are known: a flow may be looked for
   path::Decision decision;
+  path::Admission admission = path::Admission::admitted;
   std::optional<BackendSlot> flow;
 
  private:
@@ -100,7 +106,7 @@ class WhyJob : public Asking<Decide> {
     switch (stage_) {
       case Stage::now:
         tell_decision();
-        return task().decision.backend == nullptr ? finish() : ask_if_drained();
+        return reply_["backend"].is_null() ? finish() : ask_if_drained();
       case Stage::drained:
         reply_["if_drained"] = outcome();
         return ask_if_removed();
@@ -142,6 +148,10 @@ class WhyJob : public Asking<Decide> {
       reply_["step"] = "flow";
       reply_["backend"] = names().name(task().flow->value());
       reply_["reason"] = "a live flow of this address and port goes there";
+    } else if (task().admission != path::Admission::admitted) {
+      reply_["step"] = "refused";
+      reply_["backend"] = nullptr;
+      reply_["reason"] = admission_words(task().admission);
     }
   }
   [[nodiscard]] Json record_json(const path::Decision& decision) const {

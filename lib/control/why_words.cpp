@@ -34,6 +34,22 @@ std::string algorithm_words(const path::Decision& decision, const std::string& f
 
 }  // namespace
 
+std::string_view admission_words(plan::Admission admission) {
+  switch (admission) {
+    case plan::Admission::denied:
+      return "new flows of this client are refused by the service's allow and deny lists; live ones go on";
+    case plan::Admission::limit_service:
+      return "new flows are refused for now: the service's limits.new_flows_per_s is used up";
+    case plan::Admission::limit_source:
+      return "new flows are refused for now: its limits.per_source.new_flows_per_s is used up";
+    case plan::Admission::limit_connections:
+      return "new flows are refused: its source has limits.per_source.connections live flows";
+    case plan::Admission::admitted:
+      break;
+  }
+  return {};
+}
+
 std::string decision_words(const plan::SlotMap& backends, const path::Decision& decision) {
   const auto from = decision.from.valid() ? backends.name(decision.from.value()) : std::string();
   if (decision.refusal != path::Refusal::none) {

@@ -59,10 +59,21 @@ std::string_view device_argument(std::string_view device, std::string_view key) 
   return {};
 }
 
+std::string device_text(const model::Port& port) {
+  std::string text = port.device;
+  for (const auto& member : port.members) {
+    text += fmt::format(",slave={}", device_name(member));
+  }
+  return text;
+}
+
 std::vector<Wanted> wanted_devices(const model::Model& model) {
   std::vector<Wanted> wanted;
   for (const auto& [name, port] : model.ports) {
     wanted.push_back({"ports." + name, port.device});
+    for (const auto& member : port.members) {
+      wanted.push_back({"ports." + name + ".members", member});
+    }
     if (!port.kernel.empty()) {
       wanted.push_back({"ports." + name + ".kernel", port.kernel});
     }

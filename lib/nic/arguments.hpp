@@ -35,7 +35,10 @@ struct Wanted {
   std::string device;  // as in the file
 };
 
-/// All devices of the model: ports in order of their names, each followed by its kernel device.
+/// What DPDK is asked for: the port's device; a bonding one with its members.
+std::string device_text(const model::Port& port);
+
+/// All devices of the model: ports in order of their names, each followed by its members and its kernel device.
 std::vector<Wanted> wanted_devices(const model::Model& model);
 
 /// True when the model's own `eal` arguments have `option` ("--no-huge", also as "--file-prefix=x").

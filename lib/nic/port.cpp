@@ -2,6 +2,7 @@
 
 #include <rte_errno.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -25,7 +26,7 @@ Result<rte_eth_dev_info> info_of(const PortSettings& settings) {
 
 /// Drivers that sit on an interface of the kernel: to set a MAC address there would take the kernel's away.
 bool shares_with_kernel(std::string_view driver) {
-  for (const std::string_view sharing : {"net_af_packet", "net_af_xdp", "net_pcap", "net_tap"}) {
+  for (const std::string_view sharing : {"net_af_packet", "net_af_xdp", "net_pcap", "net_tap", "net_bonding"}) {
     if (driver == sharing) {
       return true;
     }
@@ -107,6 +108,9 @@ Port::~Port() {
     rte_eth_dev_stop(settings_.id);
   }
   rte_eth_dev_close(settings_.id);
+  for (const LinkDevice& member : settings_.members) {
+    rte_eth_dev_close(member.id);
+  }
 }
 
 Result<void> Port::configure(const hash::Owner& owner) {
@@ -116,11 +120,8 @@ Result<void> Port::configure(const hash::Owner& owner) {
   for (unsigned i = 0; i < key_size; ++i) {
     key[i] = owner.key()[i % owner.key().size()];
   }
-  // A driver may offer more than it then takes: ask for less until it does.
-  const RssChoice choices[] = {choose_rss(capabilities, settings_.side, queues_.receive),
-                               choose_rss(capabilities, model::Side::both, queues_.receive), RssChoice{}};
   int code = 0;
-  for (const auto& choice : choices) {
+  for (const auto& choice : rss_choices(capabilities, {settings_.side, settings_.rss}, queues_.receive)) {
     rte_eth_conf configuration{};
     if (choice.effect != RssEffect::none) {
       configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -222,8 +223,11 @@ std::string Port::driver() const {
 }
 
 bool Port::link_up() const {
-  rte_eth_link link{};
-  return rte_eth_link_get_nowait(settings_.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  if (settings_.members.empty()) {
+    return link_is_up({settings_.device, settings_.id});
+  }
+  members_ = watch_members(settings_.id, settings_.members);
+  return std::any_of(members_.begin(), members_.end(), [](const MemberLink& member) { return member.up; });
 }
 
 PortCounters Port::counters() const {

@@ -16,6 +16,7 @@
 #include "model/model.hpp"
 #include "net/address.hpp"
 #include "nic/buffers.hpp"
+#include "nic/link.hpp"
 #include "nic/queues.hpp"
 #include "nic/rss.hpp"
 
@@ -32,6 +33,8 @@ struct PortSettings {
   std::uint16_t mtu = 1500;
   std::optional<net::Mac> mac;
   model::Side side = model::Side::both;
+  model::Rss rss = model::Rss::automatic;
+  std::vector<LinkDevice> members;  // of a bonding device
   bool kernel = false;  // an exception device: one queue, every frame is for us
 };
 
@@ -66,7 +69,10 @@ class Port {
   [[nodiscard]] std::string driver() const;
   /// The NUMA node that the device sits on; -1: none in particular.
   [[nodiscard]] int node() const noexcept;
+  /// Of a bonding device: of one member at least. Sees to it that such a member is active.
   [[nodiscard]] bool link_up() const;
+  /// Of a bonding device, as link_up() saw them last. Control's thread.
+  [[nodiscard]] const std::vector<MemberLink>& members() const noexcept { return members_; }
   [[nodiscard]] PortCounters counters() const;
 
   /// Worker's own queue only. How many were filled in.
@@ -91,6 +97,7 @@ class Port {
   RssChoice rss_;
   rte_eth_dev_info info_{};
   net::Mac mac_;
+  mutable std::vector<MemberLink> members_;
   bool promiscuous_ = false;
   bool started_ = false;
 };

@@ -28,21 +28,68 @@ std::string_view RssChoice::words() const noexcept {
   return "none, workers hand over";
 }
 
-RssChoice choose_rss(const RssCapabilities& capabilities, model::Side side, unsigned queues) noexcept {
+std::string_view RssChoice::why() const noexcept {
+  switch (reason) {
+    case RssReason::client_address:
+      return "the device hashes the client's address";
+    case RssReason::configured:
+      return "rss in the configuration";
+    case RssReason::one_queue:
+      return "one receive queue";
+    case RssReason::no_hash:
+      return "the device hashes no IP addresses";
+    case RssReason::no_indirection:
+      return "the device has no indirection table";
+    case RssReason::short_key:
+      return "the device's hash key is too short";
+    case RssReason::both_sides:
+      return "side = \"both\": clients' addresses are sources and destinations";
+    case RssReason::pairs_only:
+      return "the device can't hash one address of the two";
+    case RssReason::refused:
+      break;
+  }
+  return "the driver refused what the device offers";
+}
+
+RssChoice choose_rss(const RssCapabilities& capabilities, const RssWish& wish, unsigned queues) noexcept {
   const std::uint64_t offered = capabilities.hash_types & ip_types;
   const unsigned key_size = capabilities.key_size_bytes == 0 ? key_size_min : capabilities.key_size_bytes;
-  if (queues < 2 || offered == 0 || capabilities.indirection_size == 0 || key_size < key_size_min) {
-    return {};
+  const auto none = [](RssReason reason) { return RssChoice{RssEffect::none, 0, reason}; };
+  if (queues < 2) {
+    return none(RssReason::one_queue);
   }
-  const std::uint64_t only = side == model::Side::clients    ? RTE_ETH_RSS_L3_SRC_ONLY
-                             : side == model::Side::backends ? RTE_ETH_RSS_L3_DST_ONLY
-                                                             : 0;
-  if (only != 0 && (capabilities.hash_types & only) != 0) {
-    return {RssEffect::owner, offered | only};
+  if (wish.rss == model::Rss::software) {
+    return none(RssReason::configured);
+  }
+  if (offered == 0) {
+    return none(RssReason::no_hash);
+  }
+  if (capabilities.indirection_size == 0 || key_size < key_size_min) {
+    return none(capabilities.indirection_size == 0 ? RssReason::no_indirection : RssReason::short_key);
+  }
+  const std::uint64_t only = wish.side == model::Side::clients    ? RTE_ETH_RSS_L3_SRC_ONLY
+                             : wish.side == model::Side::backends ? RTE_ETH_RSS_L3_DST_ONLY
+                                                                  : 0;
+  const bool spread = wish.rss == model::Rss::spread;
+  if (!spread && only != 0 && (capabilities.hash_types & only) != 0) {
+    return {RssEffect::owner, offered | only, RssReason::client_address};
   }
   // Address pairs keep fragments and ICMP with the rest of their pair; ports are second best.
   const bool pairs = (offered & pair_types) == pair_types;
-  return {RssEffect::spread, pairs ? pair_types : offered};
+  return {RssEffect::spread, pairs ? pair_types : offered,
+          spread      ? RssReason::configured
+          : only == 0 ? RssReason::both_sides
+                      : RssReason::pairs_only};
+}
+
+std::array<RssChoice, 3> rss_choices(const RssCapabilities& capabilities, const RssWish& wish,
+                                     unsigned queues) noexcept {
+  const RssChoice best = choose_rss(capabilities, wish, queues);
+  RssChoice second =
+      best.effect == RssEffect::owner ? choose_rss(capabilities, {wish.side, model::Rss::spread}, queues) : RssChoice{};
+  second.reason = RssReason::refused;
+  return {best, second, RssChoice{}};
 }
 
 std::vector<std::uint16_t> rss_indirection(const hash::Owner& owner, const Queues& queues, unsigned size) {

@@ -2,6 +2,7 @@
 // at least spread them. Only a hint: software steering puts right what the device does otherwise. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -25,14 +26,36 @@ enum class RssEffect : std::uint8_t {
   owner,   // a client's packets arrive at their owner
 };
 
+/// Why it is that and nothing better.
+enum class RssReason : std::uint8_t {
+  client_address,  // nothing would be better
+  configured,
+  one_queue,
+  no_hash,         // the device hashes no IP addresses
+  no_indirection,  // or has no table of queues to program
+  short_key,       // which IPv6 pairs do not fit into
+  both_sides,      // the client's address is now the source, now the destination
+  pairs_only,      // the device can't hash the client's address alone
+  refused,         // it says that it can, but doesn't
+};
+
 struct RssChoice {
   RssEffect effect = RssEffect::none;
   std::uint64_t hash_types = 0;
+  RssReason reason = RssReason::refused;
   [[nodiscard]] std::string_view words() const noexcept;  // for `show ports`
+  [[nodiscard]] std::string_view why() const noexcept;
 };
 
-/// `side`: whom the port faces, and so which address is the client's.
-RssChoice choose_rss(const RssCapabilities& capabilities, model::Side side, unsigned queues) noexcept;
+/// What the operator says of a port.
+struct RssWish {
+  model::Side side = model::Side::both;  // whom the port faces, and so which address is the client's
+  model::Rss rss = model::Rss::automatic;
+};
+RssChoice choose_rss(const RssCapabilities& capabilities, const RssWish& wish, unsigned queues) noexcept;
+/// The same and, as a driver may offer more than it then takes, what to ask for next; the last is none.
+std::array<RssChoice, 3> rss_choices(const RssCapabilities& capabilities, const RssWish& wish,
+                                     unsigned queues) noexcept;
 
 /// The indirection table to program: entry -> receive queue, following Owner's own table.
 std::vector<std::uint16_t> rss_indirection(const hash::Owner& owner, const Queues& queues, unsigned size);

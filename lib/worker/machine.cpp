@@ -64,13 +64,14 @@ nic::PortSettings settings_of(const std::string& name, const model::Port& port, 
                               const std::vector<int>& worker_nodes) {
   nic::PortSettings settings;
   settings.place = "ports." + name + (kernel ? ".kernel" : "");
-  settings.device = kernel ? port.kernel : port.device;
+  settings.device = kernel ? port.kernel : nic::device_text(port);
   settings.index = PortIndex(static_cast<std::uint16_t>(index));
   settings.workers = static_cast<unsigned>(worker_nodes.size());
   settings.worker_nodes = worker_nodes;
   settings.mtu = port.mtu;
   settings.mac = port.mac;
   settings.side = port.side;
+  settings.rss = port.rss;
   settings.kernel = kernel;
   return settings;
 }
@@ -155,6 +156,13 @@ Result<void> Machine::attach_devices() {
         continue;
       }
       auto settings = settings_of(name, port, index, kernel, nodes_);
+      for (const auto& member : kernel ? std::vector<std::string>{} : port.members) {
+        const auto id = eal_->attach(settings.place + ".members", member);
+        if (!id) {
+          return tl::unexpected(id.error());
+        }
+        settings.members.push_back({member, *id});
+      }
       const auto id = eal_->attach(settings.place, settings.device);
       if (!id) {
         return tl::unexpected(id.error());
@@ -168,8 +176,8 @@ Result<void> Machine::attach_devices() {
 }
 
 Result<void> Machine::take_memory(const hash::Secret& secret) {
-  Wanted wanted{record::sizes_for(model_.limits.records_max), flow::sizes_for(model_.limits.flows_max), nodes_,
-                backends_.count()};
+  Wanted wanted{record::sizes_for(model_.limits.records_max),
+                flow::sizes_for(model_.limits.flows_max, model_.limits.embryonic_max), nodes_, backends_.count()};
   auto recovered = recover(*tables_, wanted, secret, owner_, now_ms());
   if (!recovered) {
     return tl::unexpected(recovered.error());
@@ -311,8 +319,12 @@ std::vector<control::PortInfo> Machine::ports() const {
     info.driver = port->driver();
     info.mac = port->mac();
     info.link_up = port->link_up();
+    for (const auto& member : port->members()) {
+      info.members.push_back(fmt::format("{} {}", member.name, member.up ? "up" : "down"));
+    }
     info.queues = port->queues().receive;
     info.rss = port->rss().words();
+    info.rss_why = port->rss().why();
     info.numa_node = port->node();
     info.far_workers = nic::far_workers(port->node(), nodes_);
     info.received = counters.received;
@@ -322,6 +334,19 @@ std::vector<control::PortInfo> Machine::ports() const {
     infos.push_back(std::move(info));
   }
   return infos;
+}
+
+std::vector<control::LinkInfo> Machine::links() const {
+  std::vector<control::LinkInfo> links;
+  for (const auto& port : devices_) {
+    const auto name = port->settings().place.substr(std::string_view("ports.").size());
+    const auto index = port->is_kernel() ? PortIndex{} : port->index();
+    links.push_back({name, port->link_up(), index});
+    for (const auto& member : port->members()) {
+      links.push_back({fmt::format("{} member {}", name, member.name), member.up, {}});
+    }
+  }
+  return links;
 }
 
 std::vector<control::WorkerInfo> Machine::workers() const {

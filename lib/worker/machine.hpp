@@ -69,6 +69,7 @@ class Machine final : public control::Runtime {
   [[nodiscard]] Millis now_ms() const override { return boottime_ns() / 1'000'000; }
   [[nodiscard]] std::map<std::string, net::Mac> device_macs() const override;
   [[nodiscard]] std::vector<control::PortInfo> ports() const override;
+  [[nodiscard]] std::vector<control::LinkInfo> links() const override;
   [[nodiscard]] std::vector<control::WorkerInfo> workers() const override;
 
  private:

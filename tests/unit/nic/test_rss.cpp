@@ -23,46 +23,119 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
     unsigned queues;
     RssEffect effect;
     std::uint64_t hash_types;
+    RssReason reason;
+    model::Rss rss = model::Rss::automatic;
   } rows[] = {
       {"client addresses towards clients",
        {v4 | v6 | ports4 | source | destination, 52, 512},
        Side::clients,
        4,
        RssEffect::owner,
-       v4 | v6 | ports4 | source},
+       v4 | v6 | ports4 | source,
+       RssReason::client_address},
       {"client addresses towards backends",
        {v4 | v6 | ports4 | source | destination, 52, 512},
        Side::backends,
        4,
        RssEffect::owner,
-       v4 | v6 | ports4 | destination},
+       v4 | v6 | ports4 | destination,
+       RssReason::client_address},
       {"both sides on one port: pairs",
        {v4 | v6 | ports4 | source | destination, 52, 512},
        Side::both,
        4,
        RssEffect::spread,
-       v4 | v6},
-      {"no single address: pairs", {v4 | v6 | ports4, 40, 128}, Side::clients, 4, RssEffect::spread, v4 | v6},
-      {"the other direction only: pairs", {v4 | v6 | source, 40, 128}, Side::backends, 4, RssEffect::spread, v4 | v6},
-      {"no pairs: ports", {ports4, 40, 128}, Side::clients, 2, RssEffect::spread, ports4},
-      {"what is not IP is left alone", {v4 | v6 | unwanted, 40, 128}, Side::both, 2, RssEffect::spread, v4 | v6},
-      {"only tunnels: nothing", {unwanted, 40, 128}, Side::clients, 2, RssEffect::none, 0},
-      {"one queue: nothing to spread", {v4 | v6 | source, 40, 128}, Side::clients, 1, RssEffect::none, 0},
-      {"no indirection table", {v4 | v6 | source, 40, 0}, Side::clients, 4, RssEffect::none, 0},
-      {"key too short for IPv6 pairs", {v4 | v6 | source, 16, 128}, Side::clients, 4, RssEffect::none, 0},
+       v4 | v6,
+       RssReason::both_sides},
+      {"no single address: pairs",
+       {v4 | v6 | ports4, 40, 128},
+       Side::clients,
+       4,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::pairs_only},
+      {"the other direction only: pairs",
+       {v4 | v6 | source, 40, 128},
+       Side::backends,
+       4,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::pairs_only},
+      {"no pairs: ports", {ports4, 40, 128}, Side::clients, 2, RssEffect::spread, ports4, RssReason::pairs_only},
+      {"what is not IP is left alone",
+       {v4 | v6 | unwanted, 40, 128},
+       Side::both,
+       2,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::both_sides},
+      {"only tunnels: nothing", {unwanted, 40, 128}, Side::clients, 2, RssEffect::none, 0, RssReason::no_hash},
+      {"one queue: nothing to spread",
+       {v4 | v6 | source, 40, 128},
+       Side::clients,
+       1,
+       RssEffect::none,
+       0,
+       RssReason::one_queue},
+      {"no indirection table",
+       {v4 | v6 | source, 40, 0},
+       Side::clients,
+       4,
+       RssEffect::none,
+       0,
+       RssReason::no_indirection},
+      {"key too short for IPv6 pairs",
+       {v4 | v6 | source, 16, 128},
+       Side::clients,
+       4,
+       RssEffect::none,
+       0,
+       RssReason::short_key},
       {"key size not told: the usual 40",
        {v4 | v6 | source, 0, 128},
        Side::clients,
        4,
        RssEffect::owner,
-       v4 | v6 | source},
-      {"no RSS at all", {0, 0, 0}, Side::clients, 4, RssEffect::none, 0},
+       v4 | v6 | source,
+       RssReason::client_address},
+      {"no RSS at all", {0, 0, 0}, Side::clients, 4, RssEffect::none, 0, RssReason::no_hash},
+      {"pairs on request",
+       {v4 | v6 | ports4 | source | destination, 52, 512},
+       Side::clients,
+       4,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::configured,
+       model::Rss::spread},
+      {"nothing on request",
+       {v4 | v6 | ports4 | source | destination, 52, 512},
+       Side::clients,
+       4,
+       RssEffect::none,
+       0,
+       RssReason::configured,
+       model::Rss::software},
   };
   for (const auto& row : rows) {
-    const auto choice = choose_rss(row.capabilities, row.side, row.queues);
+    const auto choice = choose_rss(row.capabilities, {row.side, row.rss}, row.queues);
     EXPECT_EQ(choice.effect, row.effect) << row.what;
     EXPECT_EQ(choice.hash_types, row.hash_types) << row.what;
+    EXPECT_EQ(choice.reason, row.reason) << row.what;
     EXPECT_FALSE(choice.words().empty()) << row.what;
+    EXPECT_FALSE(choice.why().empty()) << row.what;
+  }
+}
+
+TEST(ChooseRss, AsksForLessWhenTheDriverRefuses) {
+  const RssCapabilities all{v4 | v6 | ports4 | source | destination, 52, 512};
+  const auto choices = rss_choices(all, {model::Side::clients, model::Rss::automatic}, 4);
+  EXPECT_EQ(choices[0].effect, RssEffect::owner);
+  EXPECT_EQ(choices[1].effect, RssEffect::spread);
+  EXPECT_EQ(choices[1].hash_types, v4 | v6);
+  EXPECT_EQ(choices[1].reason, RssReason::refused);
+  EXPECT_EQ(choices[2].effect, RssEffect::none);
+  for (const auto& choice : rss_choices(all, {model::Side::clients, model::Rss::software}, 4)) {
+    EXPECT_EQ(choice.effect, RssEffect::none);
   }
 }
 
