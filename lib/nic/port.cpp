@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "nic/arguments.hpp"
 #include "nic/nodes.hpp"
 
 namespace limpet::nic {
@@ -26,12 +27,20 @@ Result<rte_eth_dev_info> info_of(const PortSettings& settings) {
 
 /// Drivers that sit on an interface of the kernel: to set a MAC address there would take the kernel's away.
 bool shares_with_kernel(std::string_view driver) {
-  for (const std::string_view sharing : {"net_af_packet", "net_af_xdp", "net_pcap", "net_tap", "net_bonding"}) {
+  for (const std::string_view sharing : {"net_af_packet", "net_af_xdp", "net_pcap", "net_tap"}) {
     if (driver == sharing) {
       return true;
     }
   }
   return false;
+}
+
+bool shares_with_kernel(const PortSettings& settings, std::string_view driver) {
+  return shares_with_kernel(driver) ||
+         std::any_of(settings.members.begin(), settings.members.end(), [](const LinkDevice& member) {
+           const auto name = device_name(member.device);
+           return shares_with_kernel(name.substr(0, name.find_last_not_of("0123456789") + 1));
+         });
 }
 
 net::Mac device_mac(std::uint16_t id) {
@@ -58,7 +67,16 @@ Result<Queues> queues_of(const PortSettings& settings) {
   if (settings.kernel) {
     return Queues::choose(settings.workers, 1, 1);
   }
-  return Queues::choose(settings.workers, info->max_rx_queues, info->max_tx_queues);
+  std::uint16_t receive = info->max_rx_queues;
+  std::uint16_t transmit = info->max_tx_queues;
+  for (const LinkDevice& member : settings.members) {  // which a bonding device asks when it is too late
+    rte_eth_dev_info of_member{};
+    if (rte_eth_dev_info_get(member.id, &of_member) == 0) {
+      receive = std::min(receive, of_member.max_rx_queues);
+      transmit = std::min(transmit, of_member.max_tx_queues);
+    }
+  }
+  return Queues::choose(settings.workers, receive, transmit);
 }
 
 unsigned buffers_held(std::uint16_t id, const Queues& queues) {
@@ -185,7 +203,7 @@ Result<void> Port::take_mac(std::vector<std::string>& warnings) {
   if (!settings_.kernel && mac_ == own) {
     return {};
   }
-  if (!settings_.kernel && !shares_with_kernel(info_.driver_name) && set_device_mac(settings_.id, mac_)) {
+  if (!settings_.kernel && !shares_with_kernel(settings_, info_.driver_name) && set_device_mac(settings_.id, mac_)) {
     return {};
   }
   const int code = rte_eth_promiscuous_enable(settings_.id);

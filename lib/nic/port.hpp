@@ -35,7 +35,7 @@ struct PortSettings {
   model::Side side = model::Side::both;
   model::Rss rss = model::Rss::automatic;
   std::vector<LinkDevice> members;  // of a bonding device
-  bool kernel = false;  // an exception device: one queue, every frame is for us
+  bool kernel = false;              // an exception device: one queue, every frame is for us
 };
 
 /// The device's own counters.

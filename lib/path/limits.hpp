@@ -19,8 +19,9 @@ struct Limits {
 };
 
 inline Limits limits_of(const model::Limits& limits, unsigned workers) noexcept {
-  return {limits.icmp_errors_max, limits.fragments_max, limits.fragments_held_max,
-          limits.held_max_bytes / std::max(workers, 1u), limits.fragment_timeout_ms, limits.sources_max};
+  return {limits.icmp_errors_max,     limits.fragments_max,
+          limits.fragments_held_max,  limits.held_max_bytes / std::max(workers, 1u),
+          limits.fragment_timeout_ms, limits.sources_max};
 }
 
 }  // namespace limpet::path

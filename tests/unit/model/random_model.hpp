@@ -163,6 +163,14 @@ class RandomModel {
     service.echo = word<Echo>(3);
     service.timeouts.embryonic_ms = between(1000, 9ULL * 3'600'000);
     service.timeouts.udp_ms = between(1000, 9ULL * 3'600'000);
+    for (std::uint64_t i = 0; i < below(5); ++i) {
+      (maybe() ? service.allow : service.deny).push_back({v4(160, i, 0), 24});
+    }
+    if (maybe()) {
+      service.limits.new_flows_per_s = static_cast<std::uint32_t>(between(1, 100'000'000));
+      service.limits.per_source.connections = static_cast<std::uint32_t>(below(1000));
+      service.limits.per_source.prefix6 = static_cast<std::uint8_t>(between(1, 128));
+    }
     return service;
   }
 
