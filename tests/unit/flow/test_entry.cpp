@@ -9,6 +9,11 @@
 namespace limpet::flow {
 namespace {
 
+static_assert(unsigned{flag::client_fin} + flag::server_fin + flag::answered + flag::recorded + flag::counted +
+                      flag::limited + flag::local + flag::rests ==
+                  0xff,
+              "each flag has a bit of its own, of the eight that there are");
+
 net::IpAddress address(std::mt19937_64& random) {
   const std::uint64_t words[2] = {random(), random()};
   return net::IpAddress::v6(words);

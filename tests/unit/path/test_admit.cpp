@@ -188,6 +188,34 @@ TEST(Limits, ConnectionsAreCountedAnewAfterARestart) {
   EXPECT_EQ(opened(lab, "203.0.113.8", 3), 2u);
 }
 
+/// In tables of older versions the bit that now says "counted at its source" is set for another reason.
+TEST(Limits, AfterARestartOnlyWhatWasCountedIsCountedOff) {
+  Lab lab(limited([](auto& web) { web.limits.per_source.connections = 2; }));
+  Talk half_open(lab, "203.0.113.7", 40000), other(lab, "203.0.113.7", 5000, "192.0.2.10:53");
+  const std::string half_open_at = half_open.up(flags::syn), other_at = other.open();
+  EXPECT_NE(half_open_at, "");
+  EXPECT_NE(other_at, "");
+  const auto marked = [&](bool mark) {
+    unsigned sum = 0;
+    lab.node->state(0).flows.each([&](const auto& key, auto& entry) {
+      if (key.direction == flow::Direction::forward) {
+        entry.set_flags(mark ? entry.flags() | flow::flag::limited : entry.flags());
+        sum += (entry.flags() & flow::flag::limited) != 0 ? 1 : 0;
+      }
+      return flow::Sweep::keep;
+    });
+    return sum;
+  };
+  EXPECT_EQ(marked(true), 2u);
+  auto restarted = replay::Node::restart(std::move(lab.node), lab.model, {.flows_max = 4096, .records_max = 4096});
+  ASSERT_TRUE(restarted) << restarted.error().text;
+  lab.node = std::move(*restarted);
+  EXPECT_EQ(marked(false), 0u);
+  EXPECT_EQ(half_open.up(flags::syn), half_open_at);
+  EXPECT_EQ(other.up(), other_at);
+  EXPECT_EQ(lab.count(Counter::flow_new), 0u);
+}
+
 TEST(Limits, OtherPrefixesBeginToCountAnew) {
   Lab lab(limited([](auto& web) { web.limits.per_source.connections = 2; }));
   EXPECT_EQ(opened(lab, "203.0.113.7", 3), 2u);

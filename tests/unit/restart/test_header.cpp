@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace limpet::restart {
@@ -13,7 +14,25 @@ namespace {
 using testing::HasSubstr;
 
 constexpr BootId boot = {1, 2, 3};
-const Geometry geometry = {{1000, 250}, {2500, 625}, 3, 77};
+const Geometry geometry = {{1000, 250}, {2500, 625, 125}, 3, 77};
+
+/// The header as it was when the number of workers had 32 bits.
+struct HeaderBefore {
+  std::array<char, 8> magic = {'l', 'i', 'm', 'p', 'e', 't', 0, 0};
+  std::uint32_t layout = layout_now;
+  Kind kind = Kind::flows;
+  BootId boot = {1, 2, 3};
+  std::uint64_t set_id = 5;
+  std::uint64_t record_narrow = 1000, record_wide = 250;
+  std::uint64_t flow_narrow = 2500, flow_wide = 625;
+  std::uint64_t key_id = 77;
+  std::uint32_t workers = 3;
+  std::uint32_t worker = 2;
+  std::uint64_t size_bytes = 1000;
+  std::uint64_t checksum = 0;
+  std::uint64_t alive_s = 4711;
+};
+static_assert(sizeof(HeaderBefore) == sizeof(Header));
 
 std::vector<std::byte> file_of(const Header& header) {
   std::vector<std::byte> file(header_bytes + 1000);
@@ -38,6 +57,21 @@ TEST(Header, ComesBackAsItWas) {
 
 TEST(Header, TheLayoutBeforeIsRead) {
   EXPECT_EQ(refusal(file_of(make_header(Kind::flows, geometry, boot, 5, 2, 1000, 1))), "");
+}
+
+/// Files of versions that always took the same share for embryonic flows: 0 stands for it.
+TEST(Header, AFileOfBeforeTheEmbryonicShareIsRead) {
+  HeaderBefore before;
+  before.checksum = checksum(std::as_bytes(std::span(&before, 1)).first(offsetof(HeaderBefore, checksum)));
+  std::vector<std::byte> file(header_bytes + 1000);
+  std::memcpy(file.data(), &before, sizeof before);
+  const auto header = read_header(file, Kind::flows, boot);
+  ASSERT_TRUE(header) << header.error().text;
+  const Geometry as_now = {{1000, 250}, {2500, 625}, 3, 77};
+  EXPECT_TRUE(header->geometry() == as_now);
+  EXPECT_FALSE(header->geometry() == geometry) << "another share of embryonic flows is another table";
+  EXPECT_EQ(header->worker, 2u);
+  EXPECT_EQ(header->alive_s, 4711u);
 }
 
 TEST(Header, SaysWhatIsWrong) {
