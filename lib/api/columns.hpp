@@ -10,7 +10,7 @@ namespace limpet::api::rows {
 inline constexpr std::array service_columns{
     Column{"name", "NAME", "the service"},
     Column{"listen", "LISTEN", "its listen addresses (list)"},
-    Column{"forwarding", "FORWARDING", "nat, dr or full_nat"},
+    Column{"forwarding", "FORWARDING", "nat, dr, full_nat, ipip, gre or gue"},
     Column{"pool", "POOL", "the pool that serves it"},
     Column{"persist", "PERSIST", "its profiles (list)"},
     Column{"backends_up", "UP", "backends that take new sessions"},

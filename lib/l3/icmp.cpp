@@ -31,6 +31,13 @@ TypeAndCode wire_form(IcmpError error, bool v4) noexcept {
   return {0, 0};
 }
 
+bool whole_packet_is_here(const Buffer& buffer, const Parsed& parsed) noexcept {
+  return parsed.kind == Kind::ip && parsed.error == ParseError::none &&
+         std::size_t{parsed.l3_offset} + parsed.l3_size <= buffer.size;
+}
+
+}  // namespace
+
 bool is_icmp_error(const Parsed& parsed) noexcept {
   if (parsed.source.is_v4()) {
     const std::uint8_t type = parsed.icmp_type;
@@ -40,13 +47,6 @@ bool is_icmp_error(const Parsed& parsed) noexcept {
   }
   return parsed.protocol == ip_protocol::icmpv6 && (parsed.icmp_type < 128 || parsed.icmp_type == icmpv6::redirect);
 }
-
-bool whole_packet_is_here(const Buffer& buffer, const Parsed& parsed) noexcept {
-  return parsed.kind == Kind::ip && parsed.error == ParseError::none &&
-         std::size_t{parsed.l3_offset} + parsed.l3_size <= buffer.size;
-}
-
-}  // namespace
 
 std::size_t echo_reply_in_place(const Buffer& buffer, const Parsed& parsed, const Mac& own) noexcept {
   const bool v4 = parsed.source.is_v4();
@@ -94,33 +94,45 @@ std::size_t error_in_place(const Buffer& buffer, const Parsed& parsed, IcmpError
                            const IpAddress& own_address, std::uint16_t mtu) noexcept {
   const bool v4 = parsed.source.is_v4();
   const std::size_t head = (v4 ? ipv4::size : ipv6::size) + icmp::size;
-  const std::size_t limit = v4 ? 576 : 1280;
   if (!may_send_error(buffer, parsed) || own_address.is_v4() != v4 || buffer.size <= parsed.l3_offset ||
       buffer.capacity < parsed.l3_offset + head) {
     return 0;
   }
   const std::size_t here = std::min<std::size_t>(parsed.l3_size, buffer.size - parsed.l3_offset);
-  const std::size_t quote = std::min({here, limit - head, buffer.capacity - parsed.l3_offset - head});
+  const std::size_t quote =
+      std::min({here, room_for_quote(own_address.family()), buffer.capacity - parsed.l3_offset - head});
   // IP header and 8 bytes at least (RFC 792): less names no flow. Parsing has seen that the packet has them.
   const std::size_t needed = std::size_t{parsed.l4_offset} - parsed.l3_offset + icmp::size;
   if (quote < std::min<std::size_t>(needed, parsed.l3_size)) {
     return 0;
   }
   std::uint8_t* const ip = buffer.data + parsed.l3_offset;
-  std::memmove(ip + head, ip, quote);
-  std::uint8_t* const message = ip + wire::write_ip(ip, {.source = own_address,
-                                                         .destination = parsed.source,
+  const std::size_t size = write_error(ip, ip, quote, error, own_address, parsed.source, mtu);
+  wire::turn_ethernet(buffer.data, own);
+  return parsed.l3_offset + size;
+}
+
+std::size_t write_error(std::uint8_t* ip, const std::uint8_t* quoted, std::size_t size, IcmpError error,
+                        const IpAddress& from, const IpAddress& to, std::uint16_t mtu) noexcept {
+  const bool v4 = from.is_v4();
+  const std::size_t head = (v4 ? ipv4::size : ipv6::size) + icmp::size;
+  std::memmove(ip + head, quoted, size);
+  std::uint8_t* const message = ip + wire::write_ip(ip, {.source = from,
+                                                         .destination = to,
                                                          .protocol = v4 ? ip_protocol::icmp : ip_protocol::icmpv6,
                                                          .ttl = wire::hop_limit_own,
                                                          .traffic_class = v4 ? wire::class_control : std::uint8_t{0},
-                                                         .payload_size = icmp::size + quote});
+                                                         .payload_size = icmp::size + size});
   const TypeAndCode form = wire_form(error, v4);
   message[icmp::type] = form.type;
   message[icmp::code] = form.code;
   store_be<std::uint32_t>(message + icmp::body, error == IcmpError::too_big ? mtu : 0u);  // low 16 bits in both
-  wire::write_icmp_checksum(message, icmp::size + quote, own_address, parsed.source);
-  wire::turn_ethernet(buffer.data, own);
-  return parsed.l3_offset + head + quote;
+  wire::write_icmp_checksum(message, icmp::size + size, from, to);
+  return head + size;
+}
+
+std::size_t room_for_quote(Family family) noexcept {
+  return family == Family::v4 ? 576 - ipv4::size - icmp::size : 1280 - ipv6::size - icmp::size;
 }
 
 }  // namespace limpet::l3

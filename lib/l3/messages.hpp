@@ -87,14 +87,24 @@ enum class IcmpError : std::uint8_t {
   too_big,     // fragmentation needed (RFC 1191); packet too big (RFC 4443, section 3.2)
 };
 
+/// An ICMP or ICMPv6 error, redirects among them.
+[[nodiscard]] bool is_icmp_error(const Parsed& parsed) noexcept;
+
 /// Whether RFC 1812, section 4.3.2.7, and RFC 4443, section 2.4(e), allow an error about this packet: not about
 /// ICMP errors, later fragments, or what was sent to or from a group, broadcast, or no address.
 [[nodiscard]] bool may_send_error(const Buffer& buffer, const Parsed& parsed) noexcept;
 
 /// The packet becomes the ICMP error about itself, quoted as it stands now (so: before NAT and TTL), sent from
-/// `own_address` of `own` back to the MAC it came from. Quotes up to 576 bytes in all (RFC 1812, section 4.3.2.3)
-/// or 1280 (RFC 4443, section 2.4(c)). `mtu` is for too_big. The caller limits the rate (RFC 1812, section 4.3.2.8).
+/// `own_address` of `own` back to the MAC it came from. Quotes what room_for_quote() allows. `mtu` is for too_big. The
+/// caller limits the rate (RFC 1812, section 4.3.2.8).
 [[nodiscard]] std::size_t error_in_place(const Buffer& buffer, const Parsed& parsed, IcmpError error, const Mac& own,
                                          const IpAddress& own_address, std::uint16_t mtu = 0) noexcept;
+
+/// Writes the ICMP error from `from` to `to` at `ip`, about a packet of their family whose first `size` bytes lie at
+/// `quoted`, at most room_for_quote() of them and not before `ip` and the error's own headers. Its size.
+std::size_t write_error(std::uint8_t* ip, const std::uint8_t* quoted, std::size_t size, IcmpError error,
+                        const IpAddress& from, const IpAddress& to, std::uint16_t mtu) noexcept;
+/// What an error may quote: 576 bytes in all (RFC 1812, section 4.3.2.3) or 1280 (RFC 4443, section 2.4(c)).
+[[nodiscard]] std::size_t room_for_quote(net::Family family) noexcept;
 
 }  // namespace limpet::l3

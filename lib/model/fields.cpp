@@ -39,7 +39,8 @@ constexpr std::array<std::string_view, 2> live_flows_words{"keep", "reset"};
 constexpr std::array<std::string_view, 2> monitor_type_words{"tcp", "http"};
 constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offline"};
 constexpr std::array<std::string_view, 3> echo_words{"always", "healthy", "never"};
-constexpr std::array<std::string_view, 3> forwarding_words{"nat", "dr", "full_nat"};
+constexpr std::array<std::string_view, 6> forwarding_words{"nat", "dr", "full_nat", "ipip", "gre", "gue"};
+constexpr std::array<std::string_view, 2> dont_fragment_words{"set", "copy"};
 
 // Rows, named by what they hold; the section is filled in later.
 Row text(std::string_view name, std::string_view help) {
@@ -351,6 +352,20 @@ const Section& service_limits_section() {
   return result;
 }
 
+const Section& tunnel_section() {
+  static const Section result = section<Tunnel>(
+      "services.NAME.tunnel",
+      {value<Tunnel, &Tunnel::sources>(
+           many(Many::list, row(Kind::address, "sources",
+                                "Outer source addresses, picked per flow; without one of the backend's family the "
+                                "outgoing interface's own."))),
+       value<Tunnel, &Tunnel::ttl>(number("ttl", 1, 255, "Outer TTL or hop limit.")),
+       value<Tunnel, &Tunnel::dont_fragment>(word("dont_fragment", dont_fragment_words,
+                                                  "Outer DF bit (IPv4): set, or copied from an IPv4 packet inside.")),
+       value<Tunnel, &Tunnel::l4_port>(number("l4_port", 1, 65535, "gue: UDP port on which backends listen."))});
+  return result;
+}
+
 const Section& service_section() {
   static const Section result = section<Service>(
       "services.NAME",
@@ -360,7 +375,8 @@ const Section& service_section() {
        value<Service, &Service::forwarding>(word("forwarding", forwarding_words,
                                                  "nat: addresses rewritten, replies pass Limpet; dr: only the MAC "
                                                  "address is, replies go straight to the client; full_nat: backends "
-                                                 "see a local address in place of the client's.")),
+                                                 "see a local address in place of the client's; ipip, gre, gue: sent "
+                                                 "whole through a tunnel, replies as with dr.")),
        value<Service, &Service::local_addresses>(
            many(Many::list, row(Kind::prefix, "local_addresses",
                                 "full_nat: addresses, or prefixes of them, that stand for clients towards backends."))),
@@ -368,6 +384,10 @@ const Section& service_section() {
            word("echo", echo_words,
                 "Whether its VIPs answer ping: always, while the pool has a backend for new "
                 "sessions, or never; of a VIP of several services one that says yes counts.")),
+       table<Service, &Service::tunnel>(row(Kind::table, "tunnel", "Outer headers of ipip, gre and gue."),
+                                        tunnel_section()),
+       value<Service, &Service::max_mss>(
+           number("max_mss", 0, 65495, "Largest TCP segment that SYNs passing here may ask for; 0: any.")),
        value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
        value<Service, &Service::persist>(
            many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),

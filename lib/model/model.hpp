@@ -2,6 +2,7 @@
 // Made by model/load.hpp, compiled to a plan by plan/compile.hpp. Map order (by name) is the order of indices.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -41,9 +42,18 @@ enum class Algorithm : std::uint8_t { rendezvous, maglev, least_connections, wei
 enum class MonitorType : std::uint8_t { tcp, http };
 enum class AdminState : std::uint8_t { enabled, drain, offline };
 enum class Echo : std::uint8_t { always, healthy, never };
-enum class Forwarding : std::uint8_t { nat, dr, full_nat };
+enum class Forwarding : std::uint8_t { nat, dr, full_nat, ipip, gre, gue };
 /// As in the file.
 std::string_view forwarding_name(Forwarding forwarding) noexcept;
+/// The packet goes on whole, within another.
+constexpr bool tunnels(Forwarding forwarding) noexcept {
+  return forwarding >= Forwarding::ipip;
+}
+/// Answers go straight to the client.
+constexpr bool returns_directly(Forwarding forwarding) noexcept {
+  return forwarding == Forwarding::dr || tunnels(forwarding);
+}
+enum class DontFragment : std::uint8_t { set, copy };
 
 struct Daemon {
   std::string socket = "/run/limpet/limpetd.sock";
@@ -190,11 +200,22 @@ struct ServiceLimits {
   bool operator==(const ServiceLimits&) const = default;
 };
 
+/// Outer headers of ipip, gre and gue.
+struct Tunnel {
+  std::vector<IpAddress> sources;  // picked per flow; none of the family: the outgoing interface's own address
+  std::uint8_t ttl = 64;
+  DontFragment dont_fragment = DontFragment::set;
+  std::uint16_t l4_port = 6080;  // gue: where backends listen
+  bool operator==(const Tunnel&) const = default;
+};
+
 struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
   Echo echo = Echo::always;             // whether its VIPs answer ping
   std::vector<Prefix> local_addresses;  // full_nat: what backends see in place of clients
+  Tunnel tunnel;
+  std::uint16_t max_mss = 0;  // that TCP SYNs may ask for; 0: what they do
   std::string pool;
   std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t workers_max = 127;       // one less than DPDK's lcores
 constexpr std::uint32_t imbalance_min = 1010;  // thousandths
 constexpr std::size_t gateways_max = 16;       // of one route
+constexpr std::uint16_t mss_min = 536;         // RFC 9293, section 3.7.1
 constexpr std::size_t socket_path_max = 107;   // sun_path without its end
 constexpr unsigned local_bits_max = 8;         // of a prefix of local addresses, behind its length
 
@@ -69,7 +70,7 @@ class Validator {
     for (const auto& [name, service] : model_.services) {
       check_service(name, service);
     }
-    for (const auto& [name, service] : model_.services) {  // every VIP is known by now
+    for (const auto& [name, service] : model_.services) {  // every VIP and tunnel is known by now
       check_local_addresses(below("services", name), service);
     }
     if (backends_ >= backend_slots_max) {
@@ -325,10 +326,14 @@ class Validator {
     check_rate(path + ".limits", service.limits.new_flows_per_s, service.limits.burst);
     const SourceLimits& source = service.limits.per_source;
     check_rate(path + ".limits.per_source", source.new_flows_per_s, source.burst);
-    if (service.forwarding == Forwarding::dr && pool != model_.pools.end()) {
+    check_tunnel(path, service);
+    if (service.max_mss != 0 && service.max_mss < mss_min) {
+      add(path + ".max_mss", fmt::format("{}", service.max_mss), fmt::format("0 for any, or {} and up", mss_min));
+    }
+    if (returns_directly(service.forwarding) && pool != model_.pools.end()) {
       check_direct_return(path, service, pool->second);
       if (pool->second.passive.failures != 0) {
-        add(path + ".forwarding", quote("dr"), "\"nat\" with a pool that has passive health",
+        add(path + ".forwarding", quote(forwarding_name(service.forwarding)), "\"nat\" with a pool that has passive health",
             "answers that do not pass Limpet tell it nothing");
       }
     }
@@ -440,6 +445,9 @@ class Validator {
     for (const auto& [address, by] : own_) {
       taken(address, "Limpet's own address", by);
     }
+    for (const auto& [address, by] : tunnel_sources_) {
+      taken(address, "the source of a tunnel,", by);
+    }
     for (const auto& [address, by] : backend_addresses_) {
       taken(address, "the address of a backend,", by);
     }
@@ -462,14 +470,39 @@ class Validator {
     }
   }
 
+  void check_tunnel(const std::string& path, const Service& service) {
+    if (!tunnels(service.forwarding) && service.tunnel != Tunnel{}) {
+      add(path + ".tunnel",
+          fmt::format("a tunnel of a service with forwarding = {}", quote(forwarding_name(service.forwarding))),
+          "forwarding = \"ipip\", \"gre\" or \"gue\"");
+    }
+    std::set<IpAddress> seen;
+    for (std::size_t i = 0; i < service.tunnel.sources.size(); ++i) {
+      const IpAddress& source = service.tunnel.sources[i];
+      const std::string place = item(path + ".tunnel", "sources", i);
+      if (!is_usable(source)) {
+        add(place, quote(source.text()), "the address of a host");
+      } else if (const auto backend = backend_addresses_.find(source); backend != backend_addresses_.end()) {
+        add(place, fmt::format("the address of a backend, {}", quote(source.text())), "an address of Limpet's",
+            fmt::format("also {}", backend->second));
+      } else if (!seen.insert(source).second) {
+        add(place, fmt::format("{} again", quote(source.text())), "each address once");
+      }
+      tunnel_sources_.emplace(source, place);
+    }
+  }
+
   /// Direct return rewrites no port: a backend is reached on the port that the client used.
   void check_direct_return(const std::string& path, const Service& service, const Pool& pool) {
     for (const auto& [name, backend] : pool.backends) {
       for (const auto& endpoint : backend.addresses) {
         for (const auto& listen : service.listen) {
-          if (endpoint.l4_port != 0 && endpoint.l4_port != listen.l4_port &&
-              endpoint.address.family() == listen.prefix.address.family()) {
-            add(path + ".forwarding", fmt::format("\"dr\" with backend {} at {}", quote(name), quote(endpoint.text())),
+          const bool serves =
+              tunnels(service.forwarding) || endpoint.address.family() == listen.prefix.address.family();
+          if (serves && endpoint.l4_port != 0 && endpoint.l4_port != listen.l4_port) {
+            add(path + ".forwarding",
+                fmt::format("{} with backend {} at {}", quote(forwarding_name(service.forwarding)), quote(name),
+                            quote(endpoint.text())),
                 fmt::format("backends without a port, or with that of {}", quote(listen.text())),
                 "direct return keeps ports");
             return;
@@ -487,6 +520,7 @@ class Validator {
   std::map<Prefix, std::string> networks_;              // -> path of the interface
   std::map<Prefix, std::string> routes_;                // -> path
   std::map<IpAddress, std::string> backend_addresses_;  // -> path
+  std::map<IpAddress, std::string> tunnel_sources_;     // -> path
   std::map<Listen, std::string> listens_;               // -> path
   std::size_t backends_ = 0;
 };

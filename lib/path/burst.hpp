@@ -53,6 +53,7 @@ struct Item {
   bool local = false;                             // back: to a local address of full NAT
   bool crosses = false;                           // once bound: leaves as the other IP version
   plan::Hop hop;                                  // where it leaves, once bound
+  std::uint8_t overhead = 0;                      // bytes of the tunnel to `backend` that it gets; 0: none
 
   void drop(Counter why) noexcept {
     verdict = Verdict::drop;

@@ -6,6 +6,7 @@
 #include "net/headers.hpp"
 #include "net/quote.hpp"
 #include "path/errors.hpp"
+#include "path/tunnel_errors.hpp"
 
 namespace limpet::path {
 namespace {
@@ -70,7 +71,7 @@ class Classifier {
  public:
   Classifier(State& state, const plan::Plan& plan) noexcept : state_(state), plan_(plan) {}
 
-  void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  void operator()(Packet& packet, net::Parsed& parsed, Item& item) noexcept {
     item.interface = interface_of(plan_, packet, parsed);
     if (!item.interface.valid()) {
       return item.drop(Counter::drop_bad_vlan);
@@ -97,13 +98,13 @@ class Classifier {
     if (!plan_.fronts.is_vip(parsed.source)) {
       return is_host(parsed.source) || asks_for_address(parsed);
     }
-    // A VIP is ours, but with dr its backends answer from it, perhaps through here.
+    // A VIP is ours, but with direct return its backends answer from it, perhaps through here.
     if (parsed.l4_offset == 0 || net::icmp_error_of(parsed) == net::IcmpErrors::relayed) {
       const plan::VipUse* vip = plan_.vips.find(parsed.source);  // none of a local address
       return vip != nullptr && vip->direct && !plan_.fronts.is_vip(parsed.destination);
     }
     const auto listener = find_listener(parsed.source, parsed.source_port, parsed.protocol);
-    return listener != nullptr && plan_.service_of(*listener).forwarding == model::Forwarding::dr &&
+    return listener != nullptr && plan_.service_of(*listener).returns_directly() &&
            !plan_.fronts.is_vip(parsed.destination);
   }
 
@@ -113,7 +114,7 @@ class Classifier {
     return index == plan::FrontTable::none ? nullptr : &plan_.listeners[index];
   }
 
-  void by_address(const plan::Interface& interface, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  void by_address(const plan::Interface& interface, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
     if (parsed.fragment) {
       return fragment_by_address(interface, packet, parsed, item);
     }
@@ -124,10 +125,13 @@ class Classifier {
         return;
       }
     }
+    const bool own = plan_.owns(parsed.destination);
+    if (own && relay_tunnel_error(state_, plan_, packet, parsed, item)) {
+      return;
+    }
     if (!has_l4_ports(parsed) && classify_error(plan_, packet, parsed, item)) {
       return;
     }
-    const bool own = plan_.owns(parsed.destination);
     if (own || plan_.fronts.is_vip(parsed.destination)) {
       if (is_answer_to_local(parsed, item)) {
         return;

@@ -8,11 +8,10 @@ using counters::Counter;
 /// The bound backend of a record that another worker wrote, if this session may use it.
 const plan::Backend* others_choice(const State& state, const Question& question, const Decision& decision,
                                    const record::Record& record) noexcept {
-  const plan::Service& service = question.plan.service_of(question.listener);
-  const plan::Pool& pool = question.plan.pool_of(service);
+  const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
   const plan::Backend* backend = bound_backend(question.plan, pool, record.backend, decision.persist);
   if (backend == nullptr || must_leave(question.plan, pool, record.backend, state.node.backends, decision.persist) ||
-      backend->endpoint(service.family_towards(*backend, question.tuple.client.family())).address.is_none()) {
+      !reaches(question, *backend)) {
     return nullptr;
   }
   return backend;

@@ -56,8 +56,6 @@ class Decider {
   }
 
  private:
-  [[nodiscard]] net::Family family() const noexcept { return question_.tuple.client.family(); }
-
   [[nodiscard]] plan::ChoiceKey choice_key() const noexcept {
     return decision_.persist != nullptr ? plan::ChoiceKey{decision_.key.high, decision_.key.low}
                                         : connection_key(question_.tuple);
@@ -105,7 +103,7 @@ class Decider {
     }
     const auto leave = must_leave(question_.plan, pool_, record.backend, sight_.loads.states, &persist);
     const plan::Backend* backend = bound_backend(question_.plan, pool_, record.backend, &persist);
-    if (!leave && !backend->endpoint(service_.family_towards(*backend, family())).address.is_none()) {
+    if (!leave && reaches(question_, *backend)) {
       return stays(*backend);
     }
     decision_.reason = leave.value_or(Reason::model_changed);
@@ -213,11 +211,16 @@ class Decider {
 
 }  // namespace
 
+bool reaches(const Question& question, const plan::Backend& backend) noexcept {
+  const plan::Service& service = question.plan.service_of(question.listener);
+  return !backend.endpoint(service.family_towards(backend, question.tuple.client.family())).address.is_none();
+}
+
 plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, const plan::Persist* persist) noexcept {
   return {.pool = question.plan.pool_of(question.plan.service_of(question.listener)),
           .loads = loads,
           .family = question.tuple.client.family(),
-          .any_family = question.listener.local,
+          .any_family = question.listener.local || question.plan.service_of(question.listener).tunnels(),
           .max_imbalance = persist == nullptr ? 0 : persist->max_imbalance,
           .connection = connection_key(question.tuple)};
 }

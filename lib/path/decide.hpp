@@ -56,6 +56,9 @@ struct Decision {
 /// Reads records, loads and backend states, changes nothing.
 Decision decide(const Question& question, const Sight& sight) noexcept;
 
+/// The backend has an address at which the client's packets reach it.
+bool reaches(const Question& question, const plan::Backend& backend) noexcept;
+
 /// What the algorithm is asked for this question, with the profile that found a key, or null.
 plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, const plan::Persist* persist) noexcept;
 

@@ -6,7 +6,10 @@ namespace limpet::path {
 
 void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
                        Item& item) noexcept {
-  const net::Family family = (item.client.address.is_none() ? parsed.source : item.client.address).family();
+  const plan::Service& service = plan.service_of(*item.listener);
+  const net::Family family = item.client.address.is_none()
+                                 ? service.family_towards(*item.backend, parsed.source.family())
+                                 : item.client.address.family();
   const auto& hop = item.backend->hop(family);
   if (item.backend->endpoint(family).address.is_none()) {
     return item.drop(Counter::drop_no_address_family);
@@ -18,6 +21,8 @@ void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packe
   if (is_nat(plan, *item.listener)) {
     item.rewrite = item.backend->endpoint(family);
     item.crosses = family != parsed.source.family();
+  } else if (service.tunnels()) {
+    item.overhead = static_cast<std::uint8_t>(net::encap_size(service.tunnel.encap, family));
   }
   plan::BackendUse& use = state.uses[item.backend->slot.value()];
   add_relaxed(use.packets, 1);

@@ -3,7 +3,9 @@
 #include "l3/messages.hpp"
 #include "net/family.hpp"
 #include "net/headers.hpp"
+#include "net/mss.hpp"
 #include "net/rewrite.hpp"
+#include "path/tunnel.hpp"
 #include "plan/gateways.hpp"
 
 namespace limpet::path {
@@ -26,14 +28,15 @@ class Translator {
       return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
     }
     const int growth = item.crosses ? net::crossing_growth(parsed) : 0;
-    if (parsed.l3_size + growth > out.mtu) {
+    if (parsed.l3_size + growth + item.overhead > out.mtu) {
       // Who may be cut on the way would be cut by a router; told are those who asked not to be, and IPv6.
+      const std::uint16_t mtu = inner_mtu(out.mtu, item.overhead, parsed.source.family());
       return may_be_cut(packet, parsed) ? item.drop(Counter::drop_too_big)
                                         : report(packet, parsed, item, l3::IcmpError::too_big, Counter::drop_too_big,
-                                                 static_cast<std::uint16_t>(out.mtu - growth));
+                                                 static_cast<std::uint16_t>(mtu - growth));
     }
-    if (!fits(packet, parsed, out, growth)) {
-      return item.drop(Counter::drop_no_buffer);
+    if (!fits(packet, parsed, out, growth + item.overhead)) {
+      return item.drop(item.overhead != 0 ? Counter::drop_no_headroom : Counter::drop_no_buffer);
     }
     net::decrement_ttl(packet.data, parsed);
     if (item.crosses) {
@@ -44,7 +47,13 @@ class Translator {
     } else if (!item.rewrite.address.is_none()) {
       rewrite(packet, parsed, item);
     }
+    if ((parsed.tcp_flags & net::tcp_flag::syn) != 0 && item.listener != nullptr) {
+      limit_segments(packet, parsed, plan_.service_of(*item.listener).max_mss);
+    }
     trim(packet, parsed);
+    if (item.overhead != 0 && !enter_tunnel(state_, plan_, packet, parsed, item)) {
+      return;
+    }
     const l3::Adjacency next = state_.node.adjacencies.find(item.hop.interface, item.hop.next_hop);
     if (next.state != l3::AdjacencyState::reachable || waits_for(item.hop)) {
       item.verdict = Verdict::hold;
@@ -100,6 +109,12 @@ class Translator {
     packet.capacity = static_cast<std::uint16_t>(packet.capacity + growth);
     parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + growth);
     parsed.l4_offset = static_cast<std::uint16_t>(parsed.l4_offset + growth);
+  }
+
+  static void limit_segments(const Packet& packet, const net::Parsed& parsed, std::uint16_t max_mss) noexcept {
+    if (max_mss != 0) {
+      net::clamp_mss(packet.data, parsed, max_mss);
+    }
   }
 
   static void rewrite(const Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {

@@ -37,7 +37,7 @@ struct Choosing {
   const Pool& pool;
   Loads loads;
   Family family = Family::v4;
-  bool any_family = false;          // an address of the other family will do (full NAT)
+  bool any_family = false;          // an address of the other family will do (full NAT, tunnels)
   std::uint32_t max_imbalance = 0;  // thousandths; 0: no cap
   bool from_memory = true;          // false: by rendezvous, whatever the pool's algorithm (nothing will be remembered)
   ChoiceKey connection{};           // what tells connections of one session apart: for random_two

@@ -21,6 +21,7 @@ class Compiler {
       }
     }
     plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
+    plan_->tunnel_seed = hash::derive_key(input_.secret, "tunnels");
     add_interfaces();
     add_routes();
     if (auto ok = add_pools(); !ok) {
@@ -205,13 +206,48 @@ class Compiler {
     return std::clamp<std::uint32_t>(idle_timeout_s / 6 / sweep_pass_s, 1, record_passes_max);
   }
 
+  /// Errors about tunnel packets come back to their source: it is Limpet's own, also on the link it belongs to.
+  void add_tunnel_source(const net::IpAddress& source) {
+    if (plan_->owns(source)) {
+      return;
+    }
+    plan_->own_addresses.add(source, 1);
+    for (Interface& interface : plan_->interfaces) {
+      const auto& own = interface.addresses;
+      if (std::any_of(own.begin(), own.end(), [&](const net::Prefix& prefix) { return prefix.contains(source); })) {
+        interface.addresses.push_back(net::Prefix::host(source));
+        return;
+      }
+    }
+  }
+
+  void add_tunnel(Service& service, const model::Service& from) {
+    service.forwarding = from.forwarding;
+    service.max_mss = from.max_mss;
+    if (!service.tunnels()) {
+      return;
+    }
+    plan_->has_tunnels = true;
+    Tunnel& tunnel = service.tunnel;
+    tunnel.encap = from.forwarding == model::Forwarding::ipip  ? net::Encap::ipip
+                   : from.forwarding == model::Forwarding::gre ? net::Encap::gre
+                                                               : net::Encap::gue;
+    tunnel.ttl = from.tunnel.ttl;
+    tunnel.copies_dont_fragment = from.tunnel.dont_fragment == model::DontFragment::copy;
+    tunnel.l4_port = tunnel.encap == net::Encap::gue ? from.tunnel.l4_port : std::uint16_t{0};
+    for (const net::IpAddress& source : from.tunnel.sources) {
+      tunnel.sources[static_cast<std::size_t>(source.family())].push_back(source);
+      add_tunnel_source(source);
+    }
+  }
+
   Result<void> add_services() {
     for (const auto& [name, from] : model_.services) {
       Service service;
       service.name = name;
-      service.forwarding = from.forwarding;
       service.echo = from.echo;
       add_local_addresses(from, service);
+      add_tunnel(service, from);
       service.pool = pool_index_.at(from.pool);
       service.record_passes = record_passes_max;
       service.flows_on_down = from.flows_on_down;
@@ -292,7 +328,7 @@ class Compiler {
   /// The addresses that this listener's backends answer from, when their answers pass here (nat).
   Result<void> add_endpoints(const Listener& listener, std::uint32_t index, bool exact) {
     const Service& service = plan_->services[listener.service];
-    if (service.forwarding != model::Forwarding::nat && !listener.local) {
+    if (service.returns_directly()) {
       return {};
     }
     for (const Backend& backend : plan_->pools[service.pool].backends) {

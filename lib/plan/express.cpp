@@ -24,9 +24,9 @@ bool needs_packets(const Service& service, bool udp) {
 }
 
 /// A new flow with a record that its backend can serve needs nothing else to be looked at: the key is a narrow one of
-/// the source address, which every packet has, and nothing but the record says where it goes.
+/// the source address, which every packet has, nothing but the record says where it goes, and it goes as it is.
 bool follows_records(const Service& service) {
-  if (service.persist.empty() || service.splits || service.gate != nullptr) {
+  if (service.persist.empty() || service.splits || service.gate != nullptr || service.max_mss != 0) {
     return false;
   }
   const Persist& first = service.persist.front();
@@ -76,7 +76,8 @@ void Express::add_listener(const Listener& listener, const Service& service) {
       digest({local, 0}, listener.slot.value());
     }
   }
-  if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask || listener.local) {
+  if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask || listener.local ||
+      service.tunnels()) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;

@@ -15,6 +15,7 @@
 #include "hash/owner.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
+#include "net/encap.hpp"
 #include "plan/express.hpp"
 #include "plan/front_table.hpp"
 #include "plan/gate.hpp"
@@ -110,12 +111,23 @@ struct Timeouts {
 /// A sweep over all flows takes so long.
 inline constexpr std::uint32_t sweep_pass_s = 10;
 
+/// Outer headers of what a service sends to its backends.
+struct Tunnel {
+  net::Encap encap = net::Encap::ipip;
+  std::array<std::vector<IpAddress>, 2> sources;  // by outer family; empty: the outgoing interface's own address
+  std::uint8_t ttl = 64;
+  bool copies_dont_fragment = false;
+  std::uint16_t l4_port = 0;  // gue
+};
+
 struct Service {
   std::string name;
   model::Forwarding forwarding = model::Forwarding::nat;
   model::Echo echo = model::Echo::always;
   std::array<std::vector<IpAddress>, 2> locals;  // full_nat: local addresses, by Family
-  std::uint32_t pool = 0;                        // index in Plan::pools
+  Tunnel tunnel;
+  std::uint16_t max_mss = 0;     // 0: none
+  std::uint32_t pool = 0;        // index in Plan::pools
   std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
   bool splits = false;           // one of them spreads heavy keys
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
@@ -125,11 +137,14 @@ struct Service {
   std::uint32_t record_passes = 1;   // a live flow tells its record of its use in one of so many sweeps
 
   [[nodiscard]] bool is_full_nat() const noexcept { return forwarding == model::Forwarding::full_nat; }
+  [[nodiscard]] bool tunnels() const noexcept { return model::tunnels(forwarding); }
+  [[nodiscard]] bool returns_directly() const noexcept { return model::returns_directly(forwarding); }
   /// The family of the address that a backend is spoken to at for a client: the client's own where that can be; with
-  /// full NAT the other where only that can be.
+  /// full NAT and tunnels the other where only that can be.
   [[nodiscard]] Family family_towards(const Backend& backend, Family client) const noexcept {
     const Family other = client == Family::v4 ? Family::v6 : Family::v4;
-    return is_full_nat() && !reaches(backend, client) && reaches(backend, other) ? other : client;
+    const bool either = is_full_nat() || tunnels();
+    return either && !reaches(backend, client) && reaches(backend, other) ? other : client;
   }
   [[nodiscard]] bool reaches(const Backend& backend, Family family) const noexcept {
     return !backend.endpoint(family).address.is_none() &&
@@ -170,6 +185,8 @@ struct Plan {
   std::vector<BackendPlace> backend_of_slot;    // slot -> place
   std::vector<ScopeUse> scopes;                 // by scope slot
   hash::Key fingerprint_seed;                   // of keys that do not fit into a record
+  hash::Key tunnel_seed;                        // of what outer headers show of a flow
+  bool has_tunnels = false;                     // some service has
   FrontTable fronts;                            // destination -> listener; source -> endpoint
   Vips vips;                                    // what their services say together
   std::vector<std::uint32_t> gate_ids;          // of the services' gates, in order

@@ -11,7 +11,7 @@ void Vips::add(const net::IpAddress& address, const Service& service) {
     vips_.emplace_back();
   }
   VipUse& vip = vips_[*index_.find(address)];
-  vip.direct = vip.direct || service.forwarding == model::Forwarding::dr;
+  vip.direct = vip.direct || service.returns_directly();
   vip.echo = vip.echo || service.echo == model::Echo::always;
   auto& pools = vip.echo_pools;
   if (service.echo == model::Echo::healthy && std::find(pools.begin(), pools.end(), service.pool) == pools.end()) {

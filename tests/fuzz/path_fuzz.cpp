@@ -54,6 +54,8 @@ model::Model two_ports() {
     model.services[name].forwarding = model::Forwarding::full_nat;
     model.services[name].local_addresses = {prefix("198.51.100.200/31"), prefix("2001:db8:2::200/127")};
   }
+  service("gue", "192.0.2.14/32", 80, net::Protocol::tcp);
+  model.services["gue"].forwarding = model::Forwarding::gue;
   return model;
 }
 

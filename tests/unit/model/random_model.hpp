@@ -171,6 +171,7 @@ class RandomModel {
       service.limits.per_source.connections = static_cast<std::uint32_t>(below(1000));
       service.limits.per_source.prefix6 = static_cast<std::uint8_t>(between(1, 128));
     }
+    service.max_mss = maybe() ? static_cast<std::uint16_t>(between(536, 65495)) : std::uint16_t{0};
     return service;
   }
 

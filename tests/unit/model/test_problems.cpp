@@ -295,6 +295,33 @@ INSTANTIATE_TEST_SUITE_P(
               {"f:3:1: found 1001, expected at most flows_max, 1000",
                "f:8:12: found 1, expected new_flows_per_s beside it",
                "f:8:62: found 3, expected at least 4, for 1501 new flows a second"}},
+        Wrong{
+            "tunnel_of_none",
+            "[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nforwarding = \"dr\"\nmax_mss = 100\ntunnel = { "
+            "ttl = 9 "
+            "}\n[pools.p.backends]\nb = { address = \"192.0.2.8\" }\n",
+            {"f:5:1: found 100, expected 0 for any, or 536 and up",
+             "f:6:10: found a tunnel of a service with forwarding = \"dr\", expected forwarding = \"ipip\", \"gre\" or "
+             "\"gue\""}},
+        Wrong{"tunnel",
+              "[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nforwarding = \"gue\"\ntunnel = { sources = "
+              "[\"224.0.0.1\", \"192.0.2.3\", \"192.0.2.3\", \"2001:db8::8\"] }\n[pools.p]\npassive = { failures = 3 "
+              "}\n[pools.p.backends]\nb = { address = \"[2001:db8::8]:81\" }\n",
+              {"f:4:1: found \"gue\" with backend \"b\" at \"[2001:db8::8]:81\", expected backends without a port, or "
+               "with that of \"192.0.2.9:80/tcp\" (direct return keeps ports)",
+               "f:4:1: found \"gue\", expected \"nat\" with a pool that has passive health (answers that do not pass "
+               "Limpet tell it nothing)",
+               "f:5:23: found \"224.0.0.1\", expected the address of a host",
+               "f:5:49: found \"192.0.2.3\" again, expected each address once",
+               "f:5:62: found the address of a backend, \"2001:db8::8\", expected an address of Limpet's (also "
+               "pools.p.backends.b)"}},
+        Wrong{"tunnel_and_full_nat",
+              "[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nforwarding = \"gre\"\ntunnel = { sources = "
+              "[\"198.51.100.9\"] }\n[services.a]\nlisten = \"192.0.2.8:80/tcp\"\npool = \"p\"\nforwarding = "
+              "\"full_nat\"\nlocal_addresses = [\"198.51.100.8/31\"]\n[pools.p.backends]\nb = { address = "
+              "\"198.51.100.1\" }\n",
+              {"f:10:20: found the source of a tunnel, \"198.51.100.9\", expected addresses that nothing else has (also "
+               "services.s.tunnel.sources[0])"}},
         Wrong{"long_socket",
               "[limpetd]\nsocket = \"/" + std::string(107, 'x') + "\"\n",
               {"f:2:1: found a path of 108 bytes, expected at most 107"}}),
