@@ -333,8 +333,8 @@ class Validator {
     if (returns_directly(service.forwarding) && pool != model_.pools.end()) {
       check_direct_return(path, service, pool->second);
       if (pool->second.passive.failures != 0) {
-        add(path + ".forwarding", quote(forwarding_name(service.forwarding)), "\"nat\" with a pool that has passive health",
-            "answers that do not pass Limpet tell it nothing");
+        add(path + ".forwarding", quote(forwarding_name(service.forwarding)),
+            "\"nat\" with a pool that has passive health", "answers that do not pass Limpet tell it nothing");
       }
     }
   }

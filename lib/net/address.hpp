@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -83,6 +84,12 @@ class IpAddress {
   }
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
+  /// As two words: packets are compared with it.
+  friend constexpr bool operator==(const IpAddress& one, const IpAddress& other) noexcept {
+    using Words = std::array<std::uint64_t, 2>;
+    const auto a = std::bit_cast<Words>(one.bytes_), b = std::bit_cast<Words>(other.bytes_);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+  }
 
   [[nodiscard]] std::string text() const;
   static std::optional<IpAddress> parse(std::string_view text);
