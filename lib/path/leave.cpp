@@ -7,9 +7,9 @@ namespace limpet::path {
 void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
                        Item& item) noexcept {
   const plan::Service& service = plan.service_of(*item.listener);
-  const net::Family family = item.client.address.is_none()
-                                 ? service.family_towards(*item.backend, parsed.source.family())
-                                 : item.client.address.family();
+  const bool local = service.is_full_nat() && !item.client.address.is_none();
+  const net::Family family =
+      local ? item.client.address.family() : service.family_towards(*item.backend, parsed.source.family());
   const auto& hop = item.backend->hop(family);
   if (item.backend->endpoint(family).address.is_none()) {
     return item.drop(Counter::drop_no_address_family);
@@ -18,11 +18,14 @@ void leave_for_backend(State& state, const plan::Plan& plan, const Packet& packe
     return item.drop(Counter::drop_no_route);
   }
   item.hop = *hop;
+  item.overhead = 0;  // a later fragment has its first one's item, perhaps of another plan
   if (is_nat(plan, *item.listener)) {
     item.rewrite = item.backend->endpoint(family);
     item.crosses = family != parsed.source.family();
   } else if (service.tunnels()) {
     item.overhead = static_cast<std::uint8_t>(net::encap_size(service.tunnel.encap, family));
+    item.rewrite = {};
+    item.crosses = false;
   }
   plan::BackendUse& use = state.uses[item.backend->slot.value()];
   add_relaxed(use.packets, 1);

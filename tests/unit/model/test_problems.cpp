@@ -315,13 +315,14 @@ INSTANTIATE_TEST_SUITE_P(
                "f:5:49: found \"192.0.2.3\" again, expected each address once",
                "f:5:62: found the address of a backend, \"2001:db8::8\", expected an address of Limpet's (also "
                "pools.p.backends.b)"}},
-        Wrong{"tunnel_and_full_nat",
-              "[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nforwarding = \"gre\"\ntunnel = { sources = "
-              "[\"198.51.100.9\"] }\n[services.a]\nlisten = \"192.0.2.8:80/tcp\"\npool = \"p\"\nforwarding = "
-              "\"full_nat\"\nlocal_addresses = [\"198.51.100.8/31\"]\n[pools.p.backends]\nb = { address = "
-              "\"198.51.100.1\" }\n",
-              {"f:10:20: found the source of a tunnel, \"198.51.100.9\", expected addresses that nothing else has (also "
-               "services.s.tunnel.sources[0])"}},
+        Wrong{
+            "tunnel_and_full_nat",
+            "[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nforwarding = \"gre\"\ntunnel = { sources = "
+            "[\"198.51.100.9\"] }\n[services.a]\nlisten = \"192.0.2.8:80/tcp\"\npool = \"p\"\nforwarding = "
+            "\"full_nat\"\nlocal_addresses = [\"198.51.100.8/31\"]\n[pools.p.backends]\nb = { address = "
+            "\"198.51.100.1\" }\n",
+            {"f:10:20: found the source of a tunnel, \"198.51.100.9\", expected addresses that nothing else has (also "
+             "services.s.tunnel.sources[0])"}},
         Wrong{"long_socket",
               "[limpetd]\nsocket = \"/" + std::string(107, 'x') + "\"\n",
               {"f:2:1: found a path of 108 bytes, expected at most 107"}}),

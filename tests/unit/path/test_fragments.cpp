@@ -209,6 +209,28 @@ TEST(Fragments, BackendRemovedInBetween) {
   EXPECT_EQ(lab.count(Counter::drop_fragment_refused), 1u);
 }
 
+/// A plan that forwards another way, between a first fragment and the next: each goes as its own plan says.
+TEST(Fragments, ForwardingChangedInBetween) {
+  auto model = base_model();
+  model.services["dns"].forwarding = model::Forwarding::gue;
+  Lab lab(model);
+  const auto size_of = [&](std::uint16_t offset, bool more) {
+    PacketBuilder builder;
+    builder.ethernet(gateway_mac, front_mac).ip("10.0.0.1", "192.0.2.10").payload(Bytes(offset == 0 ? 72 : 80));
+    offset == 0 ? builder.udp(1000, 53) : builder.protocol(17);
+    const auto out = lab.send_one(front_port, builder.fragment(offset, more).build());
+    return out ? out->bytes.size() : 0;
+  };
+  constexpr std::size_t plain = 14 + 20 + 80;
+  EXPECT_EQ(size_of(0, true), plain + 20 + 8 + 4);
+  lab.model.services["dns"].forwarding = model::Forwarding::dr;
+  lab.apply();
+  EXPECT_EQ(size_of(80, true), plain);
+  lab.model.services["dns"].forwarding = model::Forwarding::gue;
+  lab.apply();
+  EXPECT_EQ(size_of(160, true), plain + 20 + 8 + 4);
+}
+
 TEST(Budget, GivesBackWithTime) {
   Budget budget(1000);
   for (unsigned i = 0; i < 100; ++i) {
