@@ -65,10 +65,12 @@ class Share {
   }
 
   [[nodiscard]] Entry<Key>* find(const Key& key, std::uint64_t hash) const noexcept {
+    return find_like(Entry<Key>::pattern(key), hash);
+  }
+  [[nodiscard]] Entry<Key>* find_like(const Pattern& pattern, std::uint64_t hash) const noexcept {
     if (used_ == 0) {
       return nullptr;  // a width that nobody uses must not cost its cache lines
     }
-    const Pattern pattern = Entry<Key>::pattern(key);
     Entry<Key>* entry = find_in(first(hash), pattern);
     return entry != nullptr ? entry : find_in(second(hash), pattern);
   }

@@ -80,6 +80,13 @@ class Table {
     return entry != nullptr ? entry : embryonic<Key>().find(key, hash);
   }
 
+  /// By a key as entries have it.
+  template <class Key>
+  [[nodiscard]] Entry<Key>* find_like(const typename Entry<Key>::Pattern& pattern, std::uint64_t hash) noexcept {
+    Entry<Key>* entry = live<Key>().find_like(pattern, hash);
+    return entry != nullptr ? entry : embryonic<Key>().find_like(pattern, hash);
+  }
+
   template <class Key>
   [[nodiscard]] const Entry<Key>* find_embryonic(const Key& key, std::uint64_t hash) const noexcept {
     return embryonic<Key>().find(key, hash);

@@ -47,8 +47,8 @@ void forward_plain(std::uint8_t* ip) noexcept {
 
 /// `source`: that side, else the destination. `address`: as in a packet; `l4_port` too, 0 keeps the packet's.
 template <class Plain, bool source>
-void readdress_plain(std::uint8_t* ip, std::uint8_t protocol, const std::uint8_t* address,
-                     std::uint16_t l4_port) noexcept {
+[[gnu::always_inline]] inline void readdress_plain(std::uint8_t* ip, std::uint8_t protocol, const std::uint8_t* address,
+                                                   std::uint16_t l4_port) noexcept {
   std::uint8_t* const at = ip + (source ? Plain::source : Plain::destination);
   std::uint64_t change = 0;
 #pragma GCC unroll 4

@@ -1,6 +1,7 @@
 #include "path/express.hpp"
 
 #include "path/openings.hpp"
+#include "path/turns.hpp"
 #include "plan/gateways.hpp"
 
 namespace limpet::path {
@@ -10,21 +11,28 @@ namespace tcp = net::tcp_flag;
 using net::detail::load_raw;
 
 constexpr std::uint64_t mac_mask = 0xffff'ffff'ffff;  // of eight bytes that begin with a MAC address
-constexpr std::uint8_t special_flags = tcp::syn | tcp::fin | tcp::rst;
+constexpr std::uint16_t surely_not_idle_s = 1;        // whatever the time-outs, of which a second is the least
 
-enum class Kind : std::uint8_t { special, goes_on, opens };
+/// What a packet is to its flow. A datagram always goes on.
+enum class Kind : std::uint8_t { special, goes_on, opens, answers, ends };
 
-/// Opens a flow, or neither opens nor ends one; a datagram does either. `size`: of the L4 packet, all of it readable.
+/// By SYN, RST, FIN and ACK: SYN with nothing or ACK (RFC 9293, section 3.5), or FIN or RST without SYN.
+constexpr Kind kind_of(std::uint8_t tcp_flags) noexcept {
+  const auto turns = tcp_flags & (tcp::syn | tcp::fin | tcp::rst);
+  if (turns == 0) [[likely]] {
+    return Kind::goes_on;
+  }
+  return (turns & tcp::syn) == 0       ? Kind::ends
+         : turns != tcp::syn           ? Kind::special
+         : (tcp_flags & tcp::ack) == 0 ? Kind::opens
+                                       : Kind::answers;
+}
+
+/// `size`: of the L4 packet, all of it readable.
 [[gnu::always_inline]] inline Kind kind_of(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
   if (protocol == net::ip_protocol::tcp) {
     const int header = (l4[net::tcp::data_offset] >> 4) * 4;
-    const std::uint8_t flags = l4[net::tcp::flags];
-    if (header < int{net::tcp::size} || header > size) {
-      return Kind::special;
-    }
-    return (flags & special_flags) == 0                       ? Kind::goes_on
-           : (flags & (special_flags | tcp::ack)) == tcp::syn ? Kind::opens
-                                                              : Kind::special;
+    return header < int{net::tcp::size} || header > size ? Kind::special : kind_of(l4[net::tcp::flags]);
   }
   if (protocol != net::ip_protocol::udp || size < int{net::udp::size}) {
     return Kind::special;
@@ -47,7 +55,7 @@ class Lane {
     std::uint16_t l3_size;
     std::uint8_t protocol;
     std::uint8_t packet;  // its place in the burst
-    bool opens;           // is the first packet of a TCP connection
+    Kind kind;
   };
   static_assert(std::is_trivially_default_constructible_v<Candidate>);
 
@@ -62,6 +70,7 @@ class Lane {
         live_(state.flows.live_share<Key>()),
         tick_(burst.now_ms),
         openings_(state, plan, burst.now_ms),
+        turns_(state, plan, burst.now_ms),
         plan_age_s_(state.legs.plan_age_s()),
         steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
 
@@ -77,11 +86,10 @@ class Lane {
     if (!Wire::is_plain(ip) || size > packet.size - l3 || !is_ours(packet)) {
       return;
     }
-    const Kind kind = kind_of(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header});
-    if (kind == Kind::special) {
+    c.kind = kind_of(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header});
+    if (c.kind == Kind::special) {
       return;
     }
-    c.opens = kind == Kind::opens;
     Key key;
     // Either way may be tried first: a packet that could be both has no flow of the wrong one, whose client would be
     // a VIP. The packet before tells which is likely.
@@ -90,7 +98,7 @@ class Lane {
     if (!known || (steers_ && is_anothers(ip, c))) {
       return;
     }
-    if (c.opens && (c.front == nullptr || !follows_records(*c.front))) {
+    if (c.kind != Kind::goes_on && !is_expected(c)) [[unlikely]] {
       return;
     }
     c.key = Entry::pattern(key);
@@ -108,9 +116,9 @@ class Lane {
     openings_.follow();
     for (unsigned i = 0; i < found_count_; ++i) {
       Candidate& c = candidates_[found_[i]];
-      const bool done = c.front != nullptr ? to_backend(c) : to_client(c);
-      burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
+      decide<true>(c);
     }
+    decide_half_open();  // after those that are live, whose entries may move now
     open();
     state_.counters.add(Counter::flow_hit, in_);
     state_.counters.add(Counter::flow_new, opened_);
@@ -138,7 +146,8 @@ class Lane {
       return false;
     }
     answers_ = false;
-    key = Wire::forward(ip, load_be<std::uint16_t>(l4 + net::tcp::source_port), c.front->listener);
+    key = Wire::forward(ip + Wire::source, ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::source_port),
+                        c.front->listener);
     return true;
   }
 
@@ -175,6 +184,12 @@ class Lane {
     return true;
   }
 
+  /// From this side.
+  static bool is_expected(const Candidate& c) noexcept {
+    return c.kind == Kind::ends ||
+           (c.kind == Kind::opens ? c.front != nullptr && follows_records(*c.front) : c.front == nullptr);
+  }
+
   void look_up() noexcept {
     std::array<std::uint8_t, burst_max> later;
     unsigned later_count = 0;
@@ -193,20 +208,46 @@ class Lane {
       c.entry = live_.find_in(live_.second(c.hash), c.key);
       if (c.entry != nullptr) {
         found(later[i]);
-      } else if (c.front != nullptr && follows_records(*c.front) && (c.opens || c.protocol == net::ip_protocol::udp)) {
-        openings_.add(*c.front, c.hash, burst_.packets[c.packet].data + l3, c.l3_size, c.protocol, c.packet);
+      } else {
+        absent(later[i]);
       }
     }
+  }
+
+  /// The flow is not live: it begins, or is half-open.
+  [[gnu::noinline]] void absent(unsigned i) noexcept {
+    const Candidate& c = candidates_[i];
+    if (c.kind == Kind::ends || (c.front != nullptr && !follows_records(*c.front))) {
+      return;
+    }
+    if (c.kind == Kind::opens || (c.front != nullptr && c.protocol == net::ip_protocol::udp)) {
+      open(c, openings_.no_former);
+      return;
+    }
+    state_.flows.template prefetch_embryonic<Key>(c.hash);
+    half_open_[half_open_count_++] = static_cast<std::uint8_t>(i);
+    if (c.front != nullptr) {
+      turns_.prepare_to_show(*c.front, burst_.packets[c.packet].data + l3);
+    }
+  }
+
+  [[gnu::noinline]] void open(const Candidate& c, std::uint32_t former) noexcept {
+    openings_.add(*c.front, c.hash, burst_.packets[c.packet].data + l3, c.l3_size, c.protocol, c.packet, former);
   }
 
   static bool follows_records(const plan::Front& front) noexcept {
     return (front.flags & plan::Front::follows_records) != 0;
   }
 
-  /// An entry was found: what it leads to is asked for. A live flow that seems to begin anew is for the long way.
-  void found(unsigned i) noexcept {
+  /// An entry was found: what it leads to is asked for. A live flow begins anew when it was over, else the long way
+  /// knows what that means.
+  [[gnu::always_inline]] inline void found(unsigned i) noexcept {
     const Candidate& c = candidates_[i];
-    if (c.opens) {
+    if (c.kind == Kind::opens) {
+      if (c.entry->state() == flow::State::closing && !c.entry->is_rewritten() &&
+          (c.entry->flags() & flow::flag::limited) == 0 && c.entry->used().age(tick_) < plan_age_s_) {
+        open(c, c.entry->peer());
+      }
       return;
     }
     found_[found_count_++] = static_cast<std::uint8_t>(i);
@@ -216,31 +257,80 @@ class Lane {
     }
   }
 
-  /// The flow goes on, and the long way has seen it under this plan, which may have changed what it runs between.
-  [[nodiscard]] bool is_live(const Entry& entry, std::uint16_t timeout_s) const noexcept {
-    const std::uint16_t age_s = entry.used().age(tick_);
-    return entry.state() != flow::State::closing && !entry.is_rewritten() && age_s <= timeout_s && age_s < plan_age_s_;
+  /// `live`: surely, else perhaps half-open.
+  template <bool live>
+  [[gnu::always_inline]] inline void decide(Candidate& c) noexcept {
+    const bool done = c.front != nullptr ? to_backend<live>(c) : to_client<live>(c);
+    burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
   }
 
-  bool to_backend(Candidate& c) noexcept {
+  [[gnu::noinline]] void decide_half_open() noexcept {
+    for (unsigned i = 0; i < half_open_count_; ++i) {
+      Candidate& c = candidates_[half_open_[i]];
+      c.entry = state_.flows.template find_like<Key>(c.key, c.hash);  // an earlier packet may have made it live
+      if (c.entry != nullptr) {
+        decide<false>(c);
+      }
+    }
+  }
+
+  /// The flow goes on, and the long way has seen it under this plan, which may have changed what it runs between.
+  [[nodiscard]] bool is_current(const Entry& entry, std::uint16_t timeout_s) const noexcept {
+    const std::uint16_t age_s = entry.used().age(tick_);
+    const auto state = entry.state();
+    const bool transient = state == flow::State::embryonic || state == flow::State::closing;
+    return !entry.is_rewritten() && age_s <= (transient ? surely_not_idle_s : timeout_s) && age_s < plan_age_s_;
+  }
+
+  /// Notes a client's packet with its flow.
+  template <bool live>
+  [[gnu::always_inline]] inline bool note_in(const Candidate& c, Entry& entry, const plan::Front& front, const Leg& leg,
+                                             const std::uint8_t* ip) noexcept {
+    if (!live && entry.state() == flow::State::embryonic) {
+      return turns_.show(entry, c.hash, front, leg, ip);
+    }
+    if (c.kind == Kind::ends && !turns_.client_ends(entry, front, leg, ip)) {
+      return false;
+    }
+    entry.touch(tick_);
+    return true;
+  }
+  /// A backend's.
+  template <bool live>
+  [[gnu::always_inline]] inline bool note_back(Entry& entry, Kind kind, const plan::Vip& vip,
+                                               const std::uint8_t* ip) noexcept {
+    if (!live && entry.state() == flow::State::embryonic) {
+      return !vip.lowers_mss && turns_.answer(entry, vip, ip);
+    }
+    if (kind == Kind::ends && !turns_.backend_ends(entry, vip, ip)) {
+      return false;
+    }
+    entry.touch(tick_);
+    return true;
+  }
+
+  template <bool live>
+  [[gnu::always_inline]] inline bool to_backend(Candidate& c) noexcept {
     Entry& entry = *c.entry;
     const plan::Front front = *c.front;
     const std::uint32_t slot = entry.peer();
     const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
     const Leg* out = &leg;
     if (leg.pool != front.pool || (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) ||
-        !is_live(entry, front.quiet_max_s)) {
+        !is_current(entry, front.quiet_max_s)) {
       return false;
     }
-    if ((front.flags & plan::Front::every_second) != 0 && !(entry.used() == tick_)) {
+    if ((front.flags & plan::Front::every_second) != 0 && entry.used() != tick_) {
       return false;
     }
     if ((front.flags & plan::Front::udp) != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
       return false;  // a datagram's flow ends with its backend
     }
-    entry.touch(tick_);
-    ++in_;
     Packet& packet = burst_.packets[c.packet];
+    if (!note_in<live>(c, entry, front, leg, packet.data + l3)) {
+      return false;
+    }
+    ++in_;
     readdress(packet, front, slot, leg, c.protocol);
     send(packet, c.l3_size, *out);
     return true;
@@ -257,8 +347,8 @@ class Lane {
   }
 
   /// For the backend, and counts it there.
-  void readdress(const Packet& packet, const plan::Front& front, std::uint32_t slot, const Leg& leg,
-                 std::uint8_t protocol) noexcept {
+  [[gnu::always_inline]] inline void readdress(const Packet& packet, const plan::Front& front, std::uint32_t slot,
+                                               const Leg& leg, std::uint8_t protocol) noexcept {
     plan::BackendUse& use = state_.uses[slot];
     add_relaxed(use.packets, 1);
     add_relaxed(use.bytes, packet.size);
@@ -269,11 +359,14 @@ class Lane {
     }
   }
 
-  bool to_client(Candidate& c) noexcept {
+  template <bool live>
+  [[gnu::always_inline]] inline bool to_client(Candidate& c) noexcept {
     Entry& entry = *c.entry;
     Packet& packet = burst_.packets[c.packet];
     const plan::Vip* vip = plan_.express.vip(entry.peer());
-    if (vip == nullptr || (entry.flags() & flow::flag::answered) == 0 || !is_live(entry, vip->timeout_s)) {
+    const bool silent = (entry.flags() & flow::flag::answered) == 0;
+    if (vip == nullptr || (silent && (live || entry.state() != flow::State::embryonic)) ||
+        !is_current(entry, vip->timeout_s)) {
       return false;
     }
     const std::uint32_t route = plan_.routes.number<Wire::family>(packet.data + l3 + Wire::destination);
@@ -282,7 +375,9 @@ class Lane {
     if (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) {
       return false;
     }
-    entry.touch(tick_);
+    if (!note_back<live>(entry, c.kind, *vip, packet.data + l3)) {
+      return false;
+    }
     ++back_;
     net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip->wire_address(), vip->l4_port);
     send(packet, c.l3_size, *out);
@@ -316,6 +411,7 @@ class Lane {
   const flow::Share<Key>& live_;
   const Tick16 tick_;
   Openings<Wire> openings_;
+  Turns<Wire> turns_;
   const std::uint16_t plan_age_s_;
   const bool steers_;
   PortIndex port_;  // of the packet read last
@@ -323,12 +419,14 @@ class Lane {
   bool answers_ = false;  // the packet read last came from a backend
   unsigned count_ = 0;
   unsigned found_count_ = 0;
+  unsigned half_open_count_ = 0;
   unsigned in_ = 0;
   unsigned opened_ = 0;
   unsigned back_ = 0;
   unsigned handed_over_ = 0;
   std::array<Candidate, burst_max> candidates_;
   std::array<std::uint8_t, burst_max> found_;
+  std::array<std::uint8_t, burst_max> half_open_;
 };
 
 }  // namespace

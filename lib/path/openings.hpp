@@ -4,6 +4,8 @@
 #pragma once
 
 #include "path/entries.hpp"
+#include "path/flows.hpp"
+#include "path/source_record.hpp"
 #include "path/state.hpp"
 #include "path/wire.hpp"
 #include "plan/lifetime.hpp"
@@ -33,17 +35,19 @@ class Openings {
     std::uint64_t back_hash;
     std::uint32_t backend;
     std::uint32_t endpoint;
+    std::uint32_t former;  // backend of the closing flow that this one takes the place of; no_former: none
   };
+  static constexpr std::uint32_t no_former = ~0u;
   static_assert(std::is_trivially_default_constructible_v<Opening>);
 
   Openings(State& state, const plan::Plan& plan, Millis now_ms) noexcept
-      : state_(state), plan_(plan), tick_(now_ms), now_s_(static_cast<std::uint32_t>(now_ms / 1000)) {}
+      : state_(state), plan_(plan), tick_(now_ms), now_ms_(now_ms), now_s_(static_cast<std::uint32_t>(now_ms / 1000)) {}
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
-  /// A packet that opens a flow which is not live. Its front follows records.
+  /// A packet that opens a flow which is not live, or closing. Its front follows records.
   void add(const plan::Front& front, std::uint64_t hash, std::uint8_t* ip, std::uint16_t l3_size, std::uint8_t protocol,
-           std::uint8_t packet) noexcept {
+           std::uint8_t packet, std::uint32_t former) noexcept {
     Opening& o = openings_[count_++];
     o.front = &front;
     o.hash = hash;
@@ -51,12 +55,12 @@ class Openings {
     o.l3_size = l3_size;
     o.protocol = protocol;
     o.packet = packet;
-    o.persist = &plan_.service_of(*plan_.listener(ListenerSlot(front.listener))).persist.front();
-    const record::Key key =
-        record::source_key(Wire::address(ip + Wire::source), o.persist->prefix4, o.persist->prefix6, o.persist->scope);
-    o.record_key = key.high;
-    o.record_scope = key.scope;
-    o.record_hash = state_.node.records.hash(key);
+    o.former = former;
+    const SourceRecord<Wire> session(state_, plan_, front, ip);
+    o.persist = session.persist;
+    o.record_key = session.key.high;
+    o.record_scope = session.key.scope;
+    o.record_hash = session.hash;
     state_.node.records.prefetch_lasting(o.record_hash);
     state_.flows.template prefetch_embryonic<Key>(hash);
   }
@@ -89,7 +93,8 @@ class Openings {
   static constexpr std::uint32_t no_endpoint = ~0u;
 
   [[nodiscard]] Key forward_key(const Opening& o) const noexcept {
-    return Wire::forward(o.ip, load_be<std::uint16_t>(o.ip + Wire::header + net::tcp::source_port), o.front->listener);
+    return Wire::forward(o.ip + Wire::source, o.ip + Wire::destination,
+                         load_be<std::uint16_t>(o.ip + Wire::header + net::tcp::source_port), o.front->listener);
   }
   [[nodiscard]] Key back_key(const Opening& o) const noexcept {
     return Wire::back(o.ip + Wire::source, load_be<std::uint16_t>(o.ip + Wire::header + net::tcp::source_port),
@@ -103,7 +108,8 @@ class Openings {
     }
     const record::Record& record = place->seen.record;
     o.backend = record.backend.value();
-    if (record.home != record::at_home || plan::life_of(record, *o.persist, now_s_) != plan::Life::going_on ||
+    if ((o.former != no_former && o.former != o.backend) || record.home != record::at_home ||
+        plan::life_of(record, *o.persist, now_s_) != plan::Life::going_on ||
         o.backend >= state_.node.backends.count() || !state_.node.backends.takes_new(record.backend)) {
       return false;
     }
@@ -129,7 +135,8 @@ class Openings {
 
   bool is_entered(const Opening& o) noexcept {
     const Key forward = forward_key(o);
-    if (state_.flows.find_embryonic(forward, o.hash) != nullptr) {
+    if (state_.flows.find_embryonic(forward, o.hash) != nullptr ||
+        (o.former != no_former && !ends_former(o, forward))) {
       return false;
     }
     flow::Value value{o.backend, flow::State::embryonic, 0, tick_};
@@ -148,6 +155,24 @@ class Openings {
     return true;
   }
 
+  /// The closing flow of the same client and port is over. False: there is none any more, or not only this.
+  bool ends_former(const Opening& o, const Key& forward) noexcept {
+    flow::Entry<Key>* const closing = state_.flows.find(forward, o.hash);
+    if (closing == nullptr || closing->state() != flow::State::closing) {
+      return false;
+    }
+    if (o.endpoint != no_endpoint) {
+      const auto* const back = state_.flows.find(back_key(o), o.back_hash);
+      if (back != nullptr && back->peer() != o.front->listener) {
+        return false;
+      }
+      state_.flows.erase(back_key(o), o.back_hash);
+    }
+    const plan::Listener& listener = *plan_.listener(ListenerSlot(o.front->listener));
+    Flows(state_, plan_, now_ms_).count_end(&listener, connection_of(listener, forward), closing->value());
+    return state_.flows.erase(forward, o.hash);
+  }
+
   static constexpr bool narrow = std::is_same_v<Key, flow::NarrowKey>;
   /// What the way back carries where it has room.
   [[nodiscard]] static flow::Carried carried(const Opening& o) noexcept {
@@ -162,6 +187,7 @@ class Openings {
   State& state_;
   const plan::Plan& plan_;
   Tick16 tick_;
+  Millis now_ms_;
   std::uint32_t now_s_;
   unsigned count_ = 0;
   std::array<Opening, burst_max> openings_;

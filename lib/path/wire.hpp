@@ -24,10 +24,11 @@ struct V4 : net::PlainV4 {
            ip[net::ipv4::ttl] > 1 && net::ipv4_header_sums_up(ip);
   }
   static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v4(bytes); }
-  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
-    return {load_be<std::uint32_t>(ip + source), client_port, listener, flow::Direction::forward};
+  /// `client`, `vip`: as in a packet.
+  static Key forward(const std::uint8_t* client, const std::uint8_t* /*vip*/, std::uint16_t client_port,
+                     std::uint32_t listener) noexcept {
+    return {load_be<std::uint32_t>(client), client_port, listener, flow::Direction::forward};
   }
-  /// `client`: as in a packet.
   static Key back(const std::uint8_t* client, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
     return {load_be<std::uint32_t>(client), client_port, endpoint, flow::Direction::back};
   }
@@ -44,8 +45,9 @@ struct V6 : net::PlainV6 {
   }
   static bool is_plain(const std::uint8_t* ip) noexcept { return (ip[0] >> 4) == 6 && ip[net::ipv6::hop_limit] > 1; }
   static net::IpAddress address(const std::uint8_t* bytes) noexcept { return net::IpAddress::v6(bytes); }
-  static Key forward(const std::uint8_t* ip, std::uint16_t client_port, std::uint32_t listener) noexcept {
-    return {address(ip + source), address(ip + destination), client_port, 0, listener, flow::Direction::forward};
+  static Key forward(const std::uint8_t* client, const std::uint8_t* vip, std::uint16_t client_port,
+                     std::uint32_t listener) noexcept {
+    return {address(client), address(vip), client_port, 0, listener, flow::Direction::forward};
   }
   static Key back(const std::uint8_t* client, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
     return {address(client), {}, client_port, 0, endpoint, flow::Direction::back};

@@ -97,7 +97,7 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   }
   vips_.resize(std::max<std::size_t>(vips_.size(), listener.slot.value() + 1u));
   vips_[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), timeout_s,
-                                  static_cast<std::uint8_t>(16 - prefix.address.wire_size())};
+                                  static_cast<std::uint8_t>(16 - prefix.address.wire_size()), service.max_mss != 0};
 }
 
 void Express::add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot) {

@@ -63,6 +63,7 @@ struct Vip {
   std::uint16_t l4_port = 0;  // as in a packet
   std::uint16_t timeout_s = 0;
   std::uint8_t address_at = 0;  // of a packet's bytes in `address`
+  bool lowers_mss = false;      // of connections that begin
 
   [[nodiscard]] const std::uint8_t* wire_address() const noexcept { return address.bytes() + address_at; }
 };

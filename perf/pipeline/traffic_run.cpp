@@ -131,6 +131,11 @@ void TrafficRun::check(const Tally& seen) const {
 }
 
 ChurnRun::ChurnRun(Rig& rig) : rig_(rig), through_(rig), alone_(rig) {
+  rig_.clock().skip_second();  // the plan of the flows is not a new one
+  const std::uint32_t flows = rig_.setup().flows;
+  rig_.source().start(in_turn(rig_.stream(Direction::in, tcp::ack), 0, flows), 0, path::burst_max);
+  rig_.catch_up();
+  rig_.run(flows);
   rig_.source().start(through_.first_ends(rig_), 0, path::burst_max);
   rig_.catch_up();
   rig_.run(Churn::rest);

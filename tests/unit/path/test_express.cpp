@@ -55,7 +55,7 @@ const Row packets[] = {
            frame[14 + net::ipv6::payload_length] = 0xff;
            return frame;
          }},
-    {.what = "IPv6, FIN", .vip = web6, .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
+    {.what = "IPv6, FIN", .decided = 1, .vip = web6, .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
     {.what = "priority-tagged", .frame = [](const Talk&) { return to_web().tag(0).tcp(1000, 80).build(); }},
     {.what = "tagged", .frame = [](const Talk&) { return to_web().tag(9).tcp(1000, 80).build(); }},
     {.what = "IP options", .frame = [](const Talk&) { return to_web().options(Bytes(4, 1)).tcp(1000, 80).build(); }},
@@ -130,10 +130,10 @@ const Row packets[] = {
          [](const Talk& t) {
            return with(t.packet(), {{flags_at, flags::syn_ack}});
          }},
-    {.what = "FIN", .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
-    {.what = "RST", .frame = [](const Talk& t) { return t.packet(flags::rst); }},
-    {.what = "a backend's FIN", .frame = [](const Talk& t) { return t.answer(flags::fin_ack); }, .port = back_port},
-    {.what = "a backend's RST", .frame = [](const Talk& t) { return t.answer(flags::rst); }, .port = back_port},
+    {.what = "FIN", .decided = 1, .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
+    {.what = "RST", .decided = 1, .frame = [](const Talk& t) { return t.packet(flags::rst); }},
+    {.what = "a backend's FIN", .decided = 1, .frame = [](const Talk& t) { return t.answer(flags::fin_ack); }, .port = back_port},
+    {.what = "a backend's RST", .decided = 1, .frame = [](const Talk& t) { return t.answer(flags::rst); }, .port = back_port},
     {.what = "another protocol",
      .frame =
          [](const Talk& t) {
@@ -199,8 +199,9 @@ const Row flows[] = {
            t.up(flags::syn);
            t.down(flags::syn_ack);
          }},
-    {.what = "closing", .prepare = [](Lab&, Talk& t) { t.close(); }},
+    {.what = "closing", .decided = 1, .prepare = [](Lab&, Talk& t) { t.close(); }},
     {.what = "closing, an answer",
+     .decided = 1,
      .prepare = [](Lab&, Talk& t) { t.close(); },
      .frame = [](const Talk& t) { return t.answer(); },
      .port = back_port},

@@ -51,6 +51,7 @@ const Row packets[] = {
      .frame = datagram},
     {.what = "SYN of a live flow", .frame = [](const Talk& t) { return t.packet(flags::syn); }},
     {.what = "SYN of a closed flow",
+     .decided = 1,
      .prepare = [](Lab&, Talk& t) { t.close(); },
      .frame = [](const Talk& t) { return t.packet(flags::syn); }},
     {.what = "ACK in mid flow", .frame = [](const Talk&) { return to_web().tcp(2000, 80).build(); }},

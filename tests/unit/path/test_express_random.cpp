@@ -124,24 +124,24 @@ class World {
   }
   const char* one_of(std::initializer_list<const char*> names) { return names.begin()[below(names.size())]; }
 
-  /// Of each flow one packet, or several of one direction that neither open nor end anything: what a packet does to
-  /// its flow the long way, packets of the same burst see only there.
+  /// Of each client's port one packet, or several of one direction that neither open nor end anything: what a packet
+  /// does to its flow the long way, packets of the same burst see only there.
   void burst() {
     Twins::Arrivals arrivals;
     const unsigned count = 1 + below(below(3) == 0 ? 60 : 8);
-    std::map<std::size_t, bool> directions;  // back, by flow
+    std::map<std::size_t, bool> directions;  // back, by client
     std::set<std::size_t> alone;
     for (unsigned i = 0; i < count; ++i) {
-      const std::size_t at = below(flows_.size());
+      const std::size_t at = below(flows_.size()), client = at / 2;
       const bool plain = flows_[at].sent > 2 && below(4) != 0;
-      if (alone.contains(at) || (!plain && directions.contains(at))) {
+      if (alone.contains(client) || (!plain && directions.contains(client))) {
         continue;
       }
       if (!plain) {
-        alone.insert(at);
+        alone.insert(client);
       }
       const bool back = flows_[at].server.l4_port != 0 && below(2) == 0;
-      if (const auto frame = packet(flows_[at], directions.emplace(at, back).first->second, plain)) {
+      if (const auto frame = packet(flows_[at], directions.emplace(client, back).first->second, plain)) {
         arrivals.push_back(*frame);
       }
     }
