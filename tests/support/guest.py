@@ -12,10 +12,10 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.programs import ROOT, CommandFailed, run
+from support.programs import BUILD, ROOT, CommandFailed, run
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "limpet-guest"
 KERNEL_PACKAGE = re.compile(r"linux-image-(\d[\w.+-]*-amd64)")
@@ -46,7 +46,8 @@ exec busybox switch_root /new /bin/sh /run/job/init
 
 # Runs after the change of root; the job's own environment is that of a login without a terminal.
 JOB_INIT = """export PATH=/run/kernel/bin:/run/kernel/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export HOME=/run LANG=C.UTF-8 LD_LIBRARY_PATH=/run/kernel/lib/x86_64-linux-gnu:/run/kernel/usr/lib/x86_64-linux-gnu
+export HOME=/run LANG=C.UTF-8 LIMPET_BUILD={build}
+export LD_LIBRARY_PATH=/run/kernel/lib/x86_64-linux-gnu:/run/kernel/usr/lib/x86_64-linux-gnu
 mkdir -p /dev/pts /dev/shm /dev/hugepages
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
@@ -75,6 +76,15 @@ class Kernel:
     @property
     def image(self) -> Path:
         return self.folder / "boot" / f"vmlinuz-{self.version}"
+
+
+@dataclass
+class Machine:
+    """What a guest has beyond the usual: QEMU itself, its options, the kernel's."""
+
+    program: list[str] = field(default_factory=lambda: ["qemu-system-x86_64"])
+    options: list[str] = field(default_factory=list)
+    append: str = ""
 
 
 @dataclass
@@ -120,7 +130,7 @@ def fetch(command: list[str], cwd: Path):
 
 def kernel_version() -> str:
     """Of Debian's current kernel; where apt knows none, the newest in the cache."""
-    told = run(["apt-cache", "depends", "linux-image-amd64"], check=False).stdout
+    told = run(["apt-cache", "depends", "linux-image-amd64"], check=False, timeout_s=120).stdout
     if match := KERNEL_PACKAGE.search(told):
         return match[1]
     ready = sorted(path.name for path in CACHE.glob("*-amd64"))
@@ -169,29 +179,30 @@ def make_initrd(kernel: Kernel, folder: Path) -> Path:
 def share(name: str, folder: Path, *, writable=False) -> list[str]:
     only = "" if writable else ",readonly=on"
     return ["-fsdev", f"local,id={name},path={folder},security_model=none,multidevs=remap{only}",
-            "-device", f"virtio-9p-pci,fsdev={name},mount_tag={name}"]
+            "-device", f"virtio-9p-pci,bus=pcie.0,fsdev={name},mount_tag={name}"]
 
 
-def qemu(kernel: Kernel, initrd: Path, folder: Path, memory_mb: int) -> list[str]:
-    append = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off tsc=reliable"
-    return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35,kernel-irqchip=split", "-cpu", "max",
+def qemu(kernel: Kernel, initrd: Path, folder: Path, memory_mb: int, machine: Machine) -> list[str]:
+    # no_timer_check: on a busy machine the timer's interrupts come too late for the kernel's liking.
+    append = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check"
+    return [*machine.program, "-accel", "tcg,thread=multi", "-M", "q35,kernel-irqchip=split", "-cpu", "max",
             "-smp", "2", "-m", str(memory_mb), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-serial", f"file:{folder}/serial.log", "-kernel", str(kernel.image), "-initrd", str(initrd),
-            "-append", append, *share("hostroot", Path("/")), *share("job", folder, writable=True),
-            *share("kernel", kernel.folder)]
+            "-append", f"{append} {machine.append}", *machine.options, *share("hostroot", Path("/")),
+            *share("job", folder, writable=True), *share("kernel", kernel.folder)]
 
 
-def run_job(command: list, folder: Path, *, limit_s: float, memory_mb=2048) -> Ended:
+def run_job(command: list, folder: Path, *, limit_s: float, memory_mb=2048, machine: Machine | None = None) -> Ended:
     """Boots the guest for one command, run as root in this tree; the guest sees `folder` (on the host) as /run/job
     and may write there. Raises NoGuest, and CommandFailed when the job was not done in time or the guest died."""
     kernel = prepare()
     folder.mkdir(parents=True, exist_ok=True)
-    words = shlex.join(map(str, command))
-    (folder / "init").write_text(JOB_INIT.format(cwd=shlex.quote(str(ROOT)), command=words))
-    machine = qemu(kernel, make_initrd(kernel, folder), folder, memory_mb)
+    (folder / "init").write_text(JOB_INIT.format(cwd=shlex.quote(str(ROOT)), build=shlex.quote(str(BUILD)),
+                                                 command=shlex.join(map(str, command))))
+    words = qemu(kernel, make_initrd(kernel, folder), folder, memory_mb, machine or Machine())
     problem = ""
     try:
-        result = subprocess.run(machine, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s)
+        result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s)
         if result.returncode != 0:
             problem = f"qemu ended with {result.returncode}: {result.stderr.strip()}"
     except subprocess.TimeoutExpired:
