@@ -210,6 +210,10 @@ class Table {
   [[nodiscard]] const Share<Key>& live_share() const noexcept {
     return live_of<Key>(*this);
   }
+  template <class Key>
+  [[nodiscard]] const Share<Key>& embryonic_share() const noexcept {
+    return embryonic_of<Key>(*this);
+  }
 
  private:
   Table() noexcept = default;

@@ -113,13 +113,24 @@ class Lane {
       return handed_over_;
     }
     look_up();
-    openings_.follow();
     for (unsigned i = 0; i < found_count_; ++i) {
       Candidate& c = candidates_[found_[i]];
-      decide<true>(c);
+      if (c.kind == Kind::ends) [[unlikely]] {
+        prefetch_other(c);
+        ending_[ending_count_++] = found_[i];
+      } else {
+        decide<true>(c);
+      }
     }
-    decide_half_open();  // after those that are live, whose entries may move now
-    open();
+    if (!openings_.empty() || half_open_count_ + ending_count_ != 0) [[unlikely]] {
+      decide_turns();
+    }
+    return count();
+  }
+
+ private:
+  /// Returns how many packets are decided.
+  unsigned count() noexcept {
     state_.counters.add(Counter::flow_hit, in_);
     state_.counters.add(Counter::flow_new, opened_);
     state_.counters.add(Counter::record_hit, opened_);
@@ -128,7 +139,6 @@ class Lane {
     return in_ + opened_ + back_ + handed_over_;
   }
 
- private:
   [[nodiscard]] bool is_ours(const Packet& packet) noexcept {
     if (packet.port != port_) {
       port_ = packet.port;
@@ -227,7 +237,7 @@ class Lane {
     state_.flows.template prefetch_embryonic<Key>(c.hash);
     half_open_[half_open_count_++] = static_cast<std::uint8_t>(i);
     if (c.front != nullptr) {
-      turns_.prepare_to_show(*c.front, burst_.packets[c.packet].data + l3);
+      turns_.prefetch_record(*c.front, burst_.packets[c.packet].data + l3);
     }
   }
 
@@ -264,13 +274,38 @@ class Lane {
     burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
   }
 
-  [[gnu::noinline]] void decide_half_open() noexcept {
+  /// Flows that begin and end, after those that are live, whose entries may move when others become live.
+  [[gnu::noinline]] void decide_turns() noexcept {
+    openings_.prefetch_further();
+    for (unsigned i = 0; i < half_open_count_; ++i) {
+      Candidate& c = candidates_[half_open_[i]];
+      c.entry = state_.flows.template find_like<Key>(c.key, c.hash);
+      if (c.entry != nullptr) {
+        prefetch_other(c);
+      }
+    }
+    openings_.follow();
+    for (unsigned i = 0; i < ending_count_; ++i) {
+      decide<true>(candidates_[ending_[i]]);
+    }
     for (unsigned i = 0; i < half_open_count_; ++i) {
       Candidate& c = candidates_[half_open_[i]];
       c.entry = state_.flows.template find_like<Key>(c.key, c.hash);  // an earlier packet may have made it live
       if (c.entry != nullptr) {
         decide<false>(c);
       }
+    }
+    open();
+  }
+
+  /// Asks for the entry of the flow's other direction.
+  [[gnu::noinline]] void prefetch_other(const Candidate& c) noexcept {
+    const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    if (c.front != nullptr) {
+      const Leg& leg = state_.legs.to_backend(Wire::family, c.entry->peer(), state_.node, state_.waiting);
+      turns_.prefetch_back(leg, ip, c.entry->state() == flow::State::embryonic);
+    } else if (const plan::Vip* const vip = plan_.express.vip(c.entry->peer())) {
+      turns_.prefetch_forward(*c.entry, *vip, ip);
     }
   }
 
@@ -420,6 +455,7 @@ class Lane {
   unsigned count_ = 0;
   unsigned found_count_ = 0;
   unsigned half_open_count_ = 0;
+  unsigned ending_count_ = 0;
   unsigned in_ = 0;
   unsigned opened_ = 0;
   unsigned back_ = 0;
@@ -427,6 +463,7 @@ class Lane {
   std::array<Candidate, burst_max> candidates_;
   std::array<std::uint8_t, burst_max> found_;
   std::array<std::uint8_t, burst_max> half_open_;
+  std::array<std::uint8_t, burst_max> ending_;
 };
 
 }  // namespace

@@ -12,7 +12,8 @@
 
 namespace limpet::path {
 
-/// One burst's. Three loops: add() asks for the record, follow() reads it and asks for the way back, enter() writes.
+/// One burst's, in steps between which memory has time to answer: add() and prefetch_further() ask for the record,
+/// follow() reads it and asks for the way back, enter() writes.
 template <class Wire>
 class Openings {
   using Key = typename Wire::Key;
@@ -65,11 +66,14 @@ class Openings {
     state_.flows.template prefetch_embryonic<Key>(hash);
   }
 
-  /// Where the records lead. Those that the long way is for are forgotten.
-  void follow() noexcept {
+  /// Once the records' first lines have come.
+  void prefetch_further() const noexcept {
     for (unsigned i = 0; i < count_; ++i) {
       state_.node.records.prefetch_lasting_further(openings_[i].record_hash);
     }
+  }
+  /// Where the records lead. Those that the long way is for are forgotten.
+  void follow() noexcept {
     unsigned kept = 0;
     for (unsigned i = 0; i < count_; ++i) {
       if (is_led(openings_[i])) {

@@ -20,15 +20,23 @@ class Turns {
   Turns(State& state, const plan::Plan& plan, Millis now_ms) noexcept
       : state_(state), plan_(plan), tick_(now_ms), now_s_(static_cast<std::uint32_t>(now_ms / 1000)) {}
 
-  /// show() may be called for this packet.
-  void prepare_to_show(const plan::Front& front, const std::uint8_t* ip) const noexcept {
+  /// show() may be called for this packet: asks for its session's record.
+  void prefetch_record(const plan::Front& front, const std::uint8_t* ip) const noexcept {
     state_.node.records.prefetch_lasting(SourceRecord<Wire>(state_, plan_, front, ip).hash);
+  }
+  /// Ask for what is known of the other direction, as far as it is needed.
+  void prefetch_back(const Leg& leg, const std::uint8_t* ip, bool half_open) const noexcept {
+    prefetch(back_key(leg, ip), half_open);
+  }
+  void prefetch_forward(const Entry& back, const plan::Vip& vip, const std::uint8_t* ip) const noexcept {
+    const Key key = forward_key(back, vip, ip);
+    prefetch(key, back.state() == flow::State::embryonic);
   }
 
   /// A backend's packet of a half-open flow, whose way back is `back`.
   [[gnu::noinline]] bool answer(Entry& back, const plan::Vip& vip, const std::uint8_t* ip) noexcept {
     if ((back.flags() & flow::flag::answered) == 0) {
-      Entry* const forward = find_forward(back, vip, ip);
+      Entry* const forward = find_forward(embryonic(), back, vip, ip);
       if (forward == nullptr || forward->peer() >= state_.node.backends.count()) {
         return false;
       }
@@ -77,7 +85,7 @@ class Turns {
   [[gnu::noinline]] bool client_ends(Entry& forward, const plan::Front& front, const Leg& leg,
                                      const std::uint8_t* ip) noexcept {
     const bool direct = is_direct(front);
-    Entry* const back = direct ? nullptr : find_back(front, leg, ip);
+    Entry* const back = direct ? nullptr : find_back(live(), front, leg, ip);
     if ((!direct && back == nullptr) || (forward.flags() & flow::flag::limited) != 0) {
       return false;
     }
@@ -90,7 +98,7 @@ class Turns {
 
   /// A backend's. `back`: the live way back.
   [[gnu::noinline]] bool backend_ends(Entry& back, const plan::Vip& vip, const std::uint8_t* ip) noexcept {
-    Entry* const forward = find_forward(back, vip, ip);
+    Entry* const forward = find_forward(live(), back, vip, ip);
     if (forward == nullptr || (forward->flags() & flow::flag::limited) != 0) {
       return false;
     }
@@ -113,24 +121,44 @@ class Turns {
     return load_be<std::uint16_t>(ip + Wire::header + which);
   }
 
-  /// The entry of a backend's packet in the other direction, unless the client's port is rewritten.
-  Entry* find_forward(const Entry& back, const plan::Vip& vip, const std::uint8_t* ip) noexcept {
-    const Key key =
-        Wire::forward(ip + Wire::destination, vip.wire_address(), port(ip, net::tcp::destination_port), back.peer());
-    Entry* const entry = state_.flows.find(key, state_.flows.hash(key));
+  using Share = flow::Share<Key>;
+  [[nodiscard]] const Share& live() const noexcept { return state_.flows.template live_share<Key>(); }
+  [[nodiscard]] const Share& embryonic() const noexcept { return state_.flows.template embryonic_share<Key>(); }
+
+  /// Of a backend's packet in the other direction.
+  static Key forward_key(const Entry& back, const plan::Vip& vip, const std::uint8_t* ip) noexcept {
+    return Wire::forward(ip + Wire::destination, vip.wire_address(), port(ip, net::tcp::destination_port), back.peer());
+  }
+  /// Of a client's TCP packet.
+  static Key back_key(const Leg& leg, const std::uint8_t* ip) noexcept {
+    return Wire::back(ip + Wire::source, port(ip, net::tcp::source_port), leg.tcp_endpoint);
+  }
+  void prefetch(const Key& key, bool half_open) const noexcept {
+    const std::uint64_t hash = state_.flows.hash(key);
+    Share::prefetch(live().first(hash));
+    if (half_open) {
+      embryonic().prefetch(hash);
+    } else {
+      Share::prefetch(live().second(hash));
+    }
+  }
+
+  /// Null, too, when the client's port is rewritten.
+  Entry* find_forward(const Share& share, const Entry& back, const plan::Vip& vip, const std::uint8_t* ip) noexcept {
+    const Key key = forward_key(back, vip, ip);
+    Entry* const entry = share.find(key, state_.flows.hash(key));
     return entry == nullptr || entry->is_rewritten() ? nullptr : entry;
   }
-  /// The entry of a client's TCP packet in the other direction.
-  Entry* find_back(const plan::Front& front, const Leg& leg, const std::uint8_t* ip) noexcept {
+  Entry* find_back(const Share& share, const plan::Front& front, const Leg& leg, const std::uint8_t* ip) noexcept {
     if (leg.tcp_endpoint == ~0u) {
       return nullptr;
     }
-    const Key key = Wire::back(ip + Wire::source, port(ip, net::tcp::source_port), leg.tcp_endpoint);
-    Entry* const entry = state_.flows.find(key, state_.flows.hash(key));
+    const Key key = back_key(leg, ip);
+    Entry* const entry = share.find(key, state_.flows.hash(key));
     return entry == nullptr || entry->peer() != front.listener ? nullptr : entry;
   }
   bool promote_back(const plan::Front& front, const Leg& leg, const std::uint8_t* ip) noexcept {
-    Entry* const back = find_back(front, leg, ip);
+    Entry* const back = find_back(embryonic(), front, leg, ip);
     if (back == nullptr) {
       return false;
     }
