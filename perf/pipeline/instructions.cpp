@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <functional>
+#include <vector>
 
 #include "traffic_run.hpp"
 
@@ -46,6 +47,45 @@ void collect_all(const Options& options, const Setup& setup, std::initializer_li
   }
 }
 
+/// Hits, of so many workers that take turns, each of flows that are its own.
+void collect_workers(unsigned workers) {
+  constexpr std::uint32_t flows_each = 256;
+  Setup setup{net::Family::v4, "dr", 0, 400'000, workers};
+  Rig rig(setup, stopped);
+  std::vector<std::vector<std::uint32_t>> own(workers);
+  for (std::uint32_t flow = 0; flow < 64 * workers * flows_each && setup.flows < workers * flows_each; ++flow) {
+    auto& numbers = own[rig.state().node.owner.owner(client_address(setup.family, flow))];
+    if (numbers.size() < flows_each) {
+      numbers.push_back(flow);
+      ++setup.flows;
+    }
+  }
+  const auto each = [&](std::uint8_t tcp_flags, std::uint32_t packets_each, bool with_path) {
+    for (unsigned worker = 0; worker < workers; ++worker) {
+      Stream stream = rig.stream(Direction::in, tcp_flags);
+      stream.numbers = own[worker].data();
+      stream.flows = stream.end = flows_each;
+      stream.pick = Pick::in_turn;
+      rig.source().start(stream, 0, path::burst_max);
+      with_path ? rig.run(packets_each, worker) : rig.run_source(rig.source(), packets_each);
+    }
+  };
+  each(net::tcp_flag::syn, flows_each, true);
+  rig.clock().skip_second();
+  rig.clock().skip_second();
+  rig.catch_up();
+  each(net::tcp_flag::ack, flows_each, true);
+  const Tally before = rig.tally();
+  const auto packets_each = static_cast<std::uint32_t>(packets / workers);
+  limpet_perf_collected([&] { each(net::tcp_flag::ack, packets_each, false); });
+  limpet_perf_collected([&] { each(net::tcp_flag::ack, packets_each, true); });
+  if (const Tally seen = rig.tally() - before; seen.hits != packets || seen.transmitted != packets) {
+    throw std::runtime_error(
+        fmt::format("{} workers: {} hits, {} sent of {}", workers, seen.hits, seen.transmitted, packets));
+  }
+  fmt::print("instructions.path.dr.v4.workers.{} {}\n", workers, packets);
+}
+
 void run() {
   const Options options;
   fmt::print("{}\n", __VERSION__);
@@ -60,6 +100,10 @@ void run() {
   collect_all(options, setup(v6, "nat"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
   collect_all(options, setup(v6, "dr"), {{Kind::hit, "hit"}});
   collect_all(options, setup(v4, "nat", 2), {{Kind::hit, "steered"}});
+
+  for (const unsigned workers : {1u, 2u, 4u, 8u, 16u}) {
+    collect_workers(workers);
+  }
 
   Setup many = setup(v4, "nat");
   many.flows = 2 * Churn::rest;

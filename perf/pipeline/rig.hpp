@@ -1,4 +1,4 @@
-// One node with one worker, or two, in plain memory: compiled configuration, tables on huge pages, N flows opened
+// One node with one worker or some in plain memory: compiled configuration, tables on huge pages, N flows opened
 // through the path itself (SYN, the backend's SYN-ACK where replies pass Limpet, ACK).
 #pragma once
 
@@ -21,7 +21,7 @@ struct Setup {
   std::string forwarding = "nat";
   std::uint32_t flows = 0;       // opened
   std::uint32_t room_flows = 0;  // what the tables are made for
-  unsigned workers = 1;          // 1 or 2
+  unsigned workers = 1;          // 1 or 2, but where each has a source of its own
   std::uint32_t first_flow = 0;  // of those that all rigs have
   Estate estate{};
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
@@ -68,11 +68,11 @@ class Rig {
   [[nodiscard]] std::uint64_t half_open_max() const noexcept;
 
   /// Takes turns until `packets` packets were in hand. One worker.
-  void run(std::uint64_t packets) noexcept { run_with(source_, packets); }
+  void run(std::uint64_t packets, unsigned worker = 0) noexcept { run_with(source_, packets, worker); }
   template <class Io>
-  void run_with(Io& io, std::uint64_t packets) noexcept {
+  void run_with(Io& io, std::uint64_t packets, unsigned worker = 0) noexcept {
     for (std::uint64_t done = 0; done < packets;) {
-      done += path::turn(state(), plan(), io, clock_.now_ms());
+      done += path::turn(state(worker), plan(), io, clock_.now_ms());
     }
   }
   /// The same with two workers, which take turns; packets that cross are in hand twice and counted once.

@@ -24,7 +24,8 @@ struct Stream {
   Template frame;
   Pick pick = Pick::mixed;
   std::uint32_t services = 1;
-  std::uint32_t base = 0;  // flow 0 of these is flow `base` of all
+  std::uint32_t base = 0;                  // flow 0 of these is flow `base` of all
+  const std::uint32_t* numbers = nullptr;  // or, where it is given, number 0 of these
   std::uint32_t flows = 1;
   std::uint32_t in_turn_share = 0;  // in 2^32 packets
   std::uint32_t first = 0;
@@ -86,6 +87,9 @@ class Source {
   [[nodiscard]] const path::Packet& last() const noexcept { return last_; }
 
  private:
+  [[nodiscard]] std::uint32_t number_of(std::uint32_t flow) const noexcept {
+    return stream_.numbers != nullptr ? stream_.numbers[flow] : stream_.base + flow;
+  }
   std::uint32_t pick() noexcept {
     switch (stream_.pick) {
       case Pick::mixed:
@@ -117,8 +121,8 @@ class Source {
       const std::uint32_t flow = ahead_[i];
       std::uint8_t* const frame = buffers_.take();
       const std::uint32_t far = stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow]
-                                                                   : service_of(stream_.base + flow, stream_.services);
-      write_frame(stream_.frame, stream_.base + flow, far, frame);
+                                                                   : service_of(number_of(flow), stream_.services);
+      write_frame(stream_.frame, number_of(flow), far, frame);
       fifo_.push(frame);
       if (learn_ != nullptr) {
         flow_of_[buffers_.index_of(frame)] = flow;

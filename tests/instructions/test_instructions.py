@@ -39,6 +39,13 @@ def test_no_more_than_in_the_tree(measured, name):
         f"what it should cost: scripts/perf --instructions --update, and a word in the commit")
 
 
+def test_the_same_of_any_number_of_workers(measured):
+    """From two on: a worker alone need not ask whose a packet is."""
+    alone, *counts = (measured[f"instructions.path.dr.v4.workers.{n}"] for n in (1, 2, 4, 8, 16))
+    assert max(counts) < 1.005 * min(counts)
+    assert alone < min(counts) < 1.2 * alone
+
+
 @pytest.mark.parametrize("now, holds", [(100, True), (103, True), (104, False), (50, True)])
 def test_three_per_cent(now, holds):
     figure = instructions.compared({"instructions.x": now}, {"instructions.x": 100})["instructions.x"]
