@@ -1,6 +1,7 @@
 #include "path/express.hpp"
 
 #include "path/openings.hpp"
+#include "path/tunnel.hpp"
 #include "path/turns.hpp"
 #include "plan/gateways.hpp"
 
@@ -351,7 +352,8 @@ class Lane {
     const std::uint32_t slot = entry.peer();
     const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
     const Leg* out = &leg;
-    if (leg.pool != front.pool || (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) ||
+    const std::uint32_t size = c.l3_size + overhead(front);
+    if (leg.pool != front.pool || (size > leg.mtu && (out = gateway(c, leg, size)) == nullptr) ||
         !is_current(entry, front.quiet_max_s)) {
       return false;
     }
@@ -362,13 +364,49 @@ class Lane {
       return false;  // a datagram's flow ends with its backend
     }
     Packet& packet = burst_.packets[c.packet];
+    const bool tunnels = (front.flags & plan::Front::tunnel) != 0;
+    if (tunnels && !may_enter_tunnel(packet, front, *out)) {
+      return false;
+    }
     if (!note_in<live>(c, entry, front, leg, packet.data + l3)) {
       return false;
     }
     ++in_;
     readdress(packet, front, slot, leg, c.protocol);
-    send(packet, c.l3_size, *out);
+    if (tunnels) {
+      enter_tunnel(packet, c, front, leg.address, *out);
+    }
+    send(packet, size, *out);
     return true;
+  }
+
+  [[nodiscard]] const plan::Tunnel& tunnel_of(const plan::Front& front) const noexcept {
+    return plan_.service_of(*plan_.listener(ListenerSlot(front.listener))).tunnel;
+  }
+  /// Bytes that a packet's tunnel adds.
+  [[nodiscard]] std::uint32_t overhead(const plan::Front& front) const noexcept {
+    return (front.flags & plan::Front::tunnel) == 0
+               ? 0
+               : static_cast<std::uint32_t>(net::encap_size(tunnel_of(front).encap, Wire::family));
+  }
+  [[gnu::noinline]] bool may_enter_tunnel(const Packet& packet, const plan::Front& front, const Leg& out) noexcept {
+    return packet.headroom >= overhead(front) && has_source(plan_, tunnel_of(front), Wire::family, out.interface);
+  }
+  [[gnu::noinline]] void enter_tunnel(Packet& packet, const Candidate& c, const plan::Front& front,
+                                      const net::IpAddress& backend, const Leg& out) noexcept {
+    const std::uint8_t* const ip = packet.data + l3;
+    net::Parsed parsed;
+    parsed.source = Wire::address(ip + Wire::source);
+    parsed.destination = Wire::address(ip + Wire::destination);
+    parsed.source_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::source_port);
+    parsed.destination_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
+    parsed.protocol = c.protocol;
+    parsed.l3_offset = l3;
+    parsed.l4_offset = l3 + Wire::header;
+    parsed.l3_size = c.l3_size;
+    path::enter_tunnel(state_, plan_, tunnel_of(front), backend, out.interface, packet, parsed);  // all is contiguous
+    store_be<std::uint16_t>(packet.data + net::ethernet::type,
+                            Wire::family == net::Family::v4 ? net::ether_type::ipv4 : net::ether_type::ipv6);
   }
 
   /// First packets, whose flows are known from now on.
@@ -407,7 +445,7 @@ class Lane {
     const std::uint32_t route = plan_.routes.number<Wire::family>(packet.data + l3 + Wire::destination);
     const Leg& leg = state_.legs.by_route(route, state_.node, state_.waiting);
     const Leg* out = &leg;
-    if (c.l3_size > leg.mtu && (out = gateway(c, leg)) == nullptr) {
+    if (c.l3_size > leg.mtu && (out = gateway(c, leg, c.l3_size)) == nullptr) {
       return false;
     }
     if (!note_back<live>(entry, c.kind, *vip, packet.data + l3)) {
@@ -420,7 +458,7 @@ class Lane {
   }
 
   /// By which of a leg's gateways the packet leaves; null: one for the long way.
-  [[gnu::noinline]] const Leg* gateway(const Candidate& c, const Leg& leg) noexcept {
+  [[gnu::noinline]] const Leg* gateway(const Candidate& c, const Leg& leg, std::uint32_t size) noexcept {
     if (leg.gateways == 0) {
       return nullptr;
     }
@@ -430,10 +468,10 @@ class Lane {
     const std::uint64_t flow =
         plan::flow_of(Wire::address(ip + (in ? Wire::source : Wire::destination)), load_be<std::uint16_t>(port));
     const Leg& own = state_.legs.by_gateway(leg.gateways, flow, state_.node, state_.waiting);
-    return c.l3_size > own.mtu ? nullptr : &own;
+    return size > own.mtu ? nullptr : &own;
   }
 
-  static void send(Packet& packet, std::uint16_t l3_size, const Leg& leg) noexcept {
+  static void send(Packet& packet, std::uint32_t l3_size, const Leg& leg) noexcept {
     std::memcpy(packet.data, leg.link.data(), 12);
     packet.size = static_cast<std::uint32_t>(l3 + l3_size);  // padding stays behind
     packet.contiguous = static_cast<std::uint16_t>(packet.size);

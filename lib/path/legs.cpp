@@ -49,6 +49,7 @@ void Legs::make(Leg& leg, const plan::Hop& hop, const Node& node, const Waiting&
   std::memcpy(leg.link.data() + 6, out.mac.bytes.data(), 6);
   leg.mtu = out.mtu;
   leg.port = out.port;
+  leg.interface = hop.interface;
 }
 
 const Leg& Legs::by_gateway(std::uint16_t gateways, std::uint64_t flow, const Node& node,

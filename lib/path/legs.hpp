@@ -30,6 +30,7 @@ struct alignas(64) Leg {
   std::uint16_t gateways = 0;        // not 0: by_gateway() tells the flow's own leg; mtu is 0 then
   std::uint32_t pool = ~0u;          // of the backend, index in Plan::pools
   PortIndex port;                    // leaves by
+  InterfaceIndex interface;          // of that
   net::IpAddress address;            // the backend's
   std::uint32_t tcp_endpoint = ~0u;  // slots that its answers are known by; ~0: none
   std::uint32_t udp_endpoint = ~0u;

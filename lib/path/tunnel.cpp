@@ -58,26 +58,35 @@ net::Outer outer_of_flow(const plan::Plan& plan, const plan::Tunnel& tunnel, con
   return outer;
 }
 
+bool enter_tunnel(State& state, const plan::Plan& plan, const plan::Tunnel& tunnel, const net::IpAddress& backend,
+                  InterfaceIndex out, Packet& packet, net::Parsed& parsed) noexcept {
+  net::Outer outer = outer_of_flow(plan, tunnel, flow_of(parsed), backend, out);
+  outer.dont_fragment =
+      !tunnel.copies_dont_fragment || may_not_be_cut(packet.data + parsed.l3_offset, parsed.source.is_v4());
+  outer.identification = outer.dont_fragment ? std::uint16_t{0} : ++state.tunnel_packets;
+  const std::size_t overhead = net::encap_size(tunnel.encap, backend.family());
+  open_room(packet, parsed, overhead);
+  if (!net::encapsulate(packet.data, parsed, packet.contiguous, outer)) {
+    return false;
+  }
+  parsed.l3_offset = static_cast<std::uint16_t>(parsed.l3_offset - overhead);
+  parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + overhead);
+  state.counters.add(Counter::encapsulated);
+  return true;
+}
+
 bool enter_tunnel(State& state, const plan::Plan& plan, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
   const plan::Service& service = plan.service_of(*item.listener);
   const net::Family family = service.family_towards(*item.backend, parsed.source.family());
-  net::Outer outer =
-      outer_of_flow(plan, service.tunnel, flow_of(parsed), item.backend->endpoint(family).address, item.hop.interface);
-  if (outer.source.is_none()) {
+  if (!has_source(plan, service.tunnel, family, item.hop.interface)) {
     item.drop(Counter::drop_no_tunnel_source);
     return false;
   }
-  outer.dont_fragment =
-      !service.tunnel.copies_dont_fragment || may_not_be_cut(packet.data + parsed.l3_offset, parsed.source.is_v4());
-  outer.identification = outer.dont_fragment ? std::uint16_t{0} : ++state.tunnel_packets;
-  open_room(packet, parsed, item.overhead);
-  if (!net::encapsulate(packet.data, parsed, packet.contiguous, outer)) {
+  const net::IpAddress& backend = item.backend->endpoint(family).address;
+  if (!enter_tunnel(state, plan, service.tunnel, backend, item.hop.interface, packet, parsed)) {
     item.drop(Counter::drop_segmented);
     return false;
   }
-  parsed.l3_offset = static_cast<std::uint16_t>(parsed.l3_offset - item.overhead);
-  parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + item.overhead);
-  state.counters.add(Counter::encapsulated);
   return true;
 }
 

@@ -18,6 +18,19 @@ namespace limpet::path {
   return overhead != 0 && inner == net::Family::v6 ? std::max<std::uint16_t>(left, 1280) : left;
 }
 
+/// There is an address for the outer source of packets that leave by `out`.
+[[nodiscard]] inline bool has_source(const plan::Plan& plan, const plan::Tunnel& tunnel, net::Family outer,
+                                     InterfaceIndex out) noexcept {
+  return !tunnel.sources[static_cast<std::size_t>(outer)].empty() ||
+         plan.interfaces[out.value()].own_address(outer).has_value();
+}
+
+/// Puts a packet into the tunnel to a backend's address; `parsed` then tells of the outer packet as far as sizes and
+/// offsets go. There is headroom for the tunnel's headers and the link header, and has_source(). False, with no header
+/// written: too little of the packet is contiguous.
+bool enter_tunnel(State& state, const plan::Plan& plan, const plan::Tunnel& tunnel, const net::IpAddress& backend,
+                  InterfaceIndex out, Packet& packet, net::Parsed& parsed) noexcept;
+
 /// Puts the packet into the tunnel to `item.backend`; `parsed` then tells of the outer packet as far as sizes and
 /// offsets go. There is headroom for `item.overhead` bytes and the link header. False: dropped.
 bool enter_tunnel(State& state, const plan::Plan& plan, Packet& packet, net::Parsed& parsed, Item& item) noexcept;

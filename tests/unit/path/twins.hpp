@@ -15,16 +15,20 @@ inline Bytes on_the_wire(Bytes frame) {
 
 /// How many of these packets, in hand at once at worker 0, the express way is done with. The lab has seen them then.
 inline unsigned decided(Lab& lab, PortIndex port, const std::vector<Bytes>& frames, Origin origin = Origin::port,
-                        std::size_t contiguous_max = ~std::size_t{0}) {
+                        std::size_t contiguous_max = ~std::size_t{0}, std::uint16_t headroom = 128) {
   auto burst = std::make_unique<Burst>();
   std::vector<Bytes> rooms = frames;
+  for (Bytes& room : rooms) {
+    room.insert(room.begin(), headroom, 0);
+  }
   burst->source = {origin, 0};
   burst->now_ms = lab.node->now_ms();
   for (Bytes& room : rooms) {
     Packet& packet = burst->packets[burst->count++];
-    packet.data = room.data();
-    packet.size = static_cast<std::uint32_t>(room.size());
-    packet.contiguous = static_cast<std::uint16_t>(std::min(room.size(), contiguous_max));
+    packet.data = room.data() + headroom;
+    packet.headroom = headroom;
+    packet.size = static_cast<std::uint32_t>(room.size() - headroom);
+    packet.contiguous = static_cast<std::uint16_t>(std::min(room.size() - headroom, contiguous_max));
     packet.capacity = packet.contiguous;
     packet.port = port;
   }
