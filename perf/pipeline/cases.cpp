@@ -140,7 +140,7 @@ void measure_path(const Options& options, Report& report) {
   const std::uint64_t rate = cycles_per_ms();
   const auto begin = std::chrono::steady_clock::now();
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
-    for (const char* forwarding : {"nat", "dr"}) {
+    for (const char* forwarding : {"nat", "dr", family == net::Family::v4 ? "ipip" : "gue"}) {
       for (const std::uint32_t flows : {1000u, million, 10 * million}) {
         const Setup setup{family, forwarding, flows, std::max(flows, million)};
         const bool late = options.quick && flows > million && std::chrono::steady_clock::now() - begin > quick_patience;

@@ -85,9 +85,14 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   }
   model::Model& model = *loaded.model;
   const Addresses base = addresses(family);
-  const bool nat = forwarding == "nat";
+  using enum model::Forwarding;
+  const model::Forwarding mode = forwarding == "nat"    ? nat
+                                 : forwarding == "dr"   ? dr
+                                 : forwarding == "ipip" ? ipip
+                                 : forwarding == "gue"  ? gue
+                                                        : throw std::runtime_error("no forwarding " + forwarding);
   for (std::uint32_t i = 0; i < estate.backends(); ++i) {
-    const net::Endpoint endpoint{with_far(base.backend, i), nat ? backend_port : vip_port};
+    const net::Endpoint endpoint{with_far(base.backend, i), mode == nat ? backend_port : vip_port};
     model.pools[fmt::format("pool{}", i / estate.pool_backends)]
         .backends[fmt::format("b{}", i % estate.pool_backends)] = {.addresses = {endpoint}};
   }
@@ -95,7 +100,7 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   for (std::uint32_t i = 0; i < estate.services; ++i) {
     model::Service& service = model.services[fmt::format("service{}", i)];
     service.listen = {{{with_far(base.vip, i), length}, vip_port, net::Protocol::tcp}};
-    service.forwarding = nat ? model::Forwarding::nat : model::Forwarding::dr;
+    service.forwarding = mode;
     service.pool = fmt::format("pool{}", i % estate.pools);
     service.persist = {"client"};
   }

@@ -43,7 +43,7 @@ net::IpAddress with_far(const net::IpAddress& base, std::uint32_t far);
 /// Address of a flow's client.
 net::IpAddress client_address(net::Family family, std::uint32_t flow);
 
-/// The configuration. `forwarding`: "nat" or "dr".
+/// The configuration. `forwarding`: as in a configuration; full_nat excepted.
 model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate);
 
 }  // namespace limpet::perf

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <stdexcept>
 
+#include "net/encap.hpp"
 #include "support/packet_builder.hpp"
 
 namespace limpet::perf {
@@ -218,10 +220,17 @@ void Rig::check_output(Direction direction, std::uint32_t flow) {
   const net::IpAddress vip = with_far(base.vip, service_of(number, setup_.estate.services));
   const std::uint16_t client_port = client_port_of(number, first_port(0));
   const path::Packet& sent = source_.last();
-  const test::Bytes got(sent.data, sent.data + sent.size);
+  test::Bytes got(sent.data, sent.data + sent.size);
+  std::optional<net::OuterRead> outer;
+  if (setup_.tunnels() && (outer = net::read_outer(std::span(got).subspan(net::ethernet::size)))) {
+    const auto inner = got.begin() + net::ethernet::size;
+    got.erase(inner, inner + static_cast<std::ptrdiff_t>(outer->inner_offset));
+  }
   bool right = false;
   for (std::uint32_t i = 0; i < setup_.estate.backends(); ++i) {
-    if (setup_.nat() && backend_of_flow_[flow] != i) {
+    const net::IpAddress backend = with_far(base.backend, i);
+    if ((setup_.nat() && backend_of_flow_[flow] != i) ||
+        (setup_.tunnels() && (!outer || outer->destination != backend))) {
       continue;
     }
     test::PacketBuilder expected;
@@ -230,7 +239,7 @@ void Rig::check_output(Direction direction, std::uint32_t flow) {
       expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port, tcp::ack);
     } else {
       expected.ethernet(back_mac, backend_mac(setup_.estate, i));
-      expected.ip(client, setup_.nat() ? with_far(base.backend, i) : vip);
+      expected.ip(client, setup_.nat() ? backend : vip);
       expected.tcp(client_port, setup_.nat() ? backend_port : vip_port, tcp::ack);
     }
     right = right || expected.build() == got;

@@ -26,6 +26,7 @@ struct Setup {
   Estate estate{};
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
+  [[nodiscard]] bool tunnels() const { return !nat() && forwarding != "dr"; }
   [[nodiscard]] std::uint32_t backend_slots() const;
 };
 
