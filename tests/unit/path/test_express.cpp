@@ -132,8 +132,14 @@ const Row packets[] = {
          }},
     {.what = "FIN", .decided = 1, .frame = [](const Talk& t) { return t.packet(flags::fin_ack); }},
     {.what = "RST", .decided = 1, .frame = [](const Talk& t) { return t.packet(flags::rst); }},
-    {.what = "a backend's FIN", .decided = 1, .frame = [](const Talk& t) { return t.answer(flags::fin_ack); }, .port = back_port},
-    {.what = "a backend's RST", .decided = 1, .frame = [](const Talk& t) { return t.answer(flags::rst); }, .port = back_port},
+    {.what = "a backend's FIN",
+     .decided = 1,
+     .frame = [](const Talk& t) { return t.answer(flags::fin_ack); },
+     .port = back_port},
+    {.what = "a backend's RST",
+     .decided = 1,
+     .frame = [](const Talk& t) { return t.answer(flags::rst); },
+     .port = back_port},
     {.what = "another protocol",
      .frame =
          [](const Talk& t) {
