@@ -101,13 +101,16 @@ class RecordTable {
   double look_up(std::uint64_t rate, std::uint64_t count) {
     return net_of_making<record::Key>(rate, count, random_, records_, key_of, [&](const auto& keys) {
       std::array<std::uint64_t, look_ups_at_once> hashes;
-      for (unsigned i = 0; i < look_ups_at_once; ++i) {
+      for (unsigned i = 0; i < look_ups_at_once; ++i) {  // as the path looks up those of first packets
         hashes[i] = table_.hash(keys[i]);
-        table_.prefetch(keys[i], hashes[i]);
+        table_.prefetch_lasting(hashes[i]);
+      }
+      for (const std::uint64_t hash : hashes) {
+        table_.prefetch_lasting_further(hash);
       }
       unsigned found = 0;
       for (unsigned i = 0; i < look_ups_at_once; ++i) {
-        found += table_.find(keys[i], hashes[i]).has_value() ? 1u : 0u;
+        found += table_.find_lasting(keys[i], hashes[i]).has_value() ? 1u : 0u;
       }
       return found;
     });
