@@ -138,8 +138,9 @@ Result<void> Port::configure(const hash::Owner& owner) {
   for (unsigned i = 0; i < key_size; ++i) {
     key[i] = owner.key()[i % owner.key().size()];
   }
+  const RssWish wish{settings_.side, settings_.rss, settings_.full_nat};
   int code = 0;
-  for (const auto& choice : rss_choices(capabilities, {settings_.side, settings_.rss}, queues_.receive)) {
+  for (const auto& choice : rss_choices(capabilities, wish, queues_.receive)) {
     rte_eth_conf configuration{};
     if (choice.effect != RssEffect::none) {
       configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;

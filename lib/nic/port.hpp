@@ -34,6 +34,7 @@ struct PortSettings {
   std::optional<net::Mac> mac;
   model::Side side = model::Side::both;
   model::Rss rss = model::Rss::automatic;
+  bool full_nat = false;            // every service's forwarding
   std::vector<LinkDevice> members;  // of a bonding device
   bool kernel = false;              // an exception device: one queue, every frame is for us
 };

@@ -11,6 +11,8 @@ constexpr std::uint64_t ip_types = pair_types | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_
                                    RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
                                    RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP |
                                    RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
+constexpr std::uint64_t port_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
+                                     RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 // What a key has to cover: the addresses of an IPv6 pair and one word more.
 constexpr unsigned key_size_min = 40;
 
@@ -32,6 +34,8 @@ std::string_view RssChoice::why() const noexcept {
   switch (reason) {
     case RssReason::client_address:
       return "the device hashes the client's address";
+    case RssReason::answers:
+      return "the device hashes addresses and ports, which tell whose answer it is (full_nat)";
     case RssReason::configured:
       return "rss in the configuration";
     case RssReason::one_queue:
@@ -72,6 +76,9 @@ RssChoice choose_rss(const RssCapabilities& capabilities, const RssWish& wish, u
                              : wish.side == model::Side::backends ? RTE_ETH_RSS_L3_DST_ONLY
                                                                   : 0;
   const bool spread = wish.rss == model::Rss::spread;
+  if (!spread && wish.side == model::Side::backends && wish.full_nat && (offered & port_types) == port_types) {
+    return {RssEffect::owner, offered, RssReason::answers};
+  }
   if (!spread && only != 0 && (capabilities.hash_types & only) != 0) {
     return {RssEffect::owner, offered | only, RssReason::client_address};
   }

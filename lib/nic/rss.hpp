@@ -29,6 +29,7 @@ enum class RssEffect : std::uint8_t {
 /// Why it is that and nothing better.
 enum class RssReason : std::uint8_t {
   client_address,  // nothing would be better
+  answers,         // the same: full NAT's answers are known by their addresses and ports
   configured,
   one_queue,
   no_hash,         // the device hashes no IP addresses
@@ -51,6 +52,7 @@ struct RssChoice {
 struct RssWish {
   model::Side side = model::Side::both;  // whom the port faces, and so which address is the client's
   model::Rss rss = model::Rss::automatic;
+  bool full_nat = false;  // every service's, so that backends send nothing but answers to local addresses
 };
 RssChoice choose_rss(const RssCapabilities& capabilities, const RssWish& wish, unsigned queues) noexcept;
 /// The same and, as a driver may offer more than it then takes, what to ask for next; the last is none.

@@ -60,8 +60,14 @@ int node_of_cpu(unsigned cpu) {
   return numa_available() < 0 ? 0 : std::max(numa_node_of_cpu(static_cast<int>(cpu)), 0);
 }
 
+bool is_all_full_nat(const model::Model& model) {
+  return !model.services.empty() && std::all_of(model.services.begin(), model.services.end(), [](const auto& service) {
+    return service.second.forwarding == model::Forwarding::full_nat;
+  });
+}
+
 nic::PortSettings settings_of(const std::string& name, const model::Port& port, std::size_t index, bool kernel,
-                              const std::vector<int>& worker_nodes) {
+                              bool full_nat, const std::vector<int>& worker_nodes) {
   nic::PortSettings settings;
   settings.place = "ports." + name + (kernel ? ".kernel" : "");
   settings.device = kernel ? port.kernel : nic::device_text(port);
@@ -72,6 +78,7 @@ nic::PortSettings settings_of(const std::string& name, const model::Port& port, 
   settings.mac = port.mac;
   settings.side = port.side;
   settings.rss = port.rss;
+  settings.full_nat = full_nat;
   settings.kernel = kernel;
   return settings;
 }
@@ -155,7 +162,7 @@ Result<void> Machine::attach_devices() {
       if (kernel && port.kernel.empty()) {
         continue;
       }
-      auto settings = settings_of(name, port, index, kernel, nodes_);
+      auto settings = settings_of(name, port, index, kernel, is_all_full_nat(model_), nodes_);
       for (const auto& member : kernel ? std::vector<std::string>{} : port.members) {
         const auto id = eal_->attach(settings.place + ".members", member);
         if (!id) {

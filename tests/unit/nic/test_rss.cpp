@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t v4 = RTE_ETH_RSS_IPV4, v6 = RTE_ETH_RSS_IPV6;
 constexpr std::uint64_t ports4 = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+constexpr std::uint64_t ports6 = RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 constexpr std::uint64_t source = RTE_ETH_RSS_L3_SRC_ONLY, destination = RTE_ETH_RSS_L3_DST_ONLY;
 constexpr std::uint64_t unwanted = RTE_ETH_RSS_VXLAN | RTE_ETH_RSS_ETH | RTE_ETH_RSS_L4_SRC_ONLY;
 
@@ -25,6 +26,7 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
     std::uint64_t hash_types;
     RssReason reason;
     model::Rss rss = model::Rss::automatic;
+    bool full_nat = false;
   } rows[] = {
       {"client addresses towards clients",
        {v4 | v6 | ports4 | source | destination, 52, 512},
@@ -115,9 +117,45 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
        0,
        RssReason::configured,
        model::Rss::software},
+      {"answers to local addresses: ports, though it could hash one address",
+       {v4 | v6 | ports4 | ports6 | destination, 40, 128},
+       Side::backends,
+       2,
+       RssEffect::owner,
+       v4 | v6 | ports4 | ports6,
+       RssReason::answers,
+       model::Rss::automatic,
+       true},
+      {"clients of full NAT: their addresses",
+       {v4 | v6 | ports4 | ports6 | source, 40, 128},
+       Side::clients,
+       2,
+       RssEffect::owner,
+       v4 | v6 | ports4 | ports6 | source,
+       RssReason::client_address,
+       model::Rss::automatic,
+       true},
+      {"ports of one family only: pairs for all",
+       {v4 | v6 | ports4, 40, 128},
+       Side::backends,
+       2,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::pairs_only,
+       model::Rss::automatic,
+       true},
+      {"pairs on request, also for answers",
+       {v4 | v6 | ports4 | ports6, 40, 128},
+       Side::backends,
+       2,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::configured,
+       model::Rss::spread,
+       true},
   };
   for (const auto& row : rows) {
-    const auto choice = choose_rss(row.capabilities, {row.side, row.rss}, row.queues);
+    const auto choice = choose_rss(row.capabilities, {row.side, row.rss, row.full_nat}, row.queues);
     EXPECT_EQ(choice.effect, row.effect) << row.what;
     EXPECT_EQ(choice.hash_types, row.hash_types) << row.what;
     EXPECT_EQ(choice.reason, row.reason) << row.what;
