@@ -211,6 +211,8 @@ inline constexpr std::array why_columns{
     Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
     Column{"reason", "REASON", "in words"},
     Column{"worker", "WORKER", "the worker that owns the client, or the key's address, and that was asked"},
+    Column{"local", "LOCAL", "full_nat: local address and port of the live flow; null: none"},
+    Column{"local_addresses", "LOCAL ADDRESSES", "full_nat: those a new flow's is drawn from (list); null: none"},
     Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
     Column{"key", "KEY", "the session's key"},
     Column{"record", "RECORD", "its record, usable or not (backend, state, age_s, idle_s); null: none"},

@@ -49,6 +49,7 @@ class Decide : public path::Task {
                     ? path::Admission::admitted
                     : path::admission(state, {*asked.plan, *gate, asked.tuple.client}, Millis{1000} * now_s);
     flow.reset();
+    local = {};
     const plan::Listener* at = exact ? plan.listener(asked.listener->slot) : nullptr;
     if (at == nullptr) {
       return;
@@ -66,12 +67,14 @@ class Decide : public path::Task {
   path::Decision decision;
   path::Admission admission = path::Admission::admitted;
   std::optional<BackendSlot> flow;
+  net::Endpoint local;  // full NAT: what stands for the client of that flow
 
  private:
   template <class Key>
   void look(path::State& state, const Key& key) noexcept {
     if (const auto* entry = state.flows.find(key, state.flows.hash(key))) {
       flow = BackendSlot(entry->peer());
+      local = path::seen_of(*entry);
     }
   }
 };
@@ -138,6 +141,8 @@ class WhyJob : public Asking<Decide> {
         {"backend", name_of(decision)},
         {"reason", decision_words(names(), decision)},
         {"worker", worker_},
+        {"local", task().local.address.is_none() ? Json(nullptr) : Json(task().local.text())},
+        {"local_addresses", local_addresses()},
         {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
         {"key", decision.persist == nullptr ? Json(nullptr) : Json(plan::key_text(*decision.persist, decision.key))},
         {"record", record_json(decision)},
@@ -153,6 +158,22 @@ class WhyJob : public Asking<Decide> {
       reply_["backend"] = nullptr;
       reply_["reason"] = admission_words(task().admission);
     }
+  }
+  /// Of the family that the decided backend is spoken to by; null: none stands for the client.
+  [[nodiscard]] Json local_addresses() const {
+    const auto& asked = task().asked;
+    const plan::Service& service = plan_->service_of(*asked.listener);
+    const plan::Backend* const backend = task().decision.backend;
+    if (!service.is_full_nat() || backend == nullptr) {
+      return nullptr;
+    }
+    const net::Family client = asked.listener->listen.prefix.address.family();
+    Json list = Json::array();
+    for (const net::IpAddress& address :
+         service.locals[static_cast<std::size_t>(service.family_towards(*backend, client))]) {
+      list.push_back(address.text());
+    }
+    return list;
   }
   [[nodiscard]] Json record_json(const path::Decision& decision) const {
     if (!decision.record) {

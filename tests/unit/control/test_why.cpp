@@ -51,6 +51,30 @@ TEST_F(ControlTest, tells_what_a_drain_or_removal_would_change) {
   EXPECT_TRUE(last.at("if_removed").at("backend").is_null());
 }
 
+TEST_F(ControlTest, tells_why_with_local_addresses) {
+  std::string configuration = text(two);
+  configuration.replace(configuration.find("persist = ["), 0,
+                        "forwarding = \"full_nat\"\nlocal_addresses = [\"198.51.100.200/31\"]\n");
+  start(configuration);
+  const Json fresh = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
+  EXPECT_EQ(fresh.at("local_addresses"), Json::array({"198.51.100.200", "198.51.100.201"}));
+  EXPECT_TRUE(fresh.at("local").is_null());
+  const unsigned worker = runtime.owner().owner(*net::IpAddress::parse("203.0.113.1"));
+  const path::Connection c{*net::IpAddress::parse("203.0.113.1"), *net::IpAddress::parse("192.0.2.10"), 4000, 80};
+  const auto key = path::wide_forward(runtime.current_plan()->listeners.at(0), c);
+  const flow::Value value{slot_of("web/b2").value(), flow::State::established, flow::flag::local,
+                          Tick16(runtime.now_ms())};
+  {
+    const std::lock_guard lock(runtime.worker_mutex);
+    flow::Table& flows = runtime.states().at(worker)->flows;
+    flow::Evicted evicted;
+    flows.insert(key, flows.hash(key), value, {*net::IpAddress::parse("198.51.100.201"), 0, 2000}, evicted);
+  }
+  const Json flow = call("why", {{"service", "web"}, {"client", "203.0.113.1:4000"}});
+  EXPECT_EQ(flow.at("step"), "flow");
+  EXPECT_EQ(flow.at("local"), "198.51.100.201:2000");
+}
+
 TEST_F(ControlTest, tells_why_for_services_on_prefixes_and_any_port) {
   start(text(two, {}, R"(
 [profiles.pair]
