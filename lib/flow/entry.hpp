@@ -214,6 +214,11 @@ class WideEntry : public detail::EntryBase<WideEntry> {
     return {address(2), static_cast<std::uint16_t>(VipPort::get(words_[4])),
             static_cast<std::uint16_t>(TranslatedPort::get(words_[4]))};
   }
+  /// Carried::vip_port; in one store, so that the entry stays whole.
+  void set_vip_port(std::uint16_t l4_port) noexcept {
+    const std::uint64_t word = (words_[4] & ~VipPort::mask) | VipPort::put(l4_port);
+    std::atomic_ref(words_[4]).store(word, std::memory_order_relaxed);
+  }
 
  private:
   friend class detail::EntryBase<WideEntry>;

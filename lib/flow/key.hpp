@@ -25,6 +25,10 @@ inline constexpr std::uint8_t counted = 16;    // counted as a session of its ba
 inline constexpr std::uint8_t limited = 32;    // forward: counted as a connection of its source
 inline constexpr std::uint8_t local = 64;      // full NAT: a local address of ours stands for the client
 inline constexpr std::uint8_t rests = 128;     // back: its flow is over, its local port not yet to be used again
+// Of one direction alone, on bits that have a meaning for the other one:
+inline constexpr std::uint8_t owes = rests;      // forward: its backend is yet to be told of the client
+inline constexpr std::uint8_t owed = limited;    // back: the same
+inline constexpr std::uint8_t opened = counted;  // back, while owed: the backend has answered the SYN
 }  // namespace flag
 
 /// IPv4 flows of a listener with one address and one port. 69 bits.
@@ -70,7 +74,8 @@ struct Value {
 
 /// What only wide entries have room for. `back`: the VIP to write as source and the client's own port where it was
 /// rewritten. `forward`: the rewritten client port (0: none); its vip is the key's. Full NAT: `vip` is the client's
-/// address (back) or the local address (forward), `translated_port` the client's or the local port.
+/// address (back) or the local address (forward), `translated_port` the client's or the local port; `vip_port` of a
+/// forward entry is the low half of a TCP sequence number, of the client's first byte, where its backend is told of it.
 struct Carried {
   net::IpAddress vip{};
   std::uint16_t vip_port = 0;

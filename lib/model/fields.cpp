@@ -41,6 +41,7 @@ constexpr std::array<std::string_view, 3> state_words{"enabled", "drain", "offli
 constexpr std::array<std::string_view, 3> echo_words{"always", "healthy", "never"};
 constexpr std::array<std::string_view, 6> forwarding_words{"nat", "dr", "full_nat", "ipip", "gre", "gue"};
 constexpr std::array<std::string_view, 2> dont_fragment_words{"set", "copy"};
+constexpr std::array<std::string_view, 3> client_address_words{"none", "proxy_v2", "toa"};
 
 // Rows, named by what they hold; the section is filled in later.
 Row text(std::string_view name, std::string_view help) {
@@ -380,6 +381,10 @@ const Section& service_section() {
        value<Service, &Service::local_addresses>(
            many(Many::list, row(Kind::prefix, "local_addresses",
                                 "full_nat: addresses, or prefixes of them, that stand for clients towards backends."))),
+       value<Service, &Service::client_address>(
+           word("client_address", client_address_words,
+                "full_nat over TCP: how a backend is told a client's address and port. proxy_v2: by a PROXY protocol "
+                "header in front of the connection's data; toa: by a TCP option of its first packets.")),
        value<Service, &Service::echo>(
            word("echo", echo_words,
                 "Whether its VIPs answer ping: always, while the pool has a backend for new "

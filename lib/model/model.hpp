@@ -54,6 +54,8 @@ constexpr bool returns_directly(Forwarding forwarding) noexcept {
   return forwarding == Forwarding::dr || tunnels(forwarding);
 }
 enum class DontFragment : std::uint8_t { set, copy };
+/// How backends that see a local address are told the client's.
+enum class ClientAddress : std::uint8_t { none, proxy_v2, toa };
 
 struct Daemon {
   std::string socket = "/run/limpet/limpetd.sock";
@@ -214,6 +216,7 @@ struct Service {
   Forwarding forwarding = Forwarding::nat;
   Echo echo = Echo::always;             // whether its VIPs answer ping
   std::vector<Prefix> local_addresses;  // full_nat: what backends see in place of clients
+  ClientAddress client_address = ClientAddress::none;
   Tunnel tunnel;
   std::uint16_t max_mss = 0;  // that TCP SYNs may ask for; 0: what they do
   std::string pool;

@@ -72,6 +72,7 @@ class Validator {
     }
     for (const auto& [name, service] : model_.services) {  // every VIP and tunnel is known by now
       check_local_addresses(below("services", name), service);
+      check_client_address(below("services", name), service);
     }
     if (backends_ >= backend_slots_max) {
       add("pools", fmt::format("{} backends in all", backends_), fmt::format("fewer than {}", backend_slots_max));
@@ -422,6 +423,23 @@ class Validator {
     const auto pool = model_.pools.find(service.pool);
     if (pool != model_.pools.end()) {
       check_locals_reach(path, service, pool->second);
+    }
+  }
+
+  void check_client_address(const std::string& path, const Service& service) {
+    if (service.client_address == ClientAddress::none) {
+      return;
+    }
+    if (service.forwarding != Forwarding::full_nat) {
+      add(path + ".client_address", "another forwarding mode than full NAT", "forwarding = \"full_nat\" beside it",
+          "all others leave backends the client's own address");
+    }
+    for (std::size_t i = 0; i < service.listen.size(); ++i) {
+      if (service.listen[i].protocol != net::Protocol::tcp) {
+        const std::string listed = item(path, "listen", i);
+        add(places_.has(listed) ? listed : path + ".listen", quote(service.listen[i].text()),
+            "TCP alone, with client_address", "datagrams have no connection that could begin with a client's address");
+      }
     }
   }
 

@@ -11,4 +11,7 @@ namespace limpet::net {
 /// by that (RFC 1624). The segment's header lies contiguous. Options that contradict themselves are left alone.
 void clamp_mss(std::uint8_t* frame, const Parsed& parsed, std::uint16_t max) noexcept;
 
+/// The MSS that a SYN asks for, where it does, becomes less by `by`.
+void lower_mss(std::uint8_t* frame, const Parsed& parsed, std::uint16_t by) noexcept;
+
 }  // namespace limpet::net

@@ -91,6 +91,10 @@ class Rewriter {
       set(l4_ + at, &port, sizeof port, false);
     }
   }
+  void set_sequence(std::uint32_t value) noexcept {
+    const be32 sequence(value);
+    set(l4_ + tcp::sequence, &sequence, sizeof sequence, false);
+  }
   /// The quoted headers' checksums, then the error's at `field`.
   void finish(std::uint8_t* field) noexcept {
     if (quote_.source.is_v4()) {
@@ -183,6 +187,16 @@ void rewrite_quote(std::uint8_t* frame, const Parsed& parsed, const Quote& quote
   rewriter.set_address(ipv4::destination, ipv6::destination, destination.address);
   rewriter.set_port(tcp::source_port, source.l4_port);
   rewriter.set_port(tcp::destination_port, destination.l4_port);
+  rewriter.finish(frame + parsed.l4_offset + icmp::checksum);
+}
+
+std::uint32_t quoted_sequence(const std::uint8_t* frame, const Quote& quote) noexcept {
+  return load_be<std::uint32_t>(frame + quote.l4_offset + tcp::sequence);
+}
+
+void move_quoted_sequence(std::uint8_t* frame, const Parsed& parsed, const Quote& quote, std::uint32_t by) noexcept {
+  Rewriter rewriter(frame, quote);
+  rewriter.set_sequence(quoted_sequence(frame, quote) + by);
   rewriter.finish(frame + parsed.l4_offset + icmp::checksum);
 }
 

@@ -46,4 +46,8 @@ struct Quote {
 void rewrite_quote(std::uint8_t* frame, const Parsed& parsed, const Quote& quote, const Endpoint& source,
                    const Endpoint& destination) noexcept;
 
+/// The TCP sequence number of the quoted packet, which has no error; and `by` added to it, likewise.
+[[nodiscard]] std::uint32_t quoted_sequence(const std::uint8_t* frame, const Quote& quote) noexcept;
+void move_quoted_sequence(std::uint8_t* frame, const Parsed& parsed, const Quote& quote, std::uint32_t by) noexcept;
+
 }  // namespace limpet::net

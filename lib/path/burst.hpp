@@ -39,6 +39,14 @@ enum class Way : std::uint8_t {
   out,         // control's or the kernel's: leaves as it is
 };
 
+/// What a packet to a backend says of its client (Service::client_address).
+enum class Tells : std::uint8_t {
+  nothing,
+  proxy_header,        // in front of what the client says
+  proxy_header_again,  // all that the packet, made of one of the backend's, is for: about `client` of VIP `rewrite`
+  option,              // in the TCP header
+};
+
 struct Item {
   Verdict verdict = Verdict::undecided;
   Way way = Way::none;
@@ -54,6 +62,7 @@ struct Item {
   bool crosses = false;                           // once bound: leaves as the other IP version
   plan::Hop hop;                                  // where it leaves, once bound
   std::uint8_t overhead = 0;                      // bytes of the tunnel to `backend` that it gets; 0: none
+  Tells tells = Tells::nothing;                   // in, once bound
 
   void drop(Counter why) noexcept {
     verdict = Verdict::drop;

@@ -26,6 +26,9 @@ inline bool end_a_rest(State& state, std::uint64_t hash) noexcept {
     for (const auto& entry : bucket->entries) {
       if (entry.valid() && (entry.flags() & flow::flag::rests) != 0) {
         const flow::WideKey key = entry.key();
+        if (key.direction == flow::Direction::forward) {
+          continue;  // the bit means another thing there
+        }
         add_relaxed(state.local_ports[key.slot], -1);
         return state.flows.erase(key, state.flows.hash(key));
       }

@@ -3,6 +3,7 @@
 #include "net/quote.hpp"
 #include "path/decide.hpp"
 #include "path/flows.hpp"
+#include "path/introduce.hpp"
 #include "path/leave.hpp"
 #include "path/records.hpp"
 
@@ -129,6 +130,9 @@ class Errors {
     }
     if (leave_by_route(plan_, item_.local ? item_.client.address : parsed_.destination, item_)) {
       net::rewrite_quote(packet_.data, parsed_, quote_, item_.client, item_.rewrite);
+      if (shift_ != 0) {
+        net::move_quoted_sequence(packet_.data, parsed_, quote_, shift_);
+      }
       item_.rewrite.l4_port = 0;
       item_.client.l4_port = 0;
       state_.counters.add(Counter::icmp_relayed);
@@ -151,6 +155,10 @@ class Errors {
       const flow::Carried carried = entry->carried();
       item_.rewrite = {local ? listener->listen.prefix.address : carried.vip, carried.vip_port};
       item_.client = {local ? carried.vip : net::IpAddress{}, carried.translated_port};
+      if (introduces(plan_, *listener)) {
+        const Connection c{carried.vip, item_.rewrite.address, carried.translated_port, carried.vip_port};
+        shift_ = shift_of(state_, plan_, *listener, c, *entry, net::quoted_sequence(packet_.data, quote_));
+      }
     }
     return true;
   }
@@ -163,6 +171,7 @@ class Errors {
   const net::Parsed& parsed_;
   Item& item_;
   Quote quote_;
+  std::uint32_t shift_ = 0;  // of the quoted packet's TCP sequence number, towards the client
 };
 
 }  // namespace

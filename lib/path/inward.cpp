@@ -4,6 +4,7 @@
 #include "path/commit.hpp"
 #include "path/entries.hpp"
 #include "path/flows.hpp"
+#include "path/introduce.hpp"
 #include "path/leave.hpp"
 #include "path/records.hpp"
 #include "path/remember.hpp"
@@ -124,12 +125,27 @@ class Inward {
       entry->touch(flows_.tick());
       records_.refresh(*item.listener, connection_of(*item.listener, key));
     }
+    if (!tell_of_client(key, *entry, packet, parsed, item)) {
+      return true;
+    }
     if (is_tcp(*item.listener)) {
       note_tcp(key, hash, *entry, packet, parsed, item);
     } else if (entry->state() == flow::State::embryonic) {
       show_address(key, hash, *entry, packet, parsed, item);
     }
     return true;
+  }
+
+  /// False: the packet ends here.
+  template <class Key>
+  bool tell_of_client(const Key& key, flow::Entry<Key>& entry, Packet& packet, const net::Parsed& parsed,
+                      Item& item) noexcept {
+    if constexpr (std::is_same_v<Key, flow::WideKey>) {
+      if (introduces(plan_, *item.listener)) {
+        introduce(plan_, flows_, connection_of(*item.listener, key), entry, packet, parsed, item);
+      }
+    }
+    return item.verdict == Verdict::undecided;
   }
 
   template <class Key>
@@ -218,6 +234,12 @@ class Inward {
     item.client = *seen;
     state_.counters.add(Counter::flow_new);
     add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
+    if (introduces(plan_, *item.listener)) {
+      const flow::WideKey key = wide_forward(*item.listener, c);
+      if (auto* entry = state_.flows.find(key, state_.flows.hash(key))) {
+        tell_of_client(key, *entry, packet, parsed, item);
+      }
+    }
   }
 
   void refuse(Refusal refusal, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {

@@ -1,6 +1,7 @@
 #include "path/outward.hpp"
 
 #include "path/flows.hpp"
+#include "path/introduce.hpp"
 #include "path/leave.hpp"
 #include "path/reset.hpp"
 
@@ -27,6 +28,9 @@ class Outward {
         return item.drop(Counter::drop_no_return_flow);
       }
       return leave_in_transit(state_, plan_, parsed, item, Counter::drop_no_return_flow);
+    }
+    if (item.way == Way::in) {
+      return;  // it has become one for the backend
     }
     if (item.verdict == Verdict::undecided && leave_by_route(plan_, item.local ? item.client.address : client, item)) {
       state_.counters.add(Counter::forwarded_back);
@@ -111,6 +115,11 @@ class Outward {
           note_answer(e.value(), *listener, parsed);
         }
       });
+    }
+    if constexpr (std::is_same_v<Key, flow::WideKey>) {
+      if (introduces(plan_, *listener)) {
+        note_introduced(state_, plan_, flows_, c, *entry, packet, parsed, item);
+      }
     }
     return true;
   }

@@ -5,6 +5,7 @@
 #include "net/headers.hpp"
 #include "net/mss.hpp"
 #include "net/rewrite.hpp"
+#include "path/introduce.hpp"
 #include "path/tunnel.hpp"
 #include "plan/gateways.hpp"
 
@@ -28,6 +29,9 @@ class Translator {
       return report(packet, parsed, item, l3::IcmpError::ttl_exceeded, Counter::drop_ttl_exceeded);
     }
     const int growth = item.crosses ? net::crossing_growth(parsed) : 0;
+    if (item.tells != Tells::nothing) [[unlikely]] {
+      tell_backend(state_, packet, parsed, item, int{out.mtu} - growth);
+    }
     if (parsed.l3_size + growth + item.overhead > out.mtu) {
       // Who may be cut on the way would be cut by a router; told are those who asked not to be, and IPv6.
       const std::uint16_t mtu = inner_mtu(out.mtu, item.overhead, parsed.source.family());

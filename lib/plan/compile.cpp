@@ -224,6 +224,7 @@ class Compiler {
   void add_tunnel(Service& service, const model::Service& from) {
     service.forwarding = from.forwarding;
     service.max_mss = from.max_mss;
+    service.client_address = from.client_address;
     if (!service.tunnels()) {
       return;
     }

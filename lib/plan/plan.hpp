@@ -125,6 +125,7 @@ struct Service {
   model::Forwarding forwarding = model::Forwarding::nat;
   model::Echo echo = model::Echo::always;
   std::array<std::vector<IpAddress>, 2> locals;  // full_nat: local addresses, by Family
+  model::ClientAddress client_address = model::ClientAddress::none;
   Tunnel tunnel;
   std::uint16_t max_mss = 0;     // 0: none
   std::uint32_t pool = 0;        // index in Plan::pools

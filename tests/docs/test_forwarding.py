@@ -36,9 +36,9 @@ def clients(count: int, family: int) -> list[str]:
     return [f"2001:db8:99:{n:x}::1" for n in range(count)] if family == 6 else r.clients(count, family)
 
 
-def run(title: str, count=30) -> tuple[dict, r.Outcome]:
+def run(title: str, count=30, more: dict | None = None) -> tuple[dict, r.Outcome]:
     """Clients of both families, each with one connection over TCP."""
-    model = tomllib.loads(EXAMPLES[title])
+    model = merged(tomllib.loads(EXAMPLES[title]), more or {})
     macs = {address: f"02:00:00:00:00:{number:02x}" for number, address in enumerate(addresses(model), 0x20)}
     back = model["ports"].get("back", model["ports"]["front"])
     link = back["vlans"]["100"] if "vlans" in back else back
@@ -87,6 +87,12 @@ def test_full_nat():
     locals4 = {str(address) for address in ipaddress.ip_network(local4)}
     assert {local for _, local in seen if "." in local} <= locals4
     assert {local for _, local in seen if ":" in local} == {local6}
+
+
+def test_client_address():
+    _, more = re.findall(r"^```toml\n(.*?)^```", SECTIONS["full_nat"], re.MULTILINE | re.DOTALL)
+    _, outcome = run("full_nat", more=tomllib.loads(more))
+    assert {packet[p.TCP].seq for packet in outcome.front} == {1000 - 28, 1000 - 52}
 
 
 @pytest.mark.parametrize("title", TUNNELS)

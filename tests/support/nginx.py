@@ -1,5 +1,6 @@
 """A real nginx as a backend: `/` answers with the backend's name, `/who` also with the client's address it saw,
-`/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it."""
+`/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it. On port 81 it wants a
+PROXY protocol header, and `/who` answers with what that said of the client and the VIP too."""
 
 import shutil
 import subprocess
@@ -34,6 +35,17 @@ http {{
     location /large {{ root {folder}; }}
     location = /upload {{ proxy_pass http://127.0.0.1/received; }}
     location = /received {{ return 200 "$http_content_length\\n"; }}
+  }}
+  server {{
+    listen 81 reuseport backlog=1024 proxy_protocol;
+    listen [::]:81 reuseport backlog=1024 ipv6only=on proxy_protocol;
+    set_real_ip_from 0.0.0.0/0;
+    set_real_ip_from ::/0;
+    real_ip_header proxy_protocol;
+    location = /who {{
+      return 200 "{name} $proxy_protocol_addr $proxy_protocol_server_addr $remote_addr $realip_remote_addr\\n";
+    }}
+    location = /large {{ root {folder}; }}
   }}
 }}
 """

@@ -282,6 +282,16 @@ INSTANTIATE_TEST_SUITE_P(
               "\"192.0.2.2:80/tcp\"\npool = \"p\"\nlocal_addresses = [\"198.51.100.9\"]\n",
               {"f:6:1: found \"full_nat\", expected local_addresses beside it (backends see them in place of clients)",
                "f:10:1: found local addresses without full NAT, expected forwarding = \"full_nat\" beside them"}},
+        Wrong{
+            "client_address",
+            "[pools.p.backends]\nb = { address = \"198.51.100.8:80\" }\n[services.s]\nlisten = [\"192.0.2.1:80/tcp\", "
+            "\"192.0.2.1:53/udp\"]\npool = \"p\"\nforwarding = \"full_nat\"\nlocal_addresses = [\"198.51.100.9\"]\n"
+            "client_address = \"proxy_v2\"\n[services.t]\nlisten = \"192.0.2.2:80/tcp\"\npool = \"p\"\n"
+            "client_address = \"toa\"\n",
+            {"f:4:31: found \"192.0.2.1:53/udp\", expected TCP alone, with client_address (datagrams have no "
+             "connection that could begin with a client's address)",
+             "f:12:1: found another forwarding mode than full NAT, expected forwarding = \"full_nat\" beside it (all "
+             "others leave backends the client's own address)"}},
         Wrong{"access_lists",
               "[pools.p]\n[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"p\"\nallow = [\"10.0.0.1/8\", "
               "\"10.1.0.0/16\"]\ndeny = [\"10.1.0.0/16\", \"10.0.0.0/8\"]\n",
