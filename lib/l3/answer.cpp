@@ -13,6 +13,11 @@ bool is_echo_request(const Parsed& parsed) noexcept {
              : parsed.protocol == net::ip_protocol::icmpv6 && parsed.icmp_type == net::icmpv6::echo_request;
 }
 
+bool has_plain_echo(const Parsed& parsed) noexcept {
+  const std::size_t header = parsed.source.is_v4() ? net::ipv4::size : net::ipv6::size;
+  return is_echo_request(parsed) && parsed.l4_offset == parsed.l3_offset + header;
+}
+
 std::optional<Question> question_of(const Buffer& buffer, const Parsed& parsed) noexcept {
   const std::span<const std::uint8_t> frame{buffer.data, buffer.size};
   if (parsed.kind == net::Kind::arp) {

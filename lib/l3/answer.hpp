@@ -16,6 +16,9 @@ struct Question {
 /// A whole echo request (RFC 792; RFC 4443, section 4.1).
 [[nodiscard]] bool is_echo_request(const Parsed& parsed) noexcept;
 
+/// The same with nothing between IP and ICMP headers: its answer changes no byte behind them, wherever those lie.
+[[nodiscard]] bool has_plain_echo(const Parsed& parsed) noexcept;
+
 /// The question that the frame asks, if it asks one; `parsed` has no error.
 [[nodiscard]] std::optional<Question> question_of(const Buffer& buffer, const Parsed& parsed) noexcept;
 

@@ -63,7 +63,9 @@ std::size_t echo_reply_in_place(const Buffer& buffer, const Parsed& parsed, cons
   const auto traffic_class =
       v4 ? ip[ipv4::tos] : static_cast<std::uint8_t>(load_be<std::uint16_t>(ip) >> 4);  // RFC 1812, section 4.3.3.6
   std::uint8_t* const message = ip + (v4 ? ipv4::size : ipv6::size);
-  std::memmove(message, buffer.data + parsed.l4_offset, size);
+  if (message != buffer.data + parsed.l4_offset) {  // else it may lie in several segments
+    std::memmove(message, buffer.data + parsed.l4_offset, size);
+  }
   wire::write_ip(ip, {.source = parsed.destination,
                       .destination = parsed.source,
                       .protocol = protocol,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "path/packet.hpp"
 
@@ -14,19 +15,46 @@ namespace limpet::nic {
 /// headers, TCP with options.
 inline constexpr std::uint32_t headers_max_bytes = 256;
 
+namespace detail {
+
+/// Brings the frame's first headers_max_bytes into its first segment, as far as there is room.
+inline void join_headers(rte_mbuf* head) noexcept {
+  std::uint32_t missing = std::min(head->pkt_len, headers_max_bytes) - head->data_len;
+  missing = std::min<std::uint32_t>(missing, rte_pktmbuf_tailroom(head));
+  while (missing != 0 && head->next != nullptr) {
+    rte_mbuf* const next = head->next;
+    const auto taken = static_cast<std::uint16_t>(std::min<std::uint32_t>(missing, next->data_len));
+    std::memcpy(rte_pktmbuf_mtod_offset(head, std::uint8_t*, head->data_len), rte_pktmbuf_mtod(next, std::uint8_t*),
+                taken);
+    head->data_len = static_cast<std::uint16_t>(head->data_len + taken);
+    next->data_off = static_cast<std::uint16_t>(next->data_off + taken);
+    next->data_len = static_cast<std::uint16_t>(next->data_len - taken);
+    missing -= taken;
+    if (next->data_len == 0) {
+      head->next = next->next;
+      --head->nb_segs;
+      next->next = nullptr;
+      next->nb_segs = 1;
+      rte_pktmbuf_free_seg(next);
+    }
+  }
+}
+
+}  // namespace detail
+
 /// Describes a received frame in `packet`. Headers spread over segments are joined when there is room; otherwise
 /// `contiguous` says how little is readable, and the path counts it. Writes field by field where the packet is to lie:
 /// a copy of what was just written in small pieces would wait for all of them.
 inline void to_packet(rte_mbuf* mbuf, PortIndex port, path::Packet& packet) noexcept {
   if (mbuf->nb_segs > 1 && mbuf->data_len < std::min(mbuf->pkt_len, headers_max_bytes)) {
-    rte_pktmbuf_linearize(mbuf);  // fails without tailroom and leaves all as it was
+    detail::join_headers(mbuf);
   }
   packet.data = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   packet.buffer = mbuf;
   packet.size = mbuf->pkt_len;
   packet.contiguous = mbuf->data_len;
   packet.headroom = mbuf->data_off;
-  packet.capacity = mbuf->nb_segs == 1 ? static_cast<std::uint16_t>(mbuf->buf_len - mbuf->data_off) : std::uint16_t{0};
+  packet.capacity = static_cast<std::uint16_t>(mbuf->buf_len - mbuf->data_off);
   packet.port = port;
 }
 
@@ -52,12 +80,15 @@ inline void trim_chain(rte_mbuf* head, std::uint32_t size) noexcept {
 }  // namespace detail
 
 /// Puts what the path changed (`data`, `size`) into the mbuf and gives it back, ready to send or hand on. May be
-/// called again for the same packet.
+/// called again for the same packet. What lies in one piece leaves in one segment.
 inline rte_mbuf* to_mbuf(const path::Packet& packet) noexcept {
   auto* mbuf = static_cast<rte_mbuf*>(packet.buffer);
   const auto offset = static_cast<std::uint16_t>(packet.data - static_cast<std::uint8_t*>(mbuf->buf_addr));
   if (mbuf->nb_segs == 1) {
     mbuf->data_len = static_cast<std::uint16_t>(packet.size);
+  } else if (packet.contiguous == packet.size) {  // an answer made of the first segment may be longer than that was
+    mbuf->data_len = static_cast<std::uint16_t>(packet.size);
+    detail::trim_chain(mbuf, packet.size);
   } else {
     mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + mbuf->data_off - offset);
     detail::trim_chain(mbuf, packet.size);

@@ -209,9 +209,10 @@ class Classifier {
     const auto ours = [&](const net::IpAddress& address) {
       return (asks_for_mac ? interface.owns(address) : plan_.owns(address)) || plan_.fronts.is_vip(address);
     };
-    if (packet.contiguous == packet.size && l3::answer(buffer, parsed, interface.mac, ours) == l3::Answer::reply) {
+    if ((packet.contiguous == packet.size || l3::has_plain_echo(parsed)) &&
+        l3::answer(buffer, parsed, interface.mac, ours) == l3::Answer::reply) {
       packet.size = static_cast<std::uint32_t>(buffer.size);
-      packet.contiguous = static_cast<std::uint16_t>(buffer.size);
+      packet.contiguous = static_cast<std::uint16_t>(std::min<std::size_t>(buffer.size, packet.contiguous));
       item.verdict = Verdict::reply;
       return;
     }

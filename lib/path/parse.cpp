@@ -8,9 +8,11 @@ namespace {
 Counter drop_of(const Packet& packet, const net::Parsed& parsed) noexcept {
   switch (parsed.error) {
     case net::ParseError::truncated:
-      return packet.contiguous < packet.size ? Counter::drop_segmented
-             : parsed.first_fragment         ? Counter::drop_fragment_tiny  // RFC 1858, section 3; RFC 7112
-                                             : Counter::drop_truncated;
+      if (packet.contiguous < packet.size) {  // none at all: the Io found a checksum wrong
+        return packet.contiguous == 0 ? Counter::drop_malformed : Counter::drop_segmented;
+      }
+      return parsed.first_fragment ? Counter::drop_fragment_tiny  // RFC 1858, section 3; RFC 7112
+                                   : Counter::drop_truncated;
     case net::ParseError::extension_headers:
       return Counter::drop_extension_headers;
     default:

@@ -10,8 +10,7 @@ void reset_sender(State& state, const plan::Plan& plan, Packet& packet, const ne
                   Counter otherwise) noexcept {
   const plan::Interface& in = plan.interfaces[item.interface.value()];
   const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
-  const std::size_t size =
-      packet.contiguous == packet.size ? l3::reset_in_place(buffer, parsed, in.mac) : std::size_t{0};
+  const std::size_t size = l3::reset_in_place(buffer, parsed, in.mac);
   if (size == 0) {
     return item.drop(otherwise);
   }

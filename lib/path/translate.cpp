@@ -1,5 +1,7 @@
 #include "path/translate.hpp"
 
+#include <algorithm>
+
 #include "l3/messages.hpp"
 #include "net/family.hpp"
 #include "net/headers.hpp"
@@ -145,9 +147,9 @@ class Translator {
   /// Ethernet padding behind the IP packet does not travel on.
   static void trim(Packet& packet, const net::Parsed& parsed) noexcept {
     const std::uint32_t size = std::uint32_t{parsed.l3_offset} + parsed.l3_size;
-    if (size < packet.size && packet.contiguous == packet.size) {
+    if (size < packet.size) {
       packet.size = size;
-      packet.contiguous = static_cast<std::uint16_t>(size);
+      packet.contiguous = static_cast<std::uint16_t>(std::min<std::uint32_t>(size, packet.contiguous));
     }
   }
 
@@ -156,8 +158,8 @@ class Translator {
               std::uint16_t mtu = 0) noexcept {
     const plan::Interface& in = plan_.interfaces[item.interface.value()];
     const auto own = in.own_address(parsed.source.family());
-    const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
-    const bool owed = own && packet.contiguous == packet.size && l3::may_send_error(buffer, parsed);
+    const l3::Buffer buffer{packet.data, packet.contiguous, packet.capacity};  // more than an error quotes
+    const bool owed = own && l3::may_send_error(buffer, parsed);
     if (owed && !state_.icmp_errors.take(now_ms_)) {  // RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)
       state_.counters.add(Counter::icmp_suppressed);
       return item.drop(otherwise);

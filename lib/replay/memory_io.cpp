@@ -10,16 +10,34 @@ using path::Outlet;
 using path::Packet;
 using path::Source;
 
-std::unique_ptr<Wires::Frame> make_frame(PortIndex port, std::span<const std::uint8_t> bytes) {
+std::unique_ptr<Wires::Frame> make_frame(PortIndex port, std::span<const std::uint8_t> bytes,
+                                         std::size_t segment_bytes) {
+  const std::size_t first = segment_bytes == 0 ? bytes.size() : std::min(bytes.size(), segment_bytes);
   // ICMP errors and answers may outgrow a small frame: room for the largest of them (RFC 4443: 1280 bytes).
-  const std::size_t room = std::max<std::size_t>(bytes.size() + 128, 1536);
+  const std::size_t room = std::max<std::size_t>(first + 128, 1536);
   auto frame = std::make_unique<Wires::Frame>();
   frame->port = port;
   frame->size = bytes.size();
   frame->room.resize(headroom_bytes + room);
-  std::copy(bytes.begin(), bytes.end(), frame->room.begin() + headroom_bytes);
+  std::copy_n(bytes.begin(), first, frame->room.begin() + headroom_bytes);
+  frame->rest.assign(bytes.begin() + static_cast<std::ptrdiff_t>(first), bytes.end());
   return frame;
 }
+
+namespace {
+
+/// The whole frame that `packet` is now.
+std::vector<std::uint8_t> bytes_of(const Packet& packet, const Wires::Frame& frame) {
+  if (frame.rest.empty() || packet.contiguous == packet.size) {
+    return {packet.data, packet.data + packet.size};
+  }
+  std::vector<std::uint8_t> bytes(packet.data, packet.data + packet.contiguous);
+  const std::size_t more = std::min<std::size_t>(packet.size - packet.contiguous, frame.rest.size());
+  bytes.insert(bytes.end(), frame.rest.begin(), frame.rest.begin() + static_cast<std::ptrdiff_t>(more));
+  return bytes;
+}
+
+}  // namespace
 
 MemoryIo::MemoryIo(Wires& wires, unsigned worker, unsigned workers)
     : wires_(wires), worker_(worker), workers_(workers) {
@@ -55,7 +73,7 @@ unsigned MemoryIo::receive(Source source, Packet* packets, unsigned max) {
     packet.data = frame->room.data() + headroom_bytes;
     packet.buffer = frame;
     packet.size = static_cast<std::uint32_t>(frame->size);
-    packet.contiguous = static_cast<std::uint16_t>(std::min<std::size_t>(frame->size, 65535));
+    packet.contiguous = static_cast<std::uint16_t>(std::min<std::size_t>(frame->size - frame->rest.size(), 65535));
     packet.headroom = headroom_bytes;
     packet.capacity = static_cast<std::uint16_t>(std::min<std::size_t>(frame->room.size() - headroom_bytes, 65535));
     packet.port = frame->port;
@@ -70,8 +88,7 @@ unsigned MemoryIo::transmit(Destination to, const Packet* packets, unsigned n) {
     switch (to.outlet) {
       case Outlet::port:
       case Outlet::kernel:
-        wires_.sent.push_back({PortIndex(to.index), to.outlet == Outlet::kernel,
-                               std::vector<std::uint8_t>(packet.data, packet.data + packet.size)});
+        wires_.sent.push_back({PortIndex(to.index), to.outlet == Outlet::kernel, bytes_of(packet, *frame)});
         break;
       case Outlet::worker:
         wires_.handed[worker_ * workers_ + to.index].push_back(std::move(frame));
@@ -84,7 +101,7 @@ unsigned MemoryIo::transmit(Destination to, const Packet* packets, unsigned n) {
 }
 
 void MemoryIo::arrive(PortIndex port, std::span<const std::uint8_t> bytes) {
-  wires_.queues[worker_].push_back(make_frame(port, bytes));
+  wires_.queues[worker_].push_back(make_frame(port, bytes, wires_.segment_bytes));
 }
 
 bool MemoryIo::idle() const noexcept {

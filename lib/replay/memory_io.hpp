@@ -24,17 +24,20 @@ struct Sent {
 
 /// What all workers of one node share.
 struct Wires {
-  explicit Wires(unsigned workers) : queues(workers), handed(workers * workers) {}
+  explicit Wires(unsigned workers, std::size_t segment = 0)
+      : queues(workers), handed(workers * workers), segment_bytes(segment) {}
   struct Frame {
     PortIndex port;
-    std::vector<std::uint8_t> room;  // headroom, then the frame, then tailroom
-    std::size_t size = 0;
+    std::vector<std::uint8_t> room;  // headroom, then the frame (its first segment), then tailroom
+    std::size_t size = 0;            // of the whole frame
+    std::vector<std::uint8_t> rest;  // of the frame, in other segments
   };
   using Queue = std::deque<std::unique_ptr<Frame>>;
   std::vector<Queue> queues;  // received, by worker
   std::vector<Queue> handed;  // from * workers + to
   Queue from_control;
   std::vector<Sent> sent;
+  std::size_t segment_bytes;  // larger frames arrive in two segments, the first of this size; 0: none do
 };
 
 class MemoryIo {
@@ -59,7 +62,8 @@ class MemoryIo {
   std::vector<path::Source> sources_;
 };
 
-/// A frame with room around it.
-std::unique_ptr<Wires::Frame> make_frame(PortIndex port, std::span<const std::uint8_t> bytes);
+/// A frame with room around it, in two segments where it is larger than `segment_bytes` and that is not 0.
+std::unique_ptr<Wires::Frame> make_frame(PortIndex port, std::span<const std::uint8_t> bytes,
+                                         std::size_t segment_bytes = 0);
 
 }  // namespace limpet::replay

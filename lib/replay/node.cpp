@@ -62,7 +62,7 @@ Node::Node(const hash::Secret& secret, const Options& options)
       now_ms_(options.start_ms),
       swept_ms_(options.start_ms),
       owner_(options.workers),
-      wires_(options.workers) {}
+      wires_(options.workers, options.segment_bytes) {}
 
 Node::~Node() {
   for (auto& worker : workers_) {

@@ -41,6 +41,7 @@ class Node {
     std::uint64_t records_max = 65536;
     Millis start_ms = 1'000'000;
     path::Limits limits{};
+    std::size_t segment_bytes = 0;  // larger frames arrive in two segments, the first of this size; 0: none do
   };
 
   Node(const Node&) = delete;

@@ -21,6 +21,7 @@ struct Options {
   std::string config;
   std::vector<std::string> in, out;  // "port=file"
   unsigned workers = 1;
+  std::size_t segment_bytes = 0;
   bool json = false;
 };
 
@@ -220,6 +221,7 @@ Result<void> replay(const Options& options) {
   sizes.flows_max = std::min<std::uint64_t>(model.limits.flows_max, 1u << 20);
   sizes.records_max = std::min<std::uint64_t>(model.limits.records_max, 1u << 20);
   sizes.limits = path::limits_of(model.limits, options.workers);
+  sizes.segment_bytes = options.segment_bytes;
   auto node = Node::create(model, *secret, sizes);
   if (!node) {
     return tl::unexpected(node.error());
@@ -251,6 +253,8 @@ int main(int argc, char** argv) {
   app.add_option("--out", options.out, "PORT=FILE: where to put what leaves by a port (repeatable)");
   app.add_option("--workers", options.workers, "workers; any number gives the same choices")
       ->check(CLI::Range(1u, 64u));
+  app.add_option("--segment-bytes", options.segment_bytes,
+                 "larger frames arrive in two segments, the first of this size; 0: all come whole");
   app.add_flag("--json", options.json, "one JSON object: counters, moves, violations");
   app.footer("Example: limpet-replay --config limpet.toml --in front=clients.pcap --out back=servers.pcap");
   CLI11_PARSE(app, argc, argv);

@@ -112,14 +112,16 @@ def write_capture(path: Path, frames: list[tuple[int, bytes]]):
             writer.write_packet(data, sec=START_S + seconds, usec=rest_ns, caplen=len(data), wirelen=len(data))
 
 
-def replay(settings: dict, scenario: Scenario, *, workers=1, secret: Path | None = None) -> Outcome:
-    """Runs it, checks what must hold for every run (all accounted for, no violation), and reads what came out."""
+def replay(settings: dict, scenario: Scenario, *, workers=1, secret: Path | None = None, segment_bytes=0) -> Outcome:
+    """Runs it, checks what must hold for every run (all accounted for, no violation), and reads what came out.
+    Frames larger than `segment_bytes`, where that is not 0, arrive in several segments."""
     if secret is not None:
         settings = merged(settings, {"limpetd": {"secret_file": str(secret)}})
     with tempfile.TemporaryDirectory(prefix="limpet-replay-") as name:
         folder = Path(name)
         (folder / "limpet.toml").write_text(toml_text.dump(settings))
         command = [program("limpet-replay"), "--config", folder / "limpet.toml", "--workers", workers, "--json"]
+        command += ["--segment-bytes", segment_bytes] if segment_bytes else []
         for port, frames in scenario.frames.items():
             write_capture(folder / f"{port}-in.pcap", frames)
             command += ["--in", f"{port}={folder}/{port}-in.pcap", "--out", f"{port}={folder}/{port}-out.pcap"]

@@ -93,15 +93,49 @@ TEST_F(Mbuf, LeavesAChainWhoseHeadersAreTogether) {
   const auto packet = packet_of(mbuf, PortIndex(0));
   EXPECT_EQ(packet.contiguous, 300u);
   EXPECT_EQ(packet.size, 700u);
-  EXPECT_EQ(packet.capacity, 0u);
+  EXPECT_EQ(packet.capacity, mbuf->buf_len - RTE_PKTMBUF_HEADROOM) << "of the first segment";
   rte_pktmbuf_free(mbuf);
+}
+
+TEST_F(Mbuf, JoinsOnlyTheHeadersOfALargeFrame) {
+  for (const std::vector<std::uint16_t>& sizes :
+       {std::vector<std::uint16_t>{40, 1800, 1800}, {1, 255, 1800}, {14, 20, 20, 1000, 1000}, {255, 1, 1}}) {
+    rte_mbuf* mbuf = chain(sizes);
+    const std::uint32_t size = mbuf->pkt_len;
+    const auto packet = packet_of(mbuf, PortIndex(0));
+    EXPECT_EQ(packet.contiguous, headers_max_bytes);
+    EXPECT_EQ(packet.size, size);
+    const char* reason = nullptr;
+    EXPECT_EQ(rte_mbuf_check(mbuf, 1, &reason), 0) << reason;
+    std::vector<std::uint8_t> copy(size);
+    const auto* all = static_cast<const std::uint8_t*>(rte_pktmbuf_read(mbuf, 0, size, copy.data()));
+    for (std::uint32_t i = 0; i < size; ++i) {
+      ASSERT_EQ(all[i], static_cast<std::uint8_t>(i)) << i;
+    }
+    rte_pktmbuf_free(mbuf);
+  }
 }
 
 TEST_F(Mbuf, SaysHowLittleIsReadableWhenThereIsNoRoom) {
   rte_mbuf* mbuf = chain({40, 1800, 1800});
+  mbuf->buf_len = RTE_PKTMBUF_HEADROOM + 60;
   const auto packet = packet_of(mbuf, PortIndex(0));
-  EXPECT_EQ(packet.contiguous, 40u);
+  EXPECT_EQ(packet.contiguous, 60u);
   EXPECT_EQ(packet.size, 3640u);
+  mbuf->buf_len = rte_pktmbuf_data_room_size(mbuf->pool);
+  rte_pktmbuf_free(mbuf);
+}
+
+TEST_F(Mbuf, WhatLiesInOnePieceLeavesInOneSegment) {
+  rte_mbuf* mbuf = chain({300, 400, 400});
+  auto packet = packet_of(mbuf, PortIndex(0));
+  packet.size = packet.contiguous = 576;  // an answer, longer than the first segment was
+  std::memset(packet.data, 0x77, 576);
+  EXPECT_EQ(to_mbuf(packet), mbuf);
+  EXPECT_EQ(mbuf->nb_segs, 1);
+  EXPECT_EQ(mbuf->data_len, 576u);
+  EXPECT_EQ(mbuf->pkt_len, 576u);
+  EXPECT_EQ(rte_pktmbuf_mtod(mbuf, std::uint8_t*)[575], 0x77);
   rte_pktmbuf_free(mbuf);
 }
 

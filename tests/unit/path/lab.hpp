@@ -123,6 +123,7 @@ class Lab {
     std::uint64_t flows_max = 4096;
     std::uint64_t records_max = 4096;
     hash::Secret secret = hash::fixed_secret();
+    std::size_t segment_bytes = 0;  // of the first segment of larger frames; 0: all come whole
   };
   Lab() : Lab(Setup{}) {}
   explicit Lab(model::Model changed) : Lab(with_model(std::move(changed))) {}
@@ -131,7 +132,8 @@ class Lab {
                                      {.workers = setup.workers,
                                       .flows_max = setup.flows_max,
                                       .records_max = setup.records_max,
-                                      .start_ms = 1'000'000});
+                                      .start_ms = 1'000'000,
+                                      .segment_bytes = setup.segment_bytes});
     if (!made) {
       throw std::runtime_error(made.error().text);
     }
