@@ -52,6 +52,27 @@ def test_tags_of_the_way_out(front, back, forwarding):
     p.assert_checksums(answers)
 
 
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_direct_return_between_vlans_of_one_port(family, protocol):
+    """Clients on one VLAN, backends on another; backends answer through Limpet's VLAN interface or past it."""
+    base = r.direct()
+    front, back = ({key: base["ports"][name][key] for key in LINK if key in base["ports"][name]}
+                   for name in ("front", "back"))
+    config = r.direct(ports={"front": {**dict.fromkeys(LINK), "side": "both",
+                                       "vlans": {100: front, 200: {**back, "transit": "route"}}}, "back": None})
+    client = r.clients(1, family)[0]
+    sent = p.from_client(client, 40000, vip(family), 80, protocol, vlans=[100], payload=b"hello")
+    answer = p.frame(p.BACKEND_MACS["b1"], p.FRONT_MAC,
+                     p.ip(vip(family), client) / p.l4(protocol, 80, 40000, flags="A", payload=b"answer"), [200])
+    scenario = r.Scenario(frames={"front": []}).front(sent, answer)
+    got, back_again = r.replay(config, scenario).front
+    assert (p.vlans_of(got), p.vlans_of(back_again)) == ([200], [100])
+    assert got.dst in p.BACKEND_MACS.values() and back_again.dst == p.ROUTER_MAC
+    assert (p.network(got).dst, p.payload_of(got), p.payload_of(back_again)) == (vip(family), b"hello", b"answer")
+    p.assert_checksums([got, back_again])
+
+
 def test_tags_without_an_interface():
     """Only VLAN 100 is configured: the outer tag counts, no other gets in."""
     tags = [(101,), (101, 100), (4095,), (1,)]
