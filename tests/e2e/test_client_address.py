@@ -1,6 +1,8 @@
 """Full NAT with PROXY protocol: a real nginx that wants a header is told each client's own address, also when the header
 gets lost on its way."""
 
+import re
+
 import pytest
 from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
 
@@ -66,21 +68,20 @@ def test_clients_of_the_other_ip_version(lab):
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("family, client", [(4, client4), (6, client6)])
 def test_a_lost_header_is_sent_again(lab, daemon, family, client, large):
-    """Of packets with a header alone each backend loses the first. A small request brings the header along; a large one
+    """Of packets with a header alone each backend loses the first, and every other. A small request brings the header along; a large one
     has no room for it, and the backend's SACK does."""
     for name in lab.names:
         lab.namespaces[name].run("nft", f"add table inet loss; add chain inet loss in {{ type filter hook input priority "
                                         f"0; }}; add rule inet loss in meta length {HEADERS[family]} tcp dport 81 "
                                         "numgen inc mod 2 == 0 counter drop")
     try:
-        before = daemon.counters()
+        before = daemon.counters().get("proxy_header_repeated", 0)
         options = ("-H", "X-Large: " + "x" * 3000) if large else ()
         assert_told(lab, client(0), options=options)
-        after = daemon.counters()
-        lost = "".join(lab.namespaces[name].run("nft", "list", "table", "inet", "loss").stdout for name in lab.names)
-        assert "packets 1 " in lost, lost
-        repeated = after["proxy_header_repeated"] - before["proxy_header_repeated"]
-        assert (repeated >= 1) == large, after
+        repeated = daemon.counters().get("proxy_header_repeated", 0) - before
+        tables = "".join(lab.namespaces[name].run("nft", "list", "table", "inet", "loss").stdout for name in lab.names)
+        assert sum(int(count) for count in re.findall(r"packets (\d+)", tables)) >= 1, tables
+        assert (repeated >= 1) == large
     finally:
         for name in lab.names:
             lab.namespaces[name].run("nft", "delete table inet loss")

@@ -50,10 +50,13 @@ model::Model two_ports() {
   model.services["dr"].forwarding = model::Forwarding::dr;
   service("local", "192.0.2.13/32", 80, net::Protocol::tcp);
   service("local6", "2001:db8:1::13/128", 0, net::Protocol::udp);
-  for (const char* name : {"local", "local6"}) {
+  service("told", "192.0.2.15/32", 80, net::Protocol::tcp);
+  for (const char* name : {"local", "local6", "told"}) {
     model.services[name].forwarding = model::Forwarding::full_nat;
     model.services[name].local_addresses = {prefix("198.51.100.200/31"), prefix("2001:db8:2::200/127")};
   }
+  model.services["local"].client_address = model::ClientAddress::proxy_v2;
+  model.services["told"].client_address = model::ClientAddress::toa;
   service("gue", "192.0.2.14/32", 80, net::Protocol::tcp);
   model.services["gue"].forwarding = model::Forwarding::gue;
   return model;
