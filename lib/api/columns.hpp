@@ -130,6 +130,8 @@ inline constexpr std::array port_columns{
     Column{"queues", "QUEUES", "receive queues"},
     Column{"rss", "RSS", "how packets get to the worker that owns the client"},
     Column{"rss_why", "WHY", "why it is done that way"},
+    Column{"offloads", "OFFLOADS",
+           "who checks TCP and UDP checksums of what comes in, and whether large frames come in parts"},
     Column{"numa_node", "NODE", "the NUMA node that the device sits on; -1: of none in particular"},
     Column{"far_workers", "FAR", "workers on other NUMA nodes"},
     Column{"received", "RECEIVED", "packets, as the device counts"},

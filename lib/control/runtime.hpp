@@ -31,6 +31,7 @@ struct PortInfo {
   std::string rss;                                                      // what the device does for us, in words
   std::uint64_t received = 0, transmitted = 0, missed = 0, errors = 0;  // the device's own counters
   std::string rss_why{};                                                // why that and nothing better
+  std::string offloads{};                                               // what else it does, in words
   int numa_node = -1;                                                   // -1: of none in particular
   std::vector<std::string> members{};                                   // of a bonding device: "NAME up", "NAME down"
   std::vector<unsigned> far_workers{};                                  // those on other nodes

@@ -91,6 +91,7 @@ Json port_row(const PortInfo& port) {
           {"queues", port.queues},
           {"rss", port.rss},
           {"rss_why", port.rss_why},
+          {"offloads", port.offloads},
           {"numa_node", port.numa_node},
           {"far_workers", fmt::format("{}", fmt::join(port.far_workers, " "))},
           {"received", port.received},

@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 #include <rte_eth_bond.h>
+#include <rte_eth_bond_8023ad.h>
 #include <rte_ethdev.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -37,7 +38,18 @@ bool sits_on_kernel(const std::string& device) {
   return name.starts_with("net_af_packet") || name.starts_with("eth_af_packet") || name.starts_with("net_af_xdp");
 }
 
+/// The partner at the other end takes packets and sends them (802.1AX).
+bool takes_part(std::uint16_t bond, std::uint16_t member) {
+  struct rte_eth_bond_8023ad_slave_info info {};  // also the name of a function
+  constexpr int wanted = STATE_COLLECTING | STATE_DISTRIBUTING;
+  return rte_eth_bond_8023ad_slave_info(bond, member, &info) == 0 && (info.actor_state & wanted) == wanted;
+}
+
 }  // namespace
+
+bool speaks_lacp(std::uint16_t bond) {
+  return rte_eth_bond_mode_get(bond) == BONDING_MODE_8023AD;
+}
 
 bool link_is_up(const LinkDevice& device) {
   rte_eth_link link{};
@@ -57,8 +69,10 @@ std::size_t active_member(std::span<const MemberLink> members, std::size_t activ
 
 std::vector<MemberLink> watch_members(std::uint16_t bond, std::span<const LinkDevice> members) {
   std::vector<MemberLink> links;
+  const bool lacp = !members.empty() && speaks_lacp(bond);
   for (const LinkDevice& member : members) {
-    links.push_back({std::string(device_name(member.device)), link_is_up(member)});
+    const bool up = link_is_up(member) && (!lacp || takes_part(bond, member.id));
+    links.push_back({std::string(device_name(member.device)), up});
   }
   if (!members.empty() && rte_eth_bond_mode_get(bond) == BONDING_MODE_ACTIVE_BACKUP) {
     const int primary = rte_eth_bond_primary_get(bond);

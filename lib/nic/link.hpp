@@ -21,8 +21,11 @@ struct MemberLink {
   bool up = false;
 };
 
+/// Whether a bonding device is of mode 4 (802.3ad).
+[[nodiscard]] bool speaks_lacp(std::uint16_t bond);
+
 /// Looks at all members; of a bonding device that keeps one active (mode 1), moves it to the first one that is up
-/// where the active one no longer is.
+/// where the active one no longer is. With LACP a member is up when its partner agrees.
 std::vector<MemberLink> watch_members(std::uint16_t bond, std::span<const LinkDevice> members);
 
 /// Index of the member that ought to be active: the one that is while it is up, else the first that is up; where none

@@ -79,6 +79,22 @@ Result<Queues> queues_of(const PortSettings& settings) {
   return Queues::choose(settings.workers, receive, transmit);
 }
 
+Result<OffloadCapabilities> offload_capabilities(const PortSettings& settings) {
+  const auto info = info_of(settings);
+  if (!info) {
+    return tl::unexpected(info.error());
+  }
+  OffloadCapabilities can{info->driver_name, info->rx_offload_capa, info->tx_offload_capa, frame_bytes(settings.mtu)};
+  for (const LinkDevice& member : settings.members) {
+    rte_eth_dev_info of_member{};
+    if (rte_eth_dev_info_get(member.id, &of_member) == 0) {
+      can.receive &= of_member.rx_offload_capa;
+      can.transmit &= of_member.tx_offload_capa;
+    }
+  }
+  return can;
+}
+
 unsigned buffers_held(std::uint16_t id, const Queues& queues) {
   std::uint16_t receive = receive_descriptors;
   std::uint16_t transmit = transmit_descriptors;
@@ -91,11 +107,13 @@ Result<std::unique_ptr<Port>> Port::open(const PortSettings& settings, const has
   std::unique_ptr<Port> port(new Port(settings));
   const auto info = info_of(settings);
   const auto queues = queues_of(settings);
-  if (!info || !queues) {
-    return tl::unexpected(!info ? info.error() : queues.error());
+  const auto can = offload_capabilities(settings);
+  if (!info || !queues || !can) {
+    return tl::unexpected(!info ? info.error() : !queues ? queues.error() : can.error());
   }
   port->info_ = *info;
   port->queues_ = *queues;
+  port->offloads_ = choose_offloads(*can, settings.buffer_room == 0 ? can->frame_bytes : settings.buffer_room);
   if (auto done = port->configure(owner).and_then([&] { return port->set_mtu(); }).and_then([&] {
         return port->set_up_queues(buffers);
       });
@@ -106,6 +124,7 @@ Result<std::unique_ptr<Port>> Port::open(const PortSettings& settings, const has
     return fail("[{}] device {} does not start: {}", settings.place, settings.device, rte_strerror(-code));
   }
   port->started_ = true;
+  port->needs_pulse_ = !settings.members.empty() && speaks_lacp(settings.id);
   rte_eth_dev_set_link_up(settings.id);      // what cannot be switched is up by itself
   rte_eth_allmulticast_enable(settings.id);  // ND goes to multicast groups; virtual devices need no telling
   if (auto taken = port->take_mac(warnings); !taken) {
@@ -146,7 +165,8 @@ Result<void> Port::configure(const hash::Owner& owner) {
       configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
       configuration.rx_adv_conf.rss_conf = {key.data(), static_cast<std::uint8_t>(key_size), choice.hash_types};
     }
-    configuration.txmode.offloads = info_.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    configuration.rxmode.offloads = offloads_.receive;
+    configuration.txmode.offloads = offloads_.transmit;
     code = rte_eth_dev_configure(settings_.id, static_cast<std::uint16_t>(queues_.receive),
                                  static_cast<std::uint16_t>(queues_.transmit), &configuration);
     if (code == 0) {
@@ -185,7 +205,7 @@ Result<void> Port::set_up_queues(const Buffers& buffers) {
   }
   for (std::uint16_t q = 0; code == 0 && q < queues_.transmit; ++q) {
     rte_eth_txconf configuration = info_.default_txconf;
-    configuration.offloads = info_.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    configuration.offloads = offloads_.transmit;
     code = rte_eth_tx_queue_setup(settings_.id, q, transmit, static_cast<unsigned>(socket), &configuration);
   }
   if (code != 0) {

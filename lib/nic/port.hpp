@@ -17,6 +17,7 @@
 #include "net/address.hpp"
 #include "nic/buffers.hpp"
 #include "nic/link.hpp"
+#include "nic/offloads.hpp"
 #include "nic/queues.hpp"
 #include "nic/rss.hpp"
 
@@ -37,6 +38,7 @@ struct PortSettings {
   bool full_nat = false;            // every service's forwarding
   std::vector<LinkDevice> members;  // of a bonding device
   bool kernel = false;              // an exception device: one queue, every frame is for us
+  std::uint32_t buffer_room = 0;    // bytes of a frame that a buffer holds; 0: all
 };
 
 /// The device's own counters.
@@ -46,6 +48,14 @@ struct PortCounters {
 
 /// Buffers that the queues of a device may hold, for sizing the pools.
 unsigned buffers_held(std::uint16_t id, const Queues& queues);
+
+/// Bytes of the largest frame with an IP packet of `mtu` bytes: Ethernet, two tags, checksum.
+constexpr std::uint32_t frame_bytes(std::uint16_t mtu) noexcept {
+  return mtu + 14u + 2 * 4 + 4;
+}
+
+/// Of a bonding device: what all its members can.
+Result<OffloadCapabilities> offload_capabilities(const PortSettings& settings);
 
 /// The queues that a device will get.
 Result<Queues> queues_of(const PortSettings& settings);
@@ -65,6 +75,7 @@ class Port {
   [[nodiscard]] bool is_kernel() const noexcept { return settings_.kernel; }
   [[nodiscard]] const Queues& queues() const noexcept { return queues_; }
   [[nodiscard]] const RssChoice& rss() const noexcept { return rss_; }
+  [[nodiscard]] const Offloads& offloads() const noexcept { return offloads_; }
   /// The address the port answers to: the configured one, or the device's.
   [[nodiscard]] const net::Mac& mac() const noexcept { return mac_; }
   [[nodiscard]] std::string driver() const;
@@ -75,6 +86,12 @@ class Port {
   /// Of a bonding device, as link_up() saw them last. Control's thread.
   [[nodiscard]] const std::vector<MemberLink>& members() const noexcept { return members_; }
   [[nodiscard]] PortCounters counters() const;
+
+  /// Sends LACP frames by itself when asked often enough: see pulse().
+  [[nodiscard]] bool needs_pulse() const noexcept { return needs_pulse_; }
+  /// Lets a bonding device send the LACP frames that it has ready, which else leave with packets only. By the worker
+  /// of the first transmit queue, ten times a second at least.
+  void pulse() const noexcept { rte_eth_tx_burst(settings_.id, 0, nullptr, 0); }
 
   /// Worker's own queue only. How many were filled in.
   unsigned receive(unsigned worker, rte_mbuf** mbufs, unsigned max) const noexcept {
@@ -96,9 +113,11 @@ class Port {
   PortSettings settings_;
   Queues queues_;
   RssChoice rss_;
+  Offloads offloads_;
   rte_eth_dev_info info_{};
   net::Mac mac_;
   mutable std::vector<MemberLink> members_;
+  bool needs_pulse_ = false;
   bool promiscuous_ = false;
   bool started_ = false;
 };

@@ -24,7 +24,7 @@ Fabric::Fabric(unsigned workers, std::span<nic::Port* const> ports, std::span<ni
 
 void Fabric::add_relays(const nic::Port& port) {
   for (unsigned from = 0; from < workers_; ++from) {
-    if (port.queues().sender(from) != from) {
+    if (port.is_kernel() || port.queues().sender(from) != from) {
       relays_[(port.index().value() * 2u + (port.is_kernel() ? 1u : 0u)) * workers_ + from] =
           std::make_unique<MbufRing>(relay_ring_size);
     }

@@ -44,8 +44,8 @@ class Fabric {
 
   /// producer: worker `from`; consumer: worker `to`.
   [[nodiscard]] MbufRing& handoff(unsigned from, unsigned to) noexcept { return *handoff_[from * workers_ + to]; }
-  /// Packets of worker `from`, which has no transmit queue at `port`. producer: that worker; consumer: the port's
-  /// sender for it. Null where the worker sends by itself.
+  /// Packets of worker `from`, which has no transmit queue at `port`, or is not to wait for the kernel. producer: that
+  /// worker; consumer: the port's sender for it. Null where the worker sends by itself.
   [[nodiscard]] MbufRing* relay(const nic::Port& port, unsigned from) noexcept {
     return relays_[(port.index().value() * 2u + (port.is_kernel() ? 1u : 0u)) * workers_ + from].get();
   }

@@ -1,11 +1,13 @@
 #include "worker/io.hpp"
 
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "nic/mbuf.hpp"
+#include "nic/received.hpp"
 
 namespace limpet::worker {
 
@@ -18,11 +20,43 @@ using path::Source;
 
 namespace {
 
+constexpr std::uint64_t pulses_per_s = 50;
+constexpr unsigned kernel_burst_max = 8;       // of a turn, from the kernel
+constexpr std::uint64_t kernel_share_inv = 8;  // sending to the kernel may take this part of the time
+
 unsigned fill(Packet* packets, rte_mbuf** mbufs, unsigned count, PortIndex port) noexcept {
   for (unsigned i = 0; i < count; ++i) {
     nic::to_packet(mbufs[i], port, packets[i]);
   }
   return count;
+}
+
+/// For ports whose device has something to say about some frames.
+unsigned fill_looking(Packet* packets, rte_mbuf** mbufs, unsigned count, PortIndex port,
+                      std::uint64_t look_at) noexcept {
+  std::uint64_t flags = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    flags |= mbufs[i]->ol_flags;
+  }
+  if ((flags & look_at) == 0) [[likely]] {
+    return fill(packets, mbufs, count, port);
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    const bool right = (mbufs[i]->ol_flags & look_at) == 0 || nic::put_right(mbufs[i]);
+    nic::to_packet(mbufs[i], port, packets[i]);
+    if (!right) {
+      packets[i].contiguous = 0;
+    }
+  }
+  return count;
+}
+
+unsigned take(nic::Port& port, unsigned worker, Packet* packets, unsigned max) noexcept {
+  std::array<rte_mbuf*, burst_max> mbufs;
+  const unsigned count = port.receive(worker, mbufs.data(), max);
+  const std::uint64_t look_at = port.offloads().look_at;
+  return look_at == 0 ? fill(packets, mbufs.data(), count, port.index())
+                      : fill_looking(packets, mbufs.data(), count, port.index(), look_at);
 }
 
 /// What another core wrote last comes from its cache: all are asked for before the first is read.
@@ -76,6 +110,9 @@ void Io::add_device(nic::Port* port, Origin origin) {
   if (port == nullptr) {
     return;
   }
+  if (worker_ == 0 && port->needs_pulse()) {
+    pulses_.push_back(port);
+  }
   if (port->queues().receives(worker_)) {
     sources_.push_back({origin, port->index().value()});
   }
@@ -93,15 +130,12 @@ Io::~Io() {
 }
 
 unsigned Io::receive(Source source, Packet* packets, unsigned max) noexcept {
-  std::array<rte_mbuf*, burst_max> mbufs;
   max = std::min(max, burst_max);
   switch (source.origin) {
     case Origin::port:
-      return fill(packets, mbufs.data(), fabric_.port(source.index)->receive(worker_, mbufs.data(), max),
-                  PortIndex(source.index));
+      return take(*fabric_.port(source.index), worker_, packets, max);
     case Origin::kernel:
-      return fill(packets, mbufs.data(), fabric_.kernel(source.index)->receive(worker_, mbufs.data(), max),
-                  PortIndex(source.index));
+      return take(*fabric_.kernel(source.index), worker_, packets, std::min(max, kernel_burst_max));
     case Origin::worker:
       return pop(fabric_.handoff(source.index, worker_), packets, max);
     case Origin::control:
@@ -171,12 +205,35 @@ unsigned Io::relay() noexcept {
     if (relay.staged_count == 0) {
       continue;
     }
-    const unsigned taken = relay.port->send(worker_, relay.staged.data(), relay.staged_count);
-    std::copy(relay.staged.begin() + taken, relay.staged.begin() + relay.staged_count, relay.staged.begin());
-    relay.staged_count -= taken;
-    sent += taken;
+    if (!relay.port->is_kernel()) {
+      sent += send_staged(relay);
+      continue;
+    }
+    // A device of the kernel's may make a system call for each burst: a flood of what is for the kernel, which the
+    // rings hold back and drop, must not cost the others' time.
+    const std::uint64_t begin = rte_rdtsc();
+    if (begin >= kernel_from_) {
+      sent += send_staged(relay);
+      const std::uint64_t end = rte_rdtsc();
+      // Longer than a millisecond it did not take: the thread was put aside.
+      kernel_from_ = end + std::min(end - begin, rte_get_tsc_hz() / 1000) * (kernel_share_inv - 1);
+    }
   }
   return sent;
+}
+
+void Io::send_pulses(std::uint64_t now_tsc) noexcept {
+  next_pulse_ = now_tsc + rte_get_tsc_hz() / pulses_per_s;
+  for (const nic::Port* port : pulses_) {
+    port->pulse();
+  }
+}
+
+unsigned Io::send_staged(Relay& relay) noexcept {
+  const unsigned taken = relay.port->send(worker_, relay.staged.data(), relay.staged_count);
+  std::copy(relay.staged.begin() + taken, relay.staged.begin() + relay.staged_count, relay.staged.begin());
+  relay.staged_count -= taken;
+  return taken;
 }
 
 }  // namespace limpet::worker

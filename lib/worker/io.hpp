@@ -24,7 +24,15 @@ class Io {
   unsigned receive(path::Source source, path::Packet* packets, unsigned max) noexcept;
   unsigned transmit(path::Destination destination, const path::Packet* packets, unsigned n) noexcept;
 
-  /// Sends on what workers without a transmit queue of a port gave to this one. How many packets left.
+  /// Keeps bonding devices talking. `now_tsc` never goes back.
+  void pulse(std::uint64_t now_tsc) noexcept {
+    if (!pulses_.empty() && now_tsc >= next_pulse_) [[unlikely]] {
+      send_pulses(now_tsc);
+    }
+  }
+
+  /// Sends on what workers without a transmit queue of a port gave to this one, and what is for the kernel, which gets
+  /// a small part of the worker's time however much there is. How many packets left.
   unsigned relay() noexcept;
 
  private:
@@ -36,6 +44,8 @@ class Io {
     std::array<rte_mbuf*, path::burst_max> staged{};
   };
 
+  void send_pulses(std::uint64_t now_tsc) noexcept;
+  unsigned send_staged(Relay& relay) noexcept;
   void add_device(nic::Port* port, path::Origin origin);
   unsigned receive_control(path::Packet* packets, unsigned max) noexcept;
   unsigned send(nic::Port* port, const path::Packet* packets, unsigned n) noexcept;
@@ -45,6 +55,9 @@ class Io {
   rte_mempool* const pool_;
   std::vector<path::Source> sources_;
   std::vector<Relay> relays_;
+  std::vector<nic::Port*> pulses_;
+  std::uint64_t next_pulse_ = 0;   // TSC
+  std::uint64_t kernel_from_ = 0;  // TSC: not before then is anything sent to the kernel
 };
 
 }  // namespace limpet::worker

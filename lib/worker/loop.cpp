@@ -58,6 +58,7 @@ void run(Worker& worker) noexcept {
       continue;
     }
     const unsigned packets = path::turn(worker.state, *plan, worker.io, clock.now_ms(begin));
+    worker.io.pulse(begin);
     const unsigned relayed = worker.io.relay();
     const bool worked = run_task(worker, *plan);
     worker.plans.quiescent(worker.state.index);

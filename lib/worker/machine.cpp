@@ -20,7 +20,6 @@ namespace limpet::worker {
 namespace {
 
 constexpr std::uint32_t adjacencies_max = 1u << 16;
-constexpr std::uint32_t frame_overhead_bytes = 14 + 2 * 4 + 4;  // Ethernet, two tags, checksum
 
 // The lcore of a worker: lcore 0 is control's.
 unsigned lcore_of(unsigned worker) {
@@ -201,18 +200,27 @@ Result<void> Machine::make_buffers() {
   const auto workers = static_cast<unsigned>(model_.limpetd.workers.size());
   // In hand, waiting for a MAC address or for a first fragment, and in the pool's own per-worker caches (which it fills
   // to one and a half).
-  unsigned count = workers * (2 * path::burst_max + path::Waiting::capacity + model_.limits.fragments_held_max + 512) +
-                   buffers_in_rings(workers, settings_.size()) + 512;
-  std::uint32_t frame = 0;
+  unsigned frames = workers * (2 * path::burst_max + path::Waiting::capacity + model_.limits.fragments_held_max + 512) +
+                    buffers_in_rings(workers, settings_.size()) + 512;
+  unsigned in_queues = 0;
+  std::uint32_t largest = 0;
+  std::vector<nic::OffloadCapabilities> devices;
   for (const auto& settings : settings_) {
     const auto queues = nic::queues_of(settings);
-    if (!queues) {
-      return tl::unexpected(queues.error());
+    const auto can = nic::offload_capabilities(settings);
+    if (!queues || !can) {
+      return tl::unexpected(!queues ? queues.error() : can.error());
     }
-    count += nic::buffers_held(settings.id, *queues);
-    frame = std::max<std::uint32_t>(frame, settings.mtu + frame_overhead_bytes);
+    devices.push_back(*can);
+    in_queues += nic::buffers_held(settings.id, *queues);
+    largest = std::max(largest, can->frame_bytes);
   }
-  auto buffers = nic::Buffers::create(count, frame, nic::buffer_nodes(nodes_));
+  const std::uint32_t room = nic::buffer_room(devices);
+  for (auto& settings : settings_) {
+    settings.buffer_room = room;
+  }
+  const unsigned segments = (largest + room - 1) / room;
+  auto buffers = nic::Buffers::create(in_queues + frames * segments, room, nic::buffer_nodes(nodes_));
   if (!buffers) {
     return tl::unexpected(buffers.error());
   }
@@ -231,7 +239,25 @@ Result<void> Machine::open_ports() {
     (settings.kernel ? kernels_ : ports_)[settings.index.value()] = port->get();
     devices_.push_back(std::move(*port));
   }
+  for (const auto& [name, port] : model_.ports) {
+    kernel_ends_.emplace_back(port.kernel);
+    if (auto mirrored = mirror(kernel_ends_.size() - 1, port.addresses); !mirrored) {
+      warnings_.push_back(fmt::format("[ports.{}] {}", name, mirrored.error().text));
+    }
+  }
   return {};
+}
+
+/// The kernel's end of a port's exception device is to have the port's MAC address and addresses.
+Result<void> Machine::mirror(std::size_t port, std::span<const net::Prefix> addresses) {
+  nic::KernelInterface& end = kernel_ends_[port];
+  if (kernels_[port] == nullptr) {
+    return {};
+  }
+  if (end.name().empty()) {
+    return fail("kernel: its end in the kernel is not known or not here: addresses have to be set there by hand");
+  }
+  return end.mirror(ports_[port]->mac(), ports_[port]->settings().mtu, addresses);
 }
 
 /// Each is made by the thread that will run it: its memory is of that CPU's node, and of no block that another
@@ -280,6 +306,11 @@ void Machine::publish(std::shared_ptr<const plan::Plan> plan) {
   if (plans_.current() == nullptr) {  // workers touch nothing before their first plan
     for (const auto& worker : workers_) {
       path::recount(worker->state, *plan);
+    }
+  }
+  for (const auto& interface : plan->interfaces) {
+    if (interface.vlan == 0 && interface.has_kernel) {
+      static_cast<void>(mirror(interface.port.value(), interface.addresses));  // what can't be was told at the start
     }
   }
   plans_.publish(std::move(plan));
@@ -332,6 +363,7 @@ std::vector<control::PortInfo> Machine::ports() const {
     info.queues = port->queues().receive;
     info.rss = port->rss().words();
     info.rss_why = port->rss().why();
+    info.offloads = port->offloads().words();
     info.numa_node = port->node();
     info.far_workers = nic::far_workers(port->node(), nodes_);
     info.received = counters.received;

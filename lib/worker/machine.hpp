@@ -18,6 +18,7 @@
 #include "model/model.hpp"
 #include "nic/buffers.hpp"
 #include "nic/eal.hpp"
+#include "nic/kernel_interface.hpp"
 #include "nic/port.hpp"
 #include "plan/backend_state.hpp"
 #include "record/table.hpp"
@@ -80,6 +81,7 @@ class Machine final : public control::Runtime {
   Result<void> make_buffers();
   Result<void> open_ports();
   Result<void> make_workers();
+  Result<void> mirror(std::size_t port, std::span<const net::Prefix> addresses);
   Result<void> launch_workers();
 
   // In order of making; destroyed in the opposite order.
@@ -99,8 +101,9 @@ class Machine final : public control::Runtime {
   std::vector<int> nodes_;  // by worker: the NUMA node of its CPU
   std::optional<nic::Buffers> buffers_;
   std::vector<std::unique_ptr<nic::Port>> devices_;
-  std::vector<nic::Port*> ports_;    // by PortIndex
-  std::vector<nic::Port*> kernels_;  // by PortIndex; null: none
+  std::vector<nic::Port*> ports_;                  // by PortIndex
+  std::vector<nic::Port*> kernels_;                // by PortIndex; null: none
+  std::vector<nic::KernelInterface> kernel_ends_;  // by PortIndex; without a name: none that is known
   std::unique_ptr<Fabric> fabric_;
   std::vector<std::unique_ptr<Worker>> workers_;
   unsigned launched_ = 0;

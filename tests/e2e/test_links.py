@@ -1,9 +1,11 @@
 """Links that go down and come up: told by events, and survived by a port that has another one."""
 
-import pytest
+import subprocess
 
+import pytest
 from support import netns
 from support.lab import Lab
+from support.testpmd import Testpmd
 
 
 @pytest.fixture
@@ -16,9 +18,9 @@ def lab():
         yield made
 
 
-def bonded(lab) -> dict:
+def bonded(lab, mode=1) -> dict:
     return lab.config(pools={"web": {"monitor": None}},  # the kernel's own address is on one of the links
-                      ports={"back": {"device": "net_bonding0,mode=1",
+                      ports={"back": {"device": f"net_bonding0,mode={mode}",
                                       "members": ["net_af_packet1,iface=back0", "net_af_packet2,iface=back1"]}})
 
 
@@ -61,3 +63,41 @@ def test_a_port_whose_link_goes_down_and_comes_up(lab):
     lab.namespaces["client"].ip("link", "set", "eth0", "up")
     limpetd.wait_for(lambda: events(limpetd) == ["front is down", "front is up"], "the event of the link")
     assert lab.curl(source) == before
+
+
+@pytest.fixture
+def partner(lab):
+    """Of the two links: a bonding device of testpmd's that speaks LACP, and hands frames on to the switch. It sends
+    LACP frames with others only: so there are always some."""
+    switch = lab.namespaces["switch"]
+    for name in ("limpet0", "limpet1"):
+        switch.ip("link", "set", name, "nomaster")
+    netns.join(switch, "inner", switch, "outer")
+    switch.ip("link", "set", "outer", "master", "br0")
+    devices = ["net_af_packet0,iface=limpet0", "net_af_packet1,iface=limpet1", "net_af_packet2,iface=inner",
+               "net_bonding0,mode=4,slave=net_af_packet0,slave=net_af_packet1"]
+    ping = lab.namespaces["b1"].popen("ping", "-q", "-b", "-i", "0.05", "198.51.100.255", stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+    with Testpmd("lacp", devices, before=switch.command("nice", "-n", "19"), memory=("--no-huge", "-m", "512"),
+                 own=["--total-num-mbufs=16384"]) as testpmd:
+        testpmd.tell("set portlist 2,3")
+        testpmd.tell("set fwd io")
+        testpmd.tell("start")
+        yield testpmd
+    ping.terminate()
+    ping.wait()
+
+
+def agreed(partner) -> int:
+    return partner.tell("show bonding lacp info 3").count("COLLECTING DISTRIBUTING")
+
+
+def test_two_links_agree_by_lacp(lab, partner):
+    limpetd = lab.start_limpetd(bonded(lab, mode=4))
+    limpetd.wait_for(lambda: members(limpetd) == ["net_af_packet1 up", "net_af_packet2 up"], "LACP", timeout_s=40)
+    limpetd.wait_for(lambda: agreed(partner) == 4, "the partner to agree: each link, as each end sees it")
+    before = {source: lab.curl(source) for source in lab.sessions()}
+    assert set(before.values()) == {"b1", "b2"}
+    assert {source: lab.curl(source) for source in lab.sessions()} == before
+    assert "back member net_af_packet2 is up" in events(limpetd)
+    assert limpetd.json("show", "violations") == []

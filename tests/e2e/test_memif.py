@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scapy.all import IP, TCP, UDP, Ether, wrpcap
+from scapy.all import IP, TCP, UDP, Ether, rdpcap, wrpcap
 
-from support import hugepages, memif
+from support import hugepages, memif, packets
 from support.limpetd import Limpetd
 from support.testpmd import Testpmd
 
@@ -81,6 +81,34 @@ def test_what_comes_out_is_what_went_in_minus_counted_drops(folder, workers):
     assert counters["transmitted"] == arrived + returned, "memif lost packets on the way out"
     assert len(workers) == 1 or counters["handed_off"] == counters["taken_over"] > 0
     assert not moves, "sessions moved"
+
+
+def test_large_frames_cross_in_segments(folder):
+    """9000 bytes, in buffers of 2 KiB at both ends; a small frame beside them, whole."""
+    sizes, path, out = [8972, 5000, 2020, 64, 8971], folder / "in.pcap", folder / "out.pcap"
+    wrpcap(str(path), [Ether(src=memif.GATEWAY_MAC, dst=memif.FRONT_MAC) / IP(src=f"203.0.113.{i + 1}", dst="192.0.2.10")
+                       / UDP(sport=40000 + i, dport=80) / bytes((j * 7 + j // 256) % 256 for j in range(size))
+                       for i, size in enumerate(sizes * 20)])
+    config = memif.config(folder, Path("/dev/shm") / folder.name)
+    for port in config["ports"].values():
+        port["mtu"] = 9000
+    devices = [*memif.testpmd_devices(folder, [path])[:3], f"net_pcap1,tx_pcap={out}"]
+    limpetd = Limpetd(memif.Here(), folder, config)
+    try:
+        with Testpmd("large", devices) as testpmd:
+            limpetd.start()
+            limpetd.wait_for(lambda: testpmd.link_up(memif.FRONT_OUT) and testpmd.link_up(memif.BACK_IN), "memif links")
+            assert all(row["offloads"].endswith("frames in segments") for row in limpetd.json("show", "ports"))
+            testpmd.tell("set fwd io retry")
+            testpmd.tell("start")
+            sent, counters = settle(testpmd, limpetd)
+            assert sent == counters["forwarded_in"] == len(sizes) * 20, counters
+    finally:
+        assert limpetd.stop() == 0
+    arrived = [packet for packet in rdpcap(str(out)) if UDP in packet]
+    got = sorted(len(packet[UDP].payload) for packet in arrived)
+    assert got == sorted(sizes * 20), (len(got), sorted(set(got)))
+    packets.assert_checksums(arrived)
 
 
 def settle(testpmd, limpetd, timeout_s=20):

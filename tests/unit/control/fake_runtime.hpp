@@ -92,6 +92,7 @@ class FakeRuntime : public Runtime {
     std::vector<PortInfo> infos = {
         {"front", "net_null0", "net_null", *net::Mac::parse("02:00:00:00:00:01"), true, 1, "none", 5, 4, 0, 0},
         {"back", "net_null1", "net_null", *net::Mac::parse("02:00:00:00:00:02"), false, 1, "none", 0, 0, 0, 0}};
+    infos[0].offloads = "checksums by the NIC";
     infos[0].numa_node = 1;
     infos[0].far_workers = {0, 1};
     return infos;

@@ -204,6 +204,7 @@ TEST_F(ControlTest, tells_which_workers_are_far_from_a_port) {
   const Json ports = items("show.ports");
   EXPECT_EQ(ports[0].at("numa_node"), 1);
   EXPECT_EQ(ports[0].at("far_workers"), "0 1");
+  EXPECT_EQ(ports[0].at("offloads"), "checksums by the NIC");
   EXPECT_EQ(ports[1].at("numa_node"), -1);
   EXPECT_EQ(ports[1].at("far_workers"), "");
 }
