@@ -109,6 +109,10 @@ inline void expect_right_checksums(const Out& out) {
     const std::size_t header = std::size_t{static_cast<std::uint8_t>(out.bytes[p.l3_offset] & 15)} * 4;
     EXPECT_EQ(test::plain_checksum(Bytes(at(p.l3_offset), at(p.l3_offset + header))), 0);
   }
+  if (p.protocol == net::ip_protocol::gre || p.protocol == net::ip_protocol::ipip ||
+      p.protocol == net::ip_protocol::ipv6) {
+    return;  // without a checksum of its own
+  }
   const Bytes message(at(p.l4_offset), at(std::size_t{p.l3_offset} + p.l3_size));
   const bool icmp = p.source.is_v4() && p.protocol == net::ip_protocol::icmp;
   EXPECT_EQ(
