@@ -56,6 +56,11 @@ class IpAddress {
   [[nodiscard]] Family family() const noexcept { return is_v4() ? Family::v4 : Family::v6; }
   [[nodiscard]] bool is_none() const noexcept { return *this == IpAddress{}; }
   [[nodiscard]] bool is_multicast() const noexcept { return is_v4() ? (bytes_[12] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+  /// What a host may send from (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5).
+  [[nodiscard]] bool is_unicast() const noexcept {
+    return is_v4() ? bytes_[12] != 0 && bytes_[12] != 127 && bytes_[12] < 224
+                   : !is_multicast() && (high() != 0 || low() > 1);
+  }
   /// Host-order value of an IPv4 address.
   [[nodiscard]] std::uint32_t v4_host() const noexcept { return load_be<std::uint32_t>(&bytes_[12]); }
   [[nodiscard]] std::uint64_t high() const noexcept { return load_be<std::uint64_t>(bytes_.data()); }

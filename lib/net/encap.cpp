@@ -135,6 +135,7 @@ struct IpRead {
   IpAddress destination;
   std::uint8_t protocol = 0;
   bool later_fragment = false;
+  bool first_fragment = false;
   std::size_t size = 0;  // of the header
 };
 
@@ -147,12 +148,25 @@ std::optional<IpRead> read_ip(std::span<const std::uint8_t> packet) noexcept {
       return std::nullopt;
     }
     const auto fragment = load_be<std::uint16_t>(ip + ipv4::fragment);
-    return IpRead{IpAddress::v4(ip + ipv4::source), IpAddress::v4(ip + ipv4::destination), ip[ipv4::protocol],
-                  (fragment & ipv4::offset_mask) != 0, size};
+    return IpRead{IpAddress::v4(ip + ipv4::source),    IpAddress::v4(ip + ipv4::destination),  ip[ipv4::protocol],
+                  (fragment & ipv4::offset_mask) != 0, (fragment & ipv4::more_fragments) != 0, size};
   }
   if (ip_at(packet, 0) == ip_protocol::ipv6 && packet.size() >= ipv6::size) {
-    return IpRead{IpAddress::v6(ip + ipv6::source), IpAddress::v6(ip + ipv6::destination), ip[ipv6::next_header], false,
-                  ipv6::size};
+    IpRead read{IpAddress::v6(ip + ipv6::source),
+                IpAddress::v6(ip + ipv6::destination),
+                ip[ipv6::next_header],
+                false,
+                false,
+                ipv6::size};
+    if (read.protocol == ip_protocol::fragment && packet.size() >= ipv6::size + ipv6_fragment::size) {
+      const std::uint8_t* const header = ip + ipv6::size;
+      const auto field = load_be<std::uint16_t>(header + ipv6_fragment::offset);
+      read.protocol = header[ipv6_fragment::next_header];
+      read.later_fragment = (field & ipv6_fragment::offset_mask) != 0;
+      read.first_fragment = (field & ipv6_fragment::more_fragments) != 0;
+      read.size += ipv6_fragment::size;
+    }
+    return read;
   }
   return std::nullopt;
 }
@@ -226,8 +240,12 @@ std::optional<TupleRead> read_tuple(std::span<const std::uint8_t> packet) noexce
     return std::nullopt;
   }
   const std::uint8_t* const l4 = packet.data() + ip->size;
-  return TupleRead{ip->source, ip->destination, load_be<std::uint16_t>(l4 + tcp::source_port),
-                   load_be<std::uint16_t>(l4 + tcp::destination_port), ip->protocol};
+  return TupleRead{ip->source,
+                   ip->destination,
+                   load_be<std::uint16_t>(l4 + tcp::source_port),
+                   load_be<std::uint16_t>(l4 + tcp::destination_port),
+                   ip->protocol,
+                   ip->first_fragment};
 }
 
 }  // namespace limpet::net

@@ -60,8 +60,9 @@ struct TupleRead {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   std::uint8_t protocol = 0;
+  bool fragment = false;  // the first of several
 };
-/// Nothing: it is another protocol, a later fragment, has IPv6 extension headers, or less of it is here.
+/// Nothing: it is another protocol, a later fragment, has other IPv6 extension headers, or less of it is here.
 [[nodiscard]] std::optional<TupleRead> read_tuple(std::span<const std::uint8_t> packet) noexcept;
 
 }  // namespace limpet::net

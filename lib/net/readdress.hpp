@@ -45,34 +45,71 @@ void forward_plain(std::uint8_t* ip) noexcept {
   detail::decrement_plain<Plain>(ip, 0);
 }
 
+namespace detail {
+
+/// Writes an address; what that changes in a sum.
+template <class Plain>
+[[gnu::always_inline]] inline std::uint64_t put_address(std::uint8_t* at, const std::uint8_t* address) noexcept {
+  std::uint64_t change = 0;
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < Plain::address_bytes; i += 4) {
+    change += static_cast<std::uint32_t>(~load_raw<std::uint32_t>(at + i));
+    change += load_raw<std::uint32_t>(address + i);
+  }
+  std::memcpy(at, address, Plain::address_bytes);
+  return change;
+}
+
+/// Likewise a port; 0 keeps what is there.
+[[gnu::always_inline]] inline std::uint64_t put_port(std::uint8_t* at, std::uint16_t l4_port) noexcept {
+  const auto old_port = load_raw<std::uint16_t>(at);
+  const std::uint16_t new_port = l4_port == 0 ? old_port : l4_port;
+  std::memcpy(at, &new_port, sizeof new_port);
+  return std::uint64_t{static_cast<std::uint16_t>(~old_port)} + new_port;
+}
+
+/// Corrects the checksum of TCP or UDP, where there is one.
+[[gnu::always_inline]] inline void correct_l4(std::uint8_t* l4, std::uint8_t protocol, std::uint64_t change) noexcept {
+  if (protocol == ip_protocol::tcp) {
+    correct(l4 + tcp::checksum, change);
+  } else if (load_raw<std::uint16_t>(l4 + udp::checksum) != 0) {
+    correct(l4 + udp::checksum, change);
+    if (load_raw<std::uint16_t>(l4 + udp::checksum) == 0) {
+      std::memset(l4 + udp::checksum, 0xff, 2);
+    }
+  }
+}
+
+}  // namespace detail
+
 /// `source`: that side, else the destination. `address`: as in a packet; `l4_port` too, 0 keeps the packet's.
 template <class Plain, bool source>
 [[gnu::always_inline]] inline void readdress_plain(std::uint8_t* ip, std::uint8_t protocol, const std::uint8_t* address,
                                                    std::uint16_t l4_port) noexcept {
-  std::uint8_t* const at = ip + (source ? Plain::source : Plain::destination);
-  std::uint64_t change = 0;
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < Plain::address_bytes; i += 4) {
-    change += static_cast<std::uint32_t>(~detail::load_raw<std::uint32_t>(at + i));
-    change += detail::load_raw<std::uint32_t>(address + i);
-  }
-  std::memcpy(at, address, Plain::address_bytes);
+  std::uint64_t change = detail::put_address<Plain>(ip + (source ? Plain::source : Plain::destination), address);
   detail::decrement_plain<Plain>(ip, change);
   std::uint8_t* const l4 = ip + Plain::header;
-  std::uint8_t* const port = l4 + (source ? tcp::source_port : tcp::destination_port);
-  const auto old_port = detail::load_raw<std::uint16_t>(port);
-  const std::uint16_t new_port = l4_port == 0 ? old_port : l4_port;
-  std::memcpy(port, &new_port, sizeof new_port);
-  change += static_cast<std::uint16_t>(~old_port);
-  change += new_port;
-  if (protocol == ip_protocol::tcp) {
-    detail::correct(l4 + tcp::checksum, change);
-  } else if (detail::load_raw<std::uint16_t>(l4 + udp::checksum) != 0) {
-    detail::correct(l4 + udp::checksum, change);
-    if (detail::load_raw<std::uint16_t>(l4 + udp::checksum) == 0) {
-      std::memset(l4 + udp::checksum, 0xff, 2);
-    }
-  }
+  change += detail::put_port(l4 + (source ? tcp::source_port : tcp::destination_port), l4_port);
+  detail::correct_l4(l4, protocol, change);
+}
+
+/// An end of a flow, as in a packet; port 0 keeps the packet's.
+struct PlainEnd {
+  const std::uint8_t* address;
+  std::uint16_t l4_port;
+};
+
+/// Both sides.
+template <class Plain>
+[[gnu::always_inline]] inline void readdress_plain(std::uint8_t* ip, std::uint8_t protocol, const PlainEnd& source,
+                                                   const PlainEnd& destination) noexcept {
+  std::uint64_t change = detail::put_address<Plain>(ip + Plain::source, source.address);
+  change += detail::put_address<Plain>(ip + Plain::destination, destination.address);
+  detail::decrement_plain<Plain>(ip, change);
+  std::uint8_t* const l4 = ip + Plain::header;
+  change += detail::put_port(l4 + tcp::source_port, source.l4_port);
+  change += detail::put_port(l4 + tcp::destination_port, destination.l4_port);
+  detail::correct_l4(l4, protocol, change);
 }
 
 }  // namespace limpet::net

@@ -38,15 +38,6 @@ bool has_l4_ports(const net::Parsed& parsed) noexcept {
          parsed.protocol == static_cast<std::uint8_t>(net::Protocol::udp);
 }
 
-/// What a host may send from (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5).
-bool is_host(const net::IpAddress& source) noexcept {
-  if (source.is_v4()) {
-    const std::uint32_t first = source.v4_host() >> 24;
-    return first != 0 && first != 127 && first < 224;
-  }
-  return !source.is_multicast() && (source.high() != 0 || source.low() > 1);
-}
-
 /// A host without an address yet: DHCP, duplicate address detection. To a group or broadcast only.
 bool asks_for_address(const net::Parsed& parsed) noexcept {
   const bool v4 = parsed.source.is_v4();
@@ -96,7 +87,7 @@ class Classifier {
  private:
   [[nodiscard]] bool may_be_source(const net::Parsed& parsed) const noexcept {
     if (!plan_.fronts.is_vip(parsed.source)) {
-      return is_host(parsed.source) || asks_for_address(parsed);
+      return parsed.source.is_unicast() || asks_for_address(parsed);
     }
     // A VIP is ours, but with direct return its backends answer from it, perhaps through here.
     if (parsed.l4_offset == 0 || net::icmp_error_of(parsed) == net::IcmpErrors::relayed) {

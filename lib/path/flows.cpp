@@ -65,7 +65,7 @@ void Flows::end_back(const plan::Listener& listener, const Connection& c, std::u
       state_.flows.erase(key, hash);
     }
   };
-  if (listener.local) {
+  if (!seen.address.is_none()) {
     const flow::WideKey key = wide_back(*endpoint, c, seen);
     const std::uint64_t hash = state_.flows.hash(key);
     auto* entry = state_.flows.find(key, hash);

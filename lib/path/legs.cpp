@@ -14,8 +14,8 @@ Legs::Legs(std::uint32_t backend_slots)
 
 void Legs::make_backend(Leg& leg, net::Family family, std::uint32_t slot, const Node& node,
                         const Waiting& waiting) noexcept {
+  leg = {};  // of a backend that has no way any more nothing may be left
   leg.generation = generation_;
-  leg.mtu = 0;
   const plan::Backend* backend = plan_->backend(BackendSlot(slot));
   if (backend == nullptr || backend->endpoint(family).address.is_none() || !backend->hop(family)) {
     return;

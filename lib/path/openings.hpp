@@ -139,8 +139,9 @@ class Openings {
 
   bool is_entered(const Opening& o) noexcept {
     const Key forward = forward_key(o);
-    if (state_.flows.find_embryonic(forward, o.hash) != nullptr ||
-        (o.former != no_former && !ends_former(o, forward))) {
+    const bool renews = o.former != no_former;  // else an earlier packet of the burst may have made the flow live
+    if ((renews ? state_.flows.find_embryonic(forward, o.hash) : state_.flows.find(forward, o.hash)) != nullptr ||
+        (renews && !ends_former(o, forward))) {
       return false;
     }
     flow::Value value{o.backend, flow::State::embryonic, 0, tick_};

@@ -30,7 +30,8 @@ void recount(State& state, const plan::Plan& plan) noexcept {
       const Connection c = connection_of(*listener, key);
       records.count_live(*listener, c, true);
       const plan::Gate* const gate = plan.service_of(*listener).gate.get();
-      const bool limited = gate != nullptr && keep_place(state, {plan, *gate, c.client}) == Place::taken;
+      const bool limited = gate != nullptr && entry.state() != flow::State::closing &&
+                           keep_place(state, {plan, *gate, c.client}) == Place::taken;
       flags |= limited ? flow::flag::limited : std::uint8_t{0};
     }
     entry.set_flags(flags);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "path/admit.hpp"
 #include "path/flows.hpp"
 #include "path/locals.hpp"
 
@@ -33,10 +34,16 @@ class Sweeper {
     }
     if (listener != nullptr) {
       flows_.end_back(*listener, c, entry.peer(), seen_of(entry));
+    } else if (const plan::Gate* const gate = plan_.gate_left(ListenerSlot(key.slot));
+               gate != nullptr && (entry.flags() & flow::flag::limited) != 0) {
+      leave_place(state_, *gate, client_of(key));
     }
     flows_.count_end(listener, c, entry.value());
     return flow::Sweep::erase;
   }
+
+  static net::IpAddress client_of(const flow::NarrowKey& key) noexcept { return net::IpAddress::v4(key.client); }
+  static net::IpAddress client_of(const flow::WideKey& key) noexcept { return key.client; }
 
   /// A live flow's record is told when the flow was last used, in as many passes as its time-out needs.
   template <class Entry>

@@ -94,7 +94,10 @@ class Relay {
         !backend->hop(outer.destination.family())) {
       return false;
     }
-    const net::Outer ours = outer_of_flow(plan_, service.tunnel, flow, outer.destination,
+    net::TupleRead shown = flow;  // of a fragment no ports
+    shown.source_port = flow.fragment ? std::uint16_t{0} : flow.source_port;
+    shown.destination_port = flow.fragment ? std::uint16_t{0} : flow.destination_port;
+    const net::Outer ours = outer_of_flow(plan_, service.tunnel, shown, outer.destination,
                                           backend->hop(outer.destination.family())->interface);
     return ours.source == outer.source &&
            (outer.encap != net::Encap::gue ||

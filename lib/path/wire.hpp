@@ -9,6 +9,7 @@
 namespace limpet::path::wire {
 
 struct V4 : net::PlainV4 {
+  static constexpr bool local = false;
   using Key = flow::NarrowKey;
   using Exact = plan::ExactV4;
   static constexpr net::Family family = net::Family::v4;
@@ -35,6 +36,7 @@ struct V4 : net::PlainV4 {
 };
 
 struct V6 : net::PlainV6 {
+  static constexpr bool local = false;
   using Key = flow::WideKey;
   using Exact = plan::ExactV6;
   static constexpr net::Family family = net::Family::v6;
@@ -51,6 +53,22 @@ struct V6 : net::PlainV6 {
   }
   static Key back(const std::uint8_t* client, std::uint16_t client_port, std::uint32_t endpoint) noexcept {
     return {address(client), {}, client_port, 0, endpoint, flow::Direction::back};
+  }
+};
+
+/// Of full NAT: entries are wide whatever the family, and say what the other side sees.
+template <class Base>
+struct Local : Base {
+  static constexpr bool local = true;
+  using Key = flow::WideKey;
+
+  static Key forward(const std::uint8_t* client, const std::uint8_t* /*vip*/, std::uint16_t client_port,
+                     std::uint32_t listener) noexcept {
+    return {Base::address(client), {}, client_port, 0, listener, flow::Direction::forward};
+  }
+  /// `local`: the address that stands for the client.
+  static Key back(const std::uint8_t* local, std::uint16_t local_port, std::uint32_t endpoint) noexcept {
+    return {Base::address(local), {}, local_port, 0, endpoint, flow::Direction::back};
   }
 };
 

@@ -30,6 +30,7 @@ class Compiler {
     if (auto ok = add_services(); !ok) {
       return tl::unexpected(ok.error());
     }
+    keep_gates();
     plan_->routes.finish();
     std::sort(plan_->gate_ids.begin(), plan_->gate_ids.end());
     return std::shared_ptr<const Plan>(plan_);
@@ -326,6 +327,25 @@ class Compiler {
     return add_endpoints(plan_->listeners.back(), index, exact);
   }
 
+  /// Flows of listeners that are gone end one by one, each with its source's place.
+  void keep_gates() {
+    if (input_.previous == nullptr) {
+      return;
+    }
+    const Plan& before = *input_.previous;
+    const std::size_t slots = std::max(before.listener_of_slot.size(), before.gates_left.size());
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      const ListenerSlot slot(i);
+      const Listener* const listener = before.listener(slot);
+      auto gate = listener != nullptr            ? before.service_of(*listener).gate
+                  : i < before.gates_left.size() ? before.gates_left[i]
+                                                 : nullptr;
+      if (gate != nullptr && plan_->listener(slot) == nullptr) {
+        place_at(plan_->gates_left, i, std::move(gate), {});
+      }
+    }
+  }
+
   /// The addresses that this listener's backends answer from, when their answers pass here (nat).
   Result<void> add_endpoints(const Listener& listener, std::uint32_t index, bool exact) {
     const Service& service = plan_->services[listener.service];
@@ -347,12 +367,9 @@ class Compiler {
         }
         entry.slot = EndpointSlot(*number);
         entry.only_listener = exact && !listener.local ? index : ~0u;
+        plan_->express.add_endpoint(endpoint, listener.listen.protocol, entry.slot);
       } else if (entry.only_listener != index) {
         entry.only_listener = ~0u;
-      }
-      if (!listener.local && !entry.plain) {
-        entry.plain = true;
-        plan_->express.add_endpoint(endpoint, listener.listen.protocol, entry.slot);
       }
     }
     return {};

@@ -27,7 +27,7 @@ bool needs_packets(const Service& service, bool udp) {
 /// the source address, which every packet has, nothing but the record says where it goes, and it goes as it is.
 bool follows_records(const Service& service) {
   if (service.persist.empty() || service.splits || service.gate != nullptr || service.max_mss != 0 ||
-      service.tunnels()) {
+      service.tunnels() || service.is_full_nat()) {
     return false;
   }
   const Persist& first = service.persist.front();
@@ -77,14 +77,16 @@ void Express::add_listener(const Listener& listener, const Service& service) {
       digest({local, 0}, listener.slot.value());
     }
   }
-  if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask || listener.local) {
+  if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask ||
+      service.client_address != model::ClientAddress::none) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;
   Front front;
   front.pool = service.pool & pools_mask;
   front.flags = (service.returns_directly() ? Front::dr : 0) | (service.tunnels() ? Front::tunnel : 0) |
-                (udp ? Front::udp : 0) | (needs_packets(service, udp) ? Front::every_second : 0) |
+                (listener.local ? Front::local : 0) | (udp ? Front::udp : 0) |
+                (needs_packets(service, udp) ? Front::every_second : 0) |
                 (follows_records(service) ? Front::follows_records : 0);
   front.listener = static_cast<std::uint16_t>(listener.slot.value());
   const std::uint16_t timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;

@@ -51,6 +51,7 @@ struct Front {
   static constexpr std::uint32_t every_second = 4;     // once a second a packet of the flow goes the long way
   static constexpr std::uint32_t follows_records = 8;  // a new flow's session is told by its source address alone
   static constexpr std::uint32_t tunnel = 16;          // dr, and into the service's tunnel
+  static constexpr std::uint32_t local = 32;           // full NAT
   std::uint32_t pool : 24 = 0;                         // index in Plan::pools
   std::uint32_t flags : 8 = 0;
   std::uint16_t listener = 0;     // its slot

@@ -74,8 +74,8 @@ class FlatMap {
     explicit NoMark(bool) noexcept {}
   };
   using Mark = std::conditional_t<zero_is_no_key<Key>, NoMark, bool>;
-  static constexpr std::size_t alignment = std::max(
-      {alignof(Key), alignof(Value), zero_is_no_key<Key> ? std::bit_ceil(sizeof(Key) + sizeof(Value)) : 1});
+  static constexpr std::size_t alignment =
+      std::max({alignof(Key), alignof(Value), zero_is_no_key<Key> ? std::bit_ceil(sizeof(Key) + sizeof(Value)) : 1});
   struct alignas(alignment) Slot {  // in one line whenever it has no mark
     Key key{};
     Value value{};

@@ -18,7 +18,6 @@ namespace limpet::plan {
 struct EndpointEntry {
   EndpointSlot slot;
   bool any_port = false;
-  bool plain = false;  // of a service without full NAT
   /// The one listener (index in Plan::listeners) that this endpoint serves, ~0 when several do or it has no single
   /// VIP and port: lets a packet without a flow still find its VIP.
   std::uint32_t only_listener = ~0u;

@@ -181,18 +181,19 @@ struct Plan {
   std::vector<Interface> interfaces;
   std::vector<Service> services;
   std::vector<Pool> pools;
-  std::vector<Listener> listeners;              // in order of the model
-  std::vector<std::uint32_t> listener_of_slot;  // slot -> index in listeners, ~0: not in this plan
-  std::vector<BackendPlace> backend_of_slot;    // slot -> place
-  std::vector<ScopeUse> scopes;                 // by scope slot
-  hash::Key fingerprint_seed;                   // of keys that do not fit into a record
-  hash::Key tunnel_seed;                        // of what outer headers show of a flow
-  bool has_tunnels = false;                     // some service has
-  FrontTable fronts;                            // destination -> listener; source -> endpoint
-  Vips vips;                                    // what their services say together
-  std::vector<std::uint32_t> gate_ids;          // of the services' gates, in order
-  std::uint32_t gates_made = 0;                 // with all plans before
-  Express express;                              // the same, and interfaces, for packets of known flows
+  std::vector<Listener> listeners;                      // in order of the model
+  std::vector<std::uint32_t> listener_of_slot;          // slot -> index in listeners, ~0: not in this plan
+  std::vector<BackendPlace> backend_of_slot;            // slot -> place
+  std::vector<ScopeUse> scopes;                         // by scope slot
+  hash::Key fingerprint_seed;                           // of keys that do not fit into a record
+  hash::Key tunnel_seed;                                // of what outer headers show of a flow
+  bool has_tunnels = false;                             // some service has
+  FrontTable fronts;                                    // destination -> listener; source -> endpoint
+  Vips vips;                                            // what their services say together
+  std::vector<std::uint32_t> gate_ids;                  // of the services' gates, in order
+  std::uint32_t gates_made = 0;                         // with all plans before
+  std::vector<std::shared_ptr<const Gate>> gates_left;  // by the slot of a listener that is gone
+  Express express;                                      // the same, and interfaces, for packets of known flows
   RouteTable routes;
   std::vector<std::vector<InterfaceIndex>> interfaces_of_port;  // by PortIndex
   FlatMap<IpAddress, std::uint8_t> own_addresses;               // of all interfaces
@@ -204,6 +205,10 @@ struct Plan {
       return nullptr;
     }
     return &listeners[listener_of_slot[slot.value()]];
+  }
+  /// What the flows of a listener that is gone had to pass, or null.
+  [[nodiscard]] const Gate* gate_left(ListenerSlot slot) const noexcept {
+    return slot.value() < gates_left.size() ? gates_left[slot.value()].get() : nullptr;
   }
   [[nodiscard]] const Backend* backend(BackendSlot slot) const noexcept {
     if (slot.value() >= backend_of_slot.size() || backend_of_slot[slot.value()].pool == ~0u) {

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6ExtHdrFragment
 from scapy.layers.l2 import GRE
 from support import packets as p
 from support import replay as r
@@ -277,6 +277,20 @@ def test_too_big_on_the_way(encap, outer, inner, protocol):
     assert (error.src, error.dst) == (p.FRONT_MAC, p.ROUTER_MAC)
     assert quoted == bytes(split(got, encap)[1])[:len(quoted)] and len(quoted) > 300
     p.assert_outer_checksum(error)
+
+
+@pytest.mark.parametrize("inner", [4, 6])
+def test_too_big_on_the_way_for_the_first_fragment(inner):
+    """Outside nothing tells ports, as later fragments have none."""
+    whole = p.from_client(r.clients(1, inner)[0], 40000, vip(inner), 80, "udp", payload=b"x" * 1600)
+    packet = p.network(whole)
+    body = p.Raw(bytes(packet.payload)[:1200])
+    first = p.frame(p.ROUTER_MAC, p.FRONT_MAC,
+                    p.IP(src=packet.src, dst=packet.dst, id=7, flags="MF", proto=17) / body if inner == 4 else
+                    p.IPv6(src=packet.src, dst=packet.dst) / IPv6ExtHdrFragment(m=1, id=7, nh=17) / body)
+    (got,) = r.replay(settings("gue", 4), r.Scenario().front(first)).back
+    outcome = r.replay(settings("gue", 4), r.Scenario().back(router_error(got, "too_big", mtu=1000)))
+    assert len(outcome.front) == 1 and outcome.counters["tunnel_errors"] == 1
 
 
 @pytest.mark.parametrize("outer", [4, 6])

@@ -226,6 +226,50 @@ TEST(Limits, OtherPrefixesBeginToCountAnew) {
   EXPECT_EQ(opened(lab, "203.0.113.9", 1), 0u);
 }
 
+TEST(Limits, APlaceIsFreeOnceItsFlowHasEndedThoughItsListenerIsGone) {
+  Lab lab(limited([](auto& web) {
+    web.limits.per_source.connections = 2;
+    web.listen.push_back(listen("192.0.2.10", 81, net::Protocol::tcp));
+  }));
+  for (const std::uint16_t l4_port : {std::uint16_t{40000}, std::uint16_t{40001}}) {
+    EXPECT_NE(Talk(lab, "203.0.113.7", l4_port, "192.0.2.10:81").open(), "");
+  }
+  EXPECT_EQ(opened(lab, "203.0.113.7", 1, 41000), 0u);
+  lab.model.services["web"].listen.pop_back();
+  lab.apply();
+  for (unsigned i = 0; i < 6; ++i) {
+    lab.wait_ms(9000);
+  }
+  EXPECT_EQ(opened(lab, "203.0.113.7", 3, 42000), 2u);
+}
+
+TEST(Limits, ARateThatIsRaisedHoldsAtOnce) {
+  Lab lab(limited([](auto& web) {
+    web.limits.new_flows_per_s = 1;
+    web.limits.burst = 60;
+  }));
+  EXPECT_EQ(opened(lab, "203.0.113.7", 70), 60u);
+  lab.model.services["web"].limits.new_flows_per_s = 100;
+  lab.apply();
+  EXPECT_EQ(opened(lab, "203.0.113.7", 2, 41000), 1u);
+  lab.wait_ms(500);
+  EXPECT_EQ(opened(lab, "203.0.113.7", 20, 42000), 20u);
+  EXPECT_LT(opened(lab, "203.0.113.7", 200, 43000), 100u);
+}
+
+TEST(Limits, AfterARestartClosingConnectionsHaveNoPlace) {
+  Lab lab(limited([](auto& web) { web.limits.per_source.connections = 2; }));
+  for (const std::uint16_t l4_port : {std::uint16_t{40000}, std::uint16_t{40001}}) {
+    Talk talk(lab, "203.0.113.7", l4_port);
+    EXPECT_NE(talk.open(), "");
+    talk.close();
+  }
+  auto restarted = replay::Node::restart(std::move(lab.node), lab.model, {.flows_max = 4096, .records_max = 4096});
+  ASSERT_TRUE(restarted) << restarted.error().text;
+  lab.node = std::move(*restarted);
+  EXPECT_EQ(opened(lab, "203.0.113.7", 3, 41000), 2u);
+}
+
 // The table itself.
 
 TEST(Sources, TheActiveOnesStayWhenManyCome) {

@@ -44,6 +44,19 @@ const Row packets[] = {
     {.what = "SYN of a session that has not shown its address",
      .prepare = [](Lab& lab, Talk&) { Talk(lab, "10.0.0.7", 1).up(flags::syn); },
      .frame = [](const Talk&) { return to_web().ip("10.0.0.7", "192.0.2.10").tcp(2000, 80, flags::syn).build(); }},
+    {.what = "SYN from the VIP, whose prefix has a record",
+     .declare = [](model::Model& m) { m.profiles["client"].prefix4 = 8; },
+     .prepare = [](Lab& lab, Talk&) { Talk(lab, "192.200.0.1", 1000).open(); },
+     .frame = [](const Talk&) { return to_web().ip("192.0.2.10", "192.0.2.10").tcp(2000, 80, flags::syn).build(); }},
+    {.what = "SYN from an IPv4 address in IPv6, which has a record",
+     .prepare = [](Lab& lab, Talk&) { another(lab).open(); },
+     .frame =
+         [](const Talk&) {
+           Bytes frame = to_web6().tcp(2000, 80, flags::syn).build();
+           const Bytes mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1};
+           std::copy(mapped.begin(), mapped.end(), frame.begin() + 14 + net::ipv6::source);
+           return frame;
+         }},
     {.what = "SYN again", .prepare = [](Lab& lab, Talk&) { another(lab).up(flags::syn); }, .frame = opening},
     {.what = "datagram again",
      .vip = dns,

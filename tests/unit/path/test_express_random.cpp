@@ -19,6 +19,10 @@ model::Model world_model() {
   model.services["direct"] = service("direct", {listen("192.0.2.12", 80, net::Protocol::tcp)});
   model.services["direct"].forwarding = model::Forwarding::dr;
   model.pools["direct"] = pool(5, 7);
+  model.services["local"] =
+      service("web", {listen("192.0.2.13", 80, net::Protocol::tcp), listen("2001:db8:1::13", 80, net::Protocol::tcp)});
+  model.services["local"].forwarding = model::Forwarding::full_nat;
+  model.services["local"].local_addresses = {prefix("198.51.100.200/32"), prefix("2001:db8:2::200/128")};
   return model;
 }
 
@@ -60,8 +64,9 @@ class World {
   };
   static constexpr std::uint32_t flows = 36;
   static constexpr const char* vips[] = {"192.0.2.10:80", "192.0.2.11:80", "192.0.2.10:53", "192.0.2.12:80",
-                                         "192.0.2.10:80"};
-  static constexpr const char* vips6[] = {"[2001:db8:1::10]:80", "[2001:db8:1::11]:80", "[2001:db8:1::10]:53"};
+                                         "192.0.2.13:80"};
+  static constexpr const char* vips6[] = {"[2001:db8:1::10]:80", "[2001:db8:1::11]:80", "[2001:db8:1::10]:53",
+                                          "[2001:db8:1::13]:80"};
 
   unsigned below(std::size_t n) { return static_cast<unsigned>(random_() % n); }
   static Lab::Setup setup(std::uint64_t kind) {
@@ -154,10 +159,8 @@ class World {
     const std::size_t at = out.parsed.l4_offset + header;
     if (out.port == back_port && at < out.bytes.size() && out.bytes[at] < flows_.size()) {
       Flow& flow = flows_[out.bytes[at]];
-      if (out.source().address == flow.client.address) {
-        flow.seen = out.source();
-        flow.server = out.destination();
-      }
+      flow.seen = out.source();
+      flow.server = out.destination();
     }
   }
 

@@ -37,6 +37,10 @@ const Row answers[] = {
     {.what = "SYN-ACK, IPv6", .decided = 1, .vip = web6, .prepare = asked, .frame = syn_ack, .port = back_port},
     {.what = "SYN-ACK again", .decided = 1, .prepare = answered, .frame = syn_ack, .port = back_port},
     {.what = "SYN-ACK of a live flow", .decided = 1, .frame = syn_ack, .port = back_port},
+    {.what = "SYN-ACK of a live flow whose MSS is lowered",
+     .declare = [](model::Model& m) { m.services["web"].max_mss = 1300; },
+     .frame = syn_ack,
+     .port = back_port},
     {.what = "a datagram's answer", .decided = 1, .vip = dns, .prepare = asked, .frame = answer, .port = back_port},
     {.what = "a datagram's answer, IPv6, shorter than a TCP header",
      .vip = dns6,
@@ -220,6 +224,31 @@ TEST(ExpressTurn, WholeConnections) {
   });
   twins.expect_same();
   EXPECT_EQ(twins.express.node->state(0).flows.stats().embryonic, 0u);
+}
+
+/// The SYN once more beside the ACK that makes the flow live: it opens no second one.
+TEST(ExpressTurn, SynAgainAndAckInOneBurst) {
+  for (const bool is_direct : {false, true}) {
+    Lab::Setup setup;
+    if (is_direct) {
+      direct(setup.model);
+    }
+    Twins twins(setup);
+    twins.each([&](Lab& lab) {
+      Talk first(lab, "10.0.0.1", 1000);
+      is_direct ? static_cast<void>(first.up(flags::syn)) : static_cast<void>(first.open());
+      first.up();
+      lab.wait_ms(1500);
+      Talk talk(lab, "10.0.0.1", 2000);
+      talk.up(flags::syn);
+      is_direct || talk.down(flags::syn_ack);
+    });
+    const Bytes syn = on_the_wire(to_web().tcp(2000, 80, flags::syn).build());
+    const Bytes ack = on_the_wire(to_web().tcp(2000, 80).build());
+    EXPECT_EQ(decided(twins.probe, front_port, {syn, ack}), 1u);
+    EXPECT_EQ(twins.probe.count(Counter::flow_new), 2u);
+    EXPECT_EQ(twins.send({{front_port, 0, syn}, {front_port, 0, ack}}).size(), 2u);
+  }
 }
 
 /// The ACK that makes a flow live, and the request right behind it.

@@ -54,6 +54,12 @@ Client client_of(unsigned number, bool v6) {
             : Client{{client_address(number), port}, endpoint("192.0.2.10:80")};
 }
 
+/// "b3", whose addresses end in 13.
+std::string backend_name_of(const Talk& talk) {
+  const std::uint8_t last = talk.seen().destination().address.bytes()[15];
+  return fmt::format("b{}", last - (talk.seen().destination().address.is_v4() ? 10 : 0x10));
+}
+
 class Several : public testing::TestWithParam<bool> {};
 
 TEST_P(Several, AFlowKeepsItsGatewaysAndAllAreUsed) {
@@ -101,6 +107,33 @@ TEST_P(Several, TheExpressWayTakesThemAndAgrees) {
     express_count += decided(twins.probe, back_port, {on_the_wire(talks[2].answer())});
   }
   EXPECT_EQ(express_count, 80u);
+}
+
+/// Nothing is left of the way to a backend that has none any more.
+TEST_P(Several, TheirRouteAndTheirBackendsGo) {
+  for (const bool keeps_backends : {false, true}) {
+    Lab::Setup setup = several();
+    for (auto& route : setup.model.ports["front"].routes) {
+      route.via.resize(1);
+    }
+    Twins twins(setup);
+    const Client client = client_of(1, GetParam());
+    std::vector<Talk> talks;
+    twins.each([&](Lab& lab) {
+      Talk& talk = talks.emplace_back(lab, client.address, client.vip);
+      talk.open();
+      lab.wait_ms(1000);
+      EXPECT_NE(talk.up(), "");
+      if (!keeps_backends) {
+        lab.model.pools.at("web").backends.erase(backend_name_of(talk));
+      }
+      lab.model.ports["back"].routes.clear();
+      lab.apply();
+    });
+    const unsigned by_default_route = keeps_backends ? 1 : 0;
+    EXPECT_EQ(decided(twins.probe, front_port, {on_the_wire(talks[2].packet())}), by_default_route);
+    twins.send(front_port, on_the_wire(talks[0].packet()));
+  }
 }
 
 TEST_P(Several, OneThatFailsMovesItsFlowsOnlyAndGetsThemBack) {

@@ -1,0 +1,564 @@
+// The express way of one kind of packet: of an IP version, with full NAT or without.
+#pragma once
+
+#include "path/openings.hpp"
+#include "path/tunnel.hpp"
+#include "path/turns.hpp"
+#include "plan/gateways.hpp"
+
+namespace limpet::path {
+namespace lane {
+
+namespace tcp = net::tcp_flag;
+
+constexpr std::uint64_t mac_mask = 0xffff'ffff'ffff;  // of eight bytes that begin with a MAC address
+constexpr std::uint16_t surely_not_idle_s = 1;        // whatever the time-outs, of which a second is the least
+
+/// What a packet is to its flow. A datagram always goes on.
+enum class Kind : std::uint8_t { special, goes_on, opens, answers, ends };
+
+/// By SYN, RST, FIN and ACK: SYN with nothing or ACK (RFC 9293, section 3.5), or FIN or RST without SYN.
+constexpr Kind kind_of(std::uint8_t tcp_flags) noexcept {
+  const auto turns = tcp_flags & (tcp::syn | tcp::fin | tcp::rst);
+  if (turns == 0) [[likely]] {
+    return Kind::goes_on;
+  }
+  return (turns & tcp::syn) == 0       ? Kind::ends
+         : turns != tcp::syn           ? Kind::special
+         : (tcp_flags & tcp::ack) == 0 ? Kind::opens
+                                       : Kind::answers;
+}
+
+/// `size`: of the L4 packet, all of it readable.
+[[gnu::always_inline]] inline Kind kind_of(std::uint8_t protocol, const std::uint8_t* l4, int size) noexcept {
+  if (protocol == net::ip_protocol::tcp) {
+    const int header = (l4[net::tcp::data_offset] >> 4) * 4;
+    return header < int{net::tcp::size} || header > size ? Kind::special : kind_of(l4[net::tcp::flags]);
+  }
+  if (protocol != net::ip_protocol::udp || size < int{net::udp::size}) {
+    return Kind::special;
+  }
+  const int length = load_be<std::uint16_t>(l4 + net::udp::length);
+  return length >= int{net::udp::size} && length <= size ? Kind::goes_on : Kind::special;
+}
+
+}  // namespace lane
+
+template <class Wire>
+class Lane {
+  using Kind = lane::Kind;
+  using Key = typename Wire::Key;
+  using Entry = flow::Entry<Key>;
+  static constexpr std::size_t l3 = net::ethernet::size;
+
+  struct Candidate {
+    typename Entry::Pattern key;
+    std::uint64_t hash;
+    Entry* entry;
+    const plan::Front* front;  // of a client's packet; null: a backend's
+    std::uint16_t l3_size;
+    std::uint8_t protocol;
+    std::uint8_t packet;  // its place in the burst
+    Kind kind;
+  };
+  static_assert(std::is_trivially_default_constructible_v<Candidate>);
+
+ public:
+  /// What read() needs: Ethernet, IP and TCP headers.
+  static constexpr std::size_t packet_min = l3 + Wire::header + net::tcp::size;
+
+  [[gnu::always_inline]] inline Lane(State& state, const plan::Plan& plan, Burst& burst) noexcept
+      : state_(state),
+        plan_(plan),
+        burst_(burst),
+        live_(state.flows.live_share<Key>()),
+        tick_(burst.now_ms),
+        openings_(state, plan, burst.now_ms),
+        turns_(state, plan, burst.now_ms),
+        plan_age_s_(state.legs.plan_age_s()),
+        steers_(state.node.owner.workers() != 1 && burst.source.origin == Origin::port) {}
+
+  /// Reads a packet of at least packet_min bytes; what may belong to a live flow is kept in mind. False: it is none of
+  /// this lane's.
+  [[gnu::always_inline]] bool read(unsigned i) noexcept {
+    const Packet& packet = burst_.packets[i];
+    const std::uint8_t* const ip = packet.data + l3;
+    Candidate& c = candidates_[count_];
+    const std::uint32_t size = Wire::size(ip);
+    c.l3_size = static_cast<std::uint16_t>(size);
+    c.protocol = ip[Wire::protocol];
+    c.packet = static_cast<std::uint8_t>(i);
+    if (!Wire::is_plain(ip) || size > packet.size - l3 || !is_ours(packet)) {
+      return false;
+    }
+    c.kind = lane::kind_of(c.protocol, ip + Wire::header, int{c.l3_size} - int{Wire::header});
+    if (c.kind == Kind::special) {
+      return false;
+    }
+    Key key;
+    if (!is_known(ip, c, key)) {
+      return false;
+    }
+    if ((steers_ && is_anothers(ip, c)) || (c.kind != Kind::goes_on && !is_expected(c))) {
+      return true;
+    }
+    c.key = Entry::pattern(key);
+    c.hash = state_.flows.hash(key);
+    live_.prefetch(live_.first(c.hash));
+    ++count_;
+    return true;
+  }
+
+  /// Returns how many packets are decided.
+  [[gnu::always_inline]] inline unsigned finish() noexcept {
+    if (count_ == 0) {
+      return handed_over_;
+    }
+    look_up();
+    for (unsigned i = 0; i < found_count_; ++i) {
+      Candidate& c = candidates_[found_[i]];
+      if (c.kind == Kind::ends) [[unlikely]] {
+        prefetch_other(c);
+        ending_[ending_count_++] = found_[i];
+      } else {
+        decide<true>(c);
+      }
+    }
+    if (!openings_.empty() || half_open_count_ + ending_count_ != 0) [[unlikely]] {
+      decide_turns();
+    }
+    return count();
+  }
+
+ private:
+  /// Returns how many packets are decided.
+  [[gnu::always_inline]] inline unsigned count() noexcept {
+    state_.counters.add(Counter::flow_hit, in_);
+    state_.counters.add(Counter::flow_new, opened_);
+    state_.counters.add(Counter::record_hit, opened_);
+    state_.counters.add(Counter::forwarded_in, in_ + opened_);
+    state_.counters.add(Counter::forwarded_back, back_);
+    return in_ + opened_ + back_ + handed_over_;
+  }
+
+  [[nodiscard]] [[gnu::always_inline]] inline bool is_ours(const Packet& packet) noexcept {
+    if (packet.port != port_) {
+      port_ = packet.port;
+      face_ = plan_.express.face(port_);
+    }
+    return face_ != nullptr && (net::detail::load_raw<std::uint64_t>(packet.data) & lane::mac_mask) == face_->mac &&
+           (net::detail::load_raw<std::uint64_t>(packet.data + 6) & lane::mac_mask) != face_->mac;
+  }
+
+  /// Either way may be tried first: a packet that could be both has no flow of the wrong one, whose client would be a
+  /// VIP. The packet before tells which is likely. Local addresses, which are Limpet's own, may be VIPs of other ports.
+  [[gnu::always_inline]] inline bool is_known(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
+    return answers_ && !Wire::local ? is_from_backend(ip, c, key) || is_from_client(ip, c, key)
+                                    : is_from_client(ip, c, key) || is_from_backend(ip, c, key);
+  }
+
+  [[gnu::always_inline]] inline bool is_from_client(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
+    const std::uint8_t* const l4 = ip + Wire::header;
+    const typename Wire::Exact to(ip + Wire::destination, l4 + net::tcp::destination_port, c.protocol);
+    c.front = plan_.express.find_front(to);
+    if (c.front == nullptr || ((c.front->flags & plan::Front::local) != 0) != Wire::local) {
+      return false;
+    }
+    answers_ = false;
+    key = Wire::forward(ip + Wire::source, ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::source_port),
+                        c.front->listener);
+    return true;
+  }
+
+  [[gnu::always_inline]] inline bool is_from_backend(const std::uint8_t* ip, Candidate& c, Key& key) noexcept {
+    if (Wire::local && !plan_.fronts.is_local(Wire::address(ip + Wire::destination))) {
+      return false;
+    }
+    const std::uint8_t* const l4 = ip + Wire::header;
+    const typename Wire::Exact from(ip + Wire::source, l4 + net::tcp::source_port, c.protocol);
+    const std::uint32_t* endpoint = plan_.express.find_endpoint(from);
+    if (endpoint == nullptr) {
+      return false;
+    }
+    c.front = nullptr;
+    answers_ = true;
+    key = Wire::back(ip + Wire::destination, load_be<std::uint16_t>(l4 + net::tcp::destination_port), *endpoint);
+    return true;
+  }
+
+  /// `client`: or what stands for it, of a backend's packet.
+  [[nodiscard]] unsigned owner_of(const std::uint8_t* ip, const Candidate& c,
+                                  const net::IpAddress& client) const noexcept {
+    if (!Wire::local || c.front != nullptr) {
+      return state_.node.owner.owner(client);
+    }
+    const auto port = [&](std::size_t at) { return load_be<std::uint16_t>(ip + Wire::header + at); };
+    return state_.node.owner.owner_of_answer({Wire::address(ip + Wire::source), port(net::tcp::source_port)},
+                                             {client, port(net::tcp::destination_port)});
+  }
+
+  /// Another worker's client: handed over at once, but for a backend's packet to a service, whose client it is.
+  bool is_anothers(const std::uint8_t* ip, const Candidate& c) noexcept {
+    const net::IpAddress client = Wire::address(ip + (c.front != nullptr ? Wire::source : Wire::destination));
+    const unsigned owner = owner_of(ip, c, client);
+    if (owner == state_.index) {
+      return false;
+    }
+    if (!Wire::local && plan_.fronts.has_locals() && plan_.fronts.is_local(client)) {
+      return true;  // full NAT: by its port, too
+    }
+    if (!Wire::local && c.front == nullptr && plan_.owns(client)) {
+      return true;  // for Limpet's host: of no flow, nobody's
+    }
+    const auto l4_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
+    if (!Wire::local && c.front == nullptr &&
+        plan_.fronts.find_listener(client, l4_port, c.protocol) != plan::FrontTable::none) {
+      return true;
+    }
+    ++handed_over_;
+    burst_.items[c.packet].verdict = Verdict::handoff;
+    burst_.items[c.packet].handoff_worker = static_cast<std::uint16_t>(owner);
+    return true;
+  }
+
+  /// From this side.
+  static bool is_expected(const Candidate& c) noexcept {
+    return !Wire::local &&
+           (c.kind == Kind::ends ||
+            (c.kind == Kind::opens ? c.front != nullptr && follows_records(*c.front) : c.front == nullptr));
+  }
+
+  [[gnu::always_inline]] inline void look_up() noexcept {
+    std::array<std::uint8_t, burst_max> later;
+    unsigned later_count = 0;
+    for (unsigned i = 0; i < count_; ++i) {
+      Candidate& c = candidates_[i];
+      c.entry = live_.find_in(live_.first(c.hash), c.key);
+      if (c.entry != nullptr) {
+        found(i);
+      } else {
+        live_.prefetch(live_.second(c.hash));
+        later[later_count++] = static_cast<std::uint8_t>(i);
+      }
+    }
+    for (unsigned i = 0; i < later_count; ++i) {
+      Candidate& c = candidates_[later[i]];
+      c.entry = live_.find_in(live_.second(c.hash), c.key);
+      if (c.entry != nullptr) {
+        found(later[i]);
+      } else {
+        absent(later[i]);
+      }
+    }
+  }
+
+  /// The flow is not live: it begins, or is half-open.
+  [[gnu::noinline]] void absent(unsigned i) noexcept {
+    const Candidate& c = candidates_[i];
+    if (Wire::local || c.kind == Kind::ends || (c.front != nullptr && !follows_records(*c.front))) {
+      return;
+    }
+    if (c.kind == Kind::opens || (c.front != nullptr && c.protocol == net::ip_protocol::udp)) {
+      open(c, openings_.no_former);
+      return;
+    }
+    state_.flows.template prefetch_embryonic<Key>(c.hash);
+    half_open_[half_open_count_++] = static_cast<std::uint8_t>(i);
+    if (c.front != nullptr) {
+      turns_.prefetch_record(*c.front, burst_.packets[c.packet].data + l3);
+    }
+  }
+
+  [[gnu::noinline]] void open(const Candidate& c, std::uint32_t former) noexcept {
+    std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    const net::IpAddress client = Wire::address(ip + Wire::source);
+    if (client.family() == Wire::family && client.is_unicast() && !plan_.fronts.is_vip(client)) {
+      openings_.add(*c.front, c.hash, ip, c.l3_size, c.protocol, c.packet, former);
+    }
+  }
+
+  static bool follows_records(const plan::Front& front) noexcept {
+    return (front.flags & plan::Front::follows_records) != 0;
+  }
+
+  /// An entry was found: what it leads to is asked for. A live flow begins anew when it was over, else the long way
+  /// knows what that means.
+  [[gnu::always_inline]] inline void found(unsigned i) noexcept {
+    const Candidate& c = candidates_[i];
+    if (c.kind == Kind::opens) {
+      if (c.entry->state() == flow::State::closing && !c.entry->is_rewritten() &&
+          (c.entry->flags() & flow::flag::limited) == 0 && c.entry->used().age(tick_) < plan_age_s_) {
+        open(c, c.entry->peer());
+      }
+      return;
+    }
+    found_[found_count_++] = static_cast<std::uint8_t>(i);
+    if (c.front != nullptr) {
+      state_.legs.prefetch(Wire::family, c.entry->peer());
+      __builtin_prefetch(&state_.uses[c.entry->peer()], 1);
+    }
+  }
+
+  /// `live`: surely, else perhaps half-open.
+  template <bool live>
+  [[gnu::always_inline]] inline void decide(Candidate& c) noexcept {
+    const bool done = c.front != nullptr ? to_backend<live>(c) : to_client<live>(c);
+    burst_.items[c.packet].verdict = done ? Verdict::forward : Verdict::undecided;
+  }
+
+  /// Flows that begin and end, after those that are live, whose entries may move when others become live.
+  [[gnu::noinline]] void decide_turns() noexcept {
+    openings_.prefetch_further();
+    for (unsigned i = 0; i < half_open_count_; ++i) {
+      Candidate& c = candidates_[half_open_[i]];
+      c.entry = state_.flows.template find_like<Key>(c.key, c.hash);
+      if (c.entry != nullptr) {
+        prefetch_other(c);
+      }
+    }
+    openings_.follow();
+    for (unsigned i = 0; i < ending_count_; ++i) {
+      decide<true>(candidates_[ending_[i]]);
+    }
+    for (unsigned i = 0; i < half_open_count_; ++i) {
+      Candidate& c = candidates_[half_open_[i]];
+      c.entry = state_.flows.template find_like<Key>(c.key, c.hash);  // an earlier packet may have made it live
+      if (c.entry != nullptr) {
+        decide<false>(c);
+      }
+    }
+    open();
+  }
+
+  /// Asks for the entry of the flow's other direction.
+  [[gnu::noinline]] void prefetch_other(const Candidate& c) noexcept {
+    const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    if (c.front != nullptr) {
+      const Leg& leg = state_.legs.to_backend(Wire::family, c.entry->peer(), state_.node, state_.waiting);
+      turns_.prefetch_back(leg, ip, c.entry->state() == flow::State::embryonic);
+    } else if (const plan::Vip* const vip = plan_.express.vip(c.entry->peer())) {
+      turns_.prefetch_forward(*c.entry, *vip, ip);
+    }
+  }
+
+  /// The flow goes on, and the long way has seen it under this plan, which may have changed what it runs between.
+  [[nodiscard]] [[gnu::always_inline]] inline bool is_current(const Entry& entry,
+                                                              std::uint16_t timeout_s) const noexcept {
+    const std::uint16_t age_s = entry.used().age(tick_);
+    const auto state = entry.state();
+    const bool transient = state == flow::State::embryonic || state == flow::State::closing;
+    return is_plain(entry) && age_s <= (transient ? lane::surely_not_idle_s : timeout_s) && age_s < plan_age_s_;
+  }
+
+  /// Nothing else is changed than what the lane knows of.
+  [[gnu::always_inline]] static inline bool is_plain(const Entry& entry) noexcept {
+    if constexpr (Wire::local) {
+      constexpr std::uint8_t which = flow::flag::local | flow::flag::rests;
+      return (entry.flags() & which) == flow::flag::local && entry.carried().vip.family() == Wire::family;
+    } else {
+      return !entry.is_rewritten();
+    }
+  }
+
+  /// Notes a client's packet with its flow.
+  template <bool live>
+  [[gnu::always_inline]] inline bool note_in(const Candidate& c, Entry& entry, const plan::Front& front, const Leg& leg,
+                                             const std::uint8_t* ip) noexcept {
+    if (!live && entry.state() == flow::State::embryonic) {
+      return turns_.show(entry, c.hash, front, leg, ip);
+    }
+    if (c.kind == Kind::ends && !turns_.client_ends(entry, front, leg, ip)) {
+      return false;
+    }
+    entry.touch(tick_);
+    return true;
+  }
+  /// A backend's.
+  template <bool live>
+  [[gnu::always_inline]] inline bool note_back(Entry& entry, Kind kind, const plan::Vip& vip,
+                                               const std::uint8_t* ip) noexcept {
+    if (!live && entry.state() == flow::State::embryonic) {
+      return turns_.answer(entry, vip, ip);
+    }
+    if (kind == Kind::ends && !turns_.backend_ends(entry, vip, ip)) {
+      return false;
+    }
+    entry.touch(tick_);
+    return true;
+  }
+
+  template <bool live>
+  [[gnu::always_inline]] inline bool to_backend(Candidate& c) noexcept {
+    Entry& entry = *c.entry;
+    const plan::Front front = *c.front;
+    const std::uint32_t slot = entry.peer();
+    const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
+    const Leg* out = &leg;
+    const std::uint32_t size = c.l3_size + overhead(front);
+    if (leg.pool != front.pool || (size > leg.mtu && (out = gateway(c, leg, size)) == nullptr) ||
+        !is_current(entry, front.quiet_max_s)) {
+      return false;
+    }
+    if ((front.flags & plan::Front::every_second) != 0 && entry.used() != tick_) {
+      return false;
+    }
+    if ((front.flags & plan::Front::udp) != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
+      return false;  // a datagram's flow ends with its backend
+    }
+    Packet& packet = burst_.packets[c.packet];
+    const bool tunnels = (front.flags & plan::Front::tunnel) != 0;
+    if (tunnels && !may_enter_tunnel(packet, front, *out)) {
+      return false;
+    }
+    if (!note_in<live>(c, entry, front, leg, packet.data + l3)) {
+      return false;
+    }
+    ++in_;
+    readdress(packet, front, slot, leg, c.protocol, entry);
+    if (tunnels) {
+      enter_tunnel(packet, c, front, leg.address, *out);
+    }
+    send(packet, size, *out);
+    return true;
+  }
+
+  [[nodiscard]] const plan::Tunnel& tunnel_of(const plan::Front& front) const noexcept {
+    return plan_.service_of(*plan_.listener(ListenerSlot(front.listener))).tunnel;
+  }
+  /// Bytes that a packet's tunnel adds.
+  [[nodiscard]] std::uint32_t overhead(const plan::Front& front) const noexcept {
+    return (front.flags & plan::Front::tunnel) == 0
+               ? 0
+               : static_cast<std::uint32_t>(net::encap_size(tunnel_of(front).encap, Wire::family));
+  }
+  [[gnu::noinline]] bool may_enter_tunnel(const Packet& packet, const plan::Front& front, const Leg& out) noexcept {
+    return packet.headroom >= overhead(front) && has_source(plan_, tunnel_of(front), Wire::family, out.interface);
+  }
+  [[gnu::noinline]] void enter_tunnel(Packet& packet, const Candidate& c, const plan::Front& front,
+                                      const net::IpAddress& backend, const Leg& out) noexcept {
+    const std::uint8_t* const ip = packet.data + l3;
+    net::Parsed parsed;
+    parsed.source = Wire::address(ip + Wire::source);
+    parsed.destination = Wire::address(ip + Wire::destination);
+    parsed.source_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::source_port);
+    parsed.destination_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
+    parsed.protocol = c.protocol;
+    parsed.l3_offset = l3;
+    parsed.l4_offset = l3 + Wire::header;
+    parsed.l3_size = c.l3_size;
+    path::enter_tunnel(state_, plan_, tunnel_of(front), backend, out.interface, packet, parsed);  // all is contiguous
+    store_be<std::uint16_t>(packet.data + net::ethernet::type,
+                            Wire::family == net::Family::v4 ? net::ether_type::ipv4 : net::ether_type::ipv6);
+  }
+
+  /// First packets, whose flows are known from now on.
+  void open() noexcept {
+    openings_.enter([&](const typename Openings<Wire>::Opening& o) {
+      ++opened_;
+      readdress(burst_.packets[o.packet], *o.front, o.backend, *o.leg, o.protocol, {});
+      send(burst_.packets[o.packet], o.l3_size, *o.leg);
+      burst_.items[o.packet].verdict = Verdict::forward;
+    });
+  }
+
+  /// For the backend, and counts it there. `entry`: of full NAT, it says what the backend sees of the client.
+  [[gnu::always_inline]] inline void readdress(const Packet& packet, const plan::Front& front, std::uint32_t slot,
+                                               const Leg& leg, std::uint8_t protocol,
+                                               [[maybe_unused]] const Entry& entry) noexcept {
+    plan::BackendUse& use = state_.uses[slot];
+    add_relaxed(use.packets, 1);
+    add_relaxed(use.bytes, packet.size);
+    if constexpr (Wire::local) {
+      const flow::Carried seen = entry.carried();
+      net::readdress_plain<Wire>(packet.data + l3, protocol, {seen.vip.wire_bytes(), be16(seen.translated_port).raw()},
+                                 {leg.wire_address(), leg.l4_port});
+    } else if ((front.flags & plan::Front::dr) != 0) {
+      net::forward_plain<Wire>(packet.data + l3);
+    } else {
+      net::readdress_plain<Wire, false>(packet.data + l3, protocol, leg.wire_address(), leg.l4_port);
+    }
+  }
+
+  template <bool live>
+  [[gnu::always_inline]] inline bool to_client(Candidate& c) noexcept {
+    Entry& entry = *c.entry;
+    Packet& packet = burst_.packets[c.packet];
+    const plan::Vip* vip = plan_.express.vip(entry.peer());
+    if (c.kind == Kind::answers && vip != nullptr && vip->lowers_mss) {
+      return false;
+    }
+    const bool silent = (entry.flags() & flow::flag::answered) == 0;
+    if (vip == nullptr || (silent && (live || entry.state() != flow::State::embryonic)) ||
+        !is_current(entry, vip->timeout_s)) {
+      return false;
+    }
+    const net::IpAddress client = Wire::local ? entry.carried().vip : net::IpAddress{};
+    const std::uint32_t route =
+        plan_.routes.number<Wire::family>(Wire::local ? client.wire_bytes() : packet.data + l3 + Wire::destination);
+    const Leg& leg = state_.legs.by_route(route, state_.node, state_.waiting);
+    const Leg* out = &leg;
+    if (c.l3_size > leg.mtu && (out = gateway(c, leg, c.l3_size)) == nullptr) {
+      return false;
+    }
+    if (!note_back<live>(entry, c.kind, *vip, packet.data + l3)) {
+      return false;
+    }
+    ++back_;
+    if constexpr (Wire::local) {
+      net::readdress_plain<Wire>(packet.data + l3, c.protocol, {vip->wire_address(), vip->l4_port},
+                                 {client.wire_bytes(), be16(entry.carried().translated_port).raw()});
+    } else {
+      net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip->wire_address(), vip->l4_port);
+    }
+    send(packet, c.l3_size, *out);
+    return true;
+  }
+
+  /// By which of a leg's gateways the packet leaves; null: one for the long way.
+  [[gnu::noinline]] const Leg* gateway(const Candidate& c, const Leg& leg, std::uint32_t size) noexcept {
+    if (leg.gateways == 0 || Wire::local) {
+      return nullptr;
+    }
+    const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    const bool in = c.front != nullptr;
+    const std::uint8_t* const port = ip + Wire::header + (in ? net::tcp::source_port : net::tcp::destination_port);
+    const std::uint64_t flow =
+        plan::flow_of(Wire::address(ip + (in ? Wire::source : Wire::destination)), load_be<std::uint16_t>(port));
+    const Leg& own = state_.legs.by_gateway(leg.gateways, flow, state_.node, state_.waiting);
+    return size > own.mtu ? nullptr : &own;
+  }
+
+  [[gnu::always_inline]] static inline void send(Packet& packet, std::uint32_t l3_size, const Leg& leg) noexcept {
+    std::memcpy(packet.data, leg.link.data(), 12);
+    packet.size = static_cast<std::uint32_t>(l3 + l3_size);  // padding stays behind
+    packet.contiguous = static_cast<std::uint16_t>(packet.size);
+    packet.port = leg.port;
+  }
+
+  State& state_;
+  const plan::Plan& plan_;
+  Burst& burst_;
+  const flow::Share<Key>& live_;
+  const Tick16 tick_;
+  Openings<Wire> openings_;
+  Turns<Wire> turns_;
+  const std::uint16_t plan_age_s_;
+  const bool steers_;
+  PortIndex port_;  // of the packet read last
+  const plan::Face* face_ = nullptr;
+  bool answers_ = false;  // the packet read last came from a backend
+  unsigned count_ = 0;
+  unsigned found_count_ = 0;
+  unsigned half_open_count_ = 0;
+  unsigned ending_count_ = 0;
+  unsigned in_ = 0;
+  unsigned opened_ = 0;
+  unsigned back_ = 0;
+  unsigned handed_over_ = 0;
+  std::array<Candidate, burst_max> candidates_;
+  std::array<std::uint8_t, burst_max> found_;
+  std::array<std::uint8_t, burst_max> half_open_;
+  std::array<std::uint8_t, burst_max> ending_;
+};
+
+}  // namespace limpet::path
