@@ -35,17 +35,17 @@ struct Rate {
   }
   [[nodiscard]] constexpr bool limits() const noexcept { return interval != 0; }
   [[nodiscard]] constexpr bool admits(Instant due, Instant now) const noexcept {
-    return likely(due, now) <= now + credit;
+    return believed(due, now) <= now + credit;
   }
   /// When the one after a flow that has come now is due.
   [[nodiscard]] constexpr Instant next(Instant due, Instant now) const noexcept {
-    return std::max(likely(due, now), now) + interval;
+    return std::max(believed(due, now), now) + interval;
   }
 
  private:
   /// What lies further ahead than this rate ever puts it (other workers' clocks may be a little so) is another rate's:
   /// the bucket is empty, and no emptier.
-  [[nodiscard]] constexpr Instant likely(Instant due, Instant now) const noexcept {
+  [[nodiscard]] constexpr Instant believed(Instant due, Instant now) const noexcept {
     return due > now + credit + interval + instant_of(1000) ? now + credit : due;
   }
 };
