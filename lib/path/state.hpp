@@ -86,7 +86,7 @@ struct State {
   Budget icmp_errors;  // that this worker makes
   Fragments fragments;
   Millis last_sweep_ms = 0;
-  Budget proxy_repeats{10'000};  // PROXY headers sent again: a backend that never takes one is no loop
+  Budget proxy_repeats{10'000};      // PROXY headers sent again: a backend that never takes one is no loop
   std::uint16_t tunnel_packets = 0;  // that may be cut on the way, which is why each has its own number
 };
 
