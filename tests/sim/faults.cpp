@@ -1,11 +1,34 @@
 #include "faults.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace limpet::sim {
 namespace {
 
 constexpr Millis not_before_ms = 20'000;
+
+struct Back {
+  flow::WideKey key;
+  flow::Value value;
+  flow::Carried carried;
+};
+
+/// Of live flows with full NAT.
+std::vector<Back> ways_back(flow::Table& flows) {
+  std::vector<Back> backs;
+  flows.each([&](const auto& key, const auto& entry) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(key)>, flow::WideKey>) {
+      const bool lives = entry.state() == flow::State::established && (entry.flags() & flow::flag::rests) == 0;
+      if (key.direction == flow::Direction::back && lives && (entry.flags() & flow::flag::local) != 0) {
+        backs.push_back({key, entry.value(), entry.carried()});
+      }
+    }
+    return flow::Sweep::keep;
+  });
+  return backs;
+}
 
 }  // namespace
 
@@ -17,6 +40,8 @@ bool Fault::strike(replay::Node& node, Millis since_start_ms) {
     done_ = record(node);
   } else if (kind_ == "flow") {
     done_ = flow(node);
+  } else if (kind_ == "local") {
+    done_ = local(node);
   } else if (kind_ == "health") {
     node.backends()[node.plan().pools.back().backends.front().slot].health = plan::Health::down;
     done_ = true;
@@ -59,6 +84,30 @@ bool Fault::flow(replay::Node& node) {
   flows.sweep(all(flows), [](const auto&, const auto&) { return flow::Sweep::erase; });
   node.records().sweep(all(node.records()), [](const auto&, const auto&) { return record::Sweep::erase; });
   return true;
+}
+
+/// A live flow with full NAT takes the local end of another to the same backend.
+bool Fault::local(replay::Node& node) {
+  auto& flows = node.state(0).flows;
+  const std::vector<Back> backs = ways_back(flows);
+  const auto replace = [&](const flow::WideKey& at, const flow::Value& value, const flow::Carried& carried) {
+    flows.erase(at, flows.hash(at));
+    flows.insert(at, flows.hash(at), value, carried);
+  };
+  for (const Back& one : backs) {
+    const flow::WideKey key{one.carried.vip,         {}, one.carried.translated_port, 0, one.value.peer,
+                            flow::Direction::forward};
+    const auto* forward = flows.find(key, flows.hash(key));
+    const auto other = std::find_if(backs.begin(), backs.end(), [&](const Back& back) {
+      return back.key.slot == one.key.slot && back.key != one.key;
+    });
+    if (forward != nullptr && other != backs.end()) {
+      replace(key, forward->value(), {other->key.client, 0, other->key.client_port});
+      replace(other->key, one.value, one.carried);
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace limpet::sim

@@ -1,6 +1,6 @@
 // Faults for the simulator's own test: done behind everybody's back, each must be found. `record` binds sessions to
 // other backends, `health` fails a backend that the oracle takes for healthy, `flow` forgets an established flow's
-// entry and record, `leak` counts a flow that is none, `move` hides a move.
+// entry and record, `leak` counts a flow that is none, `local` gives a flow another's local end, `move` hides a move.
 #pragma once
 
 #include <string>
@@ -19,6 +19,7 @@ class Fault {
  private:
   bool record(replay::Node& node);
   bool flow(replay::Node& node);
+  bool local(replay::Node& node);
 
   std::string kind_;
   Random& random_;
@@ -26,6 +27,6 @@ class Fault {
 };
 
 /// The kinds there are.
-inline constexpr const char* fault_kinds = "record flow health leak move";
+inline constexpr const char* fault_kinds = "record flow health leak local move";
 
 }  // namespace limpet::sim

@@ -170,12 +170,38 @@ void Simulation::judge_up(const Shot& shot, const Arrived& arrived) {
     tell("    " + oracle_.describe(packet.stream));
   }
   const net::Parsed& seen = arrived.parsed;
-  if (seen.source.text() != packet.stream.client.address.text()) {
-    fail(describe(packet) + " left from another address");
-  }
   const Seen ends{{seen.source, seen.source_port}, {seen.destination, seen.destination_port}};
+  judge_source(packet, ends);
   last_seen_[packet.stream] = ends;
   shot.talk->reached(ends);
+}
+
+/// What stands for the client: itself, or a local end that stands for nobody else.
+void Simulation::judge_source(const Packet& packet, const Seen& ends) {
+  const model::Service& service = model_.services.at(packet.stream.service);
+  if (service.forwarding != model::Forwarding::full_nat) {
+    if (ends.client.address.text() != packet.stream.client.address.text()) {
+      fail(describe(packet) + " left from another address");
+    }
+    return;
+  }
+  const auto& locals = service.local_addresses;
+  if (ends.client.l4_port < 1024 || std::none_of(locals.begin(), locals.end(), [&](const net::Prefix& local) {
+        return local.contains(ends.client.address);
+      })) {
+    fail(fmt::format("{} left from {}, no local end", describe(packet), ends.client.text()));
+  }
+  const Millis now_ms = node_->now_ms();
+  const Stream* other =
+      local_ends_.other(ends, packet.stream, service.timeouts.local_port_ms, now_ms, [&](const Stream& stream) {
+        const auto last = last_seen_.find(stream);
+        return oracle_.knows(stream, now_ms) && last != last_seen_.end() && last->second == ends;
+      });
+  if (other != nullptr && !oracle_.pressed()) {
+    fail(fmt::format("{} left from {}, which stands for {} of {} or rests", describe(packet), ends.client.text(),
+                     other->client.text(), other->service));
+  }
+  local_ends_.note(ends, packet.stream, false, now_ms);
 }
 
 void Simulation::judge_down(const Shot& shot, const Arrived& arrived) {
@@ -187,6 +213,9 @@ void Simulation::judge_down(const Shot& shot, const Arrived& arrived) {
     fail(describe(packet) + " left with other addresses");
   }
   oracle_.answered(packet, node_->now_ms());
+  if (model_.services.at(packet.stream.service).forwarding == model::Forwarding::full_nat) {
+    local_ends_.note(last_seen_.at(packet.stream), packet.stream, true, node_->now_ms());
+  }
 }
 
 /// Each move that was counted has a packet that shows it and a reason that holds; each one that was seen is counted.
@@ -255,6 +284,11 @@ void Simulation::check_nothing_left() {
     if (flows.live_narrow + flows.live_wide + flows.embryonic != 0) {
       fail(fmt::format("worker {} keeps {} narrow, {} wide and {} embryonic entries", worker, flows.live_narrow,
                        flows.live_wide, flows.embryonic));
+    }
+    for (std::uint32_t slot = 0; slot < plan::endpoint_slots_max; ++slot) {
+      if (const auto taken = state.local_ports[slot].load(); taken != 0) {
+        fail(fmt::format("worker {} counts {} local ports of endpoint {}", worker, taken, slot));
+      }
     }
     for (const auto& [slot, name] : names_of_slots_) {
       const plan::BackendUse& use = state.uses[slot];

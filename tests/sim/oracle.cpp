@@ -122,8 +122,9 @@ Oracle::Hold Oracle::hold(const Stream& stream, const std::string& backend, bool
   if (state.admin == model::AdminState::drain && rules != nullptr && rules->on_drain == model::OnDrain::expire) {
     return {Verdict::leave, Reason::drain_expired, here, false};
   }
-  if (!of_flow && !has_address(*declared(here), stream.client.address.family())) {
-    return {Verdict::leave, Reason::model_changed, here, false};
+  if (!of_flow && !reaches(service(stream), *declared(here), stream.client.address.family())) {
+    const bool global = rules != nullptr && rules->scope == model::Scope::global;
+    return {Verdict::leave, Reason::model_changed, here, global};
   }
   return {Verdict::stay, Reason::violation, here, false};
 }

@@ -14,16 +14,12 @@
 #include "base/time.hpp"
 #include "model/model.hpp"
 #include "path/reason.hpp"
-#include "stream.hpp"
+#include "scene.hpp"
 
 namespace limpet::sim {
 
 using path::Reason;
 
-inline bool has_address(const model::Backend& backend, net::Family family) {
-  return std::any_of(backend.addresses.begin(), backend.addresses.end(),
-                     [family](const net::Endpoint& at) { return at.address.family() == family; });
-}
 using Names = std::set<std::string>;  // of backends, "pool/name"
 
 /// What may happen to a packet.
@@ -62,6 +58,8 @@ class Oracle {
     forgets_new_ = true;
     forgets_all_ = forgets_all_ || of_lasting;
   }
+
+  [[nodiscard]] bool pressed() const { return forgets_new_ || forgets_all_; }
 
   /// The node has summed its workers' connections.
   void summed(Millis now_ms);
@@ -133,7 +131,7 @@ class Oracle {
     return service(stream).listen.front().protocol == net::Protocol::tcp;
   }
   [[nodiscard]] bool passes_back(const Stream& stream) const {
-    return service(stream).forwarding == model::Forwarding::nat;
+    return !model::returns_directly(service(stream).forwarding);
   }
   /// The first that finds a key, or null.
   [[nodiscard]] const model::Profile* profile(const Stream& stream) const;

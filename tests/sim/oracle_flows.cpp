@@ -52,7 +52,7 @@ void Oracle::judge_udp(const Stream& stream, const Flow& flow, std::uint32_t now
   for (const std::string& backend : known->at) {
     const Hold held = hold(stream, backend, false);
     const std::string& stands_for = held.backend.empty() ? backend : held.backend;
-    (stands_for == flow.backend || held.stranger ? same : other) = true;
+    (stands_for == flow.backend || (held.stranger && held.backend.empty()) ? same : other) = true;
   }
   const bool looks = flow.forward_s != now_s || (flow.phase == Phase::opening && !flow.unclear);
   if (other) {

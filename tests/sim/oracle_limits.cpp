@@ -86,7 +86,7 @@ Oracle::Able Oracle::able(const Stream& stream, std::uint32_t now_s) const {
     const std::string name = pool + "/" + own;
     const State state = state_of(name);
     if (state.up && state.admin == model::AdminState::enabled && backend.weight != 0 &&
-        has_address(backend, stream.client.address.family())) {
+        reaches(service(stream), backend, stream.client.address.family())) {
       able.may.insert(name);
       if (!may_be_full(name, now_s)) {
         able.surely.insert(name);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace limpet::sim {
 namespace {
 
@@ -32,6 +34,10 @@ void declare_service(Random& random, model::Model& model, const std::string& nam
   service.listen = {{prefix(fmt::format("192.0.2.{}", number)), l4_port, protocol},
                     {prefix(fmt::format("2001:db8:1::{}", number)), l4_port, protocol}};
   service.forwarding = name == "direct" ? model::Forwarding::dr : model::Forwarding::nat;
+  if (name != "direct" && once_in(random, 3)) {
+    service.forwarding = model::Forwarding::full_nat;
+    service.local_addresses = {prefix("198.51.100.200/32"), prefix("2001:db8:2::c8/128")};
+  }
   service.pool = name == "app" && once_in(random, 3) ? "web" : name;
   service.timeouts = {.embryonic_ms = 10'000, .established_ms = 60'000, .closing_ms = 5'000, .udp_ms = 20'000};
   using model::LiveFlows;
@@ -122,6 +128,12 @@ model::Model draw_model(Random& random) {
     declare_service(random, model, service, number++);
   }
   return model;
+}
+
+bool reaches(const model::Service& service, const model::Backend& backend, net::Family client) {
+  return service.forwarding == model::Forwarding::full_nat ||
+         std::any_of(backend.addresses.begin(), backend.addresses.end(),
+                     [client](const net::Endpoint& at) { return at.address.family() == client; });
 }
 
 net::Endpoint vip_of(const model::Model& model, const std::string& service, net::Family family) {

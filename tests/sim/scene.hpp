@@ -23,6 +23,9 @@ model::Algorithm draw_algorithm(Random& random);
 /// Backend b`number` as it is declared in this pool.
 model::Backend declare_backend(Random& random, const std::string& pool, unsigned number);
 
+/// A backend is spoken to by its own address of the client's family, with full NAT by any.
+bool reaches(const model::Service& service, const model::Backend& backend, net::Family client);
+
 /// The VIP of a service for clients of this family.
 net::Endpoint vip_of(const model::Model& model, const std::string& service, net::Family family);
 /// The name of the pool's backend at this address and port ("b3"), empty if none is there.

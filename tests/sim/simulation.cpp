@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "faults.hpp"
@@ -94,6 +95,7 @@ void Simulation::restart() {
   }
   node_ = std::move(*started);
   oracle_.restarted();
+  local_ends_ = {};
   learn_slots();
 }
 
@@ -105,6 +107,11 @@ void Simulation::change() {
   if (!what.empty()) {
     tell(what);
     learn_slots();
+    local_ends_.keep([&](const net::Endpoint& server) {
+      return std::any_of(model_.services.begin(), model_.services.end(), [&](const auto& service) {
+        return !backend_at(model_.pools.at(service.second.pool), server).empty();
+      });
+    });
     ++totals_.changes;
   }
 }
@@ -129,7 +136,7 @@ Talk* Simulation::connect(const net::IpAddress& from) {
   const model::Service& declared = model_.services.at(service);
   const unsigned length = once_in(random_, 4) ? below(random_, 60) : below(random_, 8);
   const auto [talk, fresh] = talks_.emplace(stream, Talk(stream, declared.listen.front().protocol == net::Protocol::tcp,
-                                                         declared.forwarding == model::Forwarding::nat, length));
+                                                         !model::returns_directly(declared.forwarding), length));
   return fresh ? &talk->second : nullptr;
 }
 

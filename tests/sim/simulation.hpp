@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "local_ends.hpp"
 #include "oracle.hpp"
 #include "replay/node.hpp"
 #include "script.hpp"
@@ -61,6 +62,7 @@ class Simulation {
 
   void exchange(std::vector<Shot> shots);
   void judge_up(const Shot& shot, const Arrived& arrived);
+  void judge_source(const Packet& packet, const Seen& ends);
   void judge_down(const Shot& shot, const Arrived& arrived);
   void judge_reset(const Arrived& reset, const std::vector<Shot>& shots, const std::vector<bool>& left);
   void judge_lost(const Shot& shot, bool may_end);
@@ -82,6 +84,7 @@ class Simulation {
   Script script_;
   std::map<Stream, Talk> talks_;
   std::map<Stream, Seen> last_seen_;  // also of talks before this one between the same ends
+  LocalEnds local_ends_;
   std::map<std::uint32_t, std::string> names_of_slots_;
   std::vector<Leaving> leavings_;  // of the packets of one exchange
   Totals totals_;

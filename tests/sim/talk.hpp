@@ -16,7 +16,7 @@ using test::Bytes;
 struct Seen {
   net::Endpoint client;
   net::Endpoint server;
-  bool operator==(const Seen&) const = default;
+  auto operator<=>(const Seen&) const = default;
 };
 
 class Talk {

@@ -24,7 +24,7 @@ def test_worlds_that_once_went_wrong(seed):
     run([SIM, "--seeds", 1, "--first", seed])
 
 
-@pytest.mark.parametrize("kind", ["record", "flow", "health", "leak", "move"])
+@pytest.mark.parametrize("kind", ["record", "flow", "health", "leak", "local", "move"])
 def test_fault_is_found(kind):
     result = run([SIM, "--seeds", 10], check=False, timeout_s=120, env={**os.environ, "LIMPET_SIM_BREAK": kind})
     assert result.returncode == 1 and "FAILED seed" in result.stdout
