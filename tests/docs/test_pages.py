@@ -15,7 +15,7 @@ FENCED = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n|^\n)+", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^ {4}|`)limpetctl ((?:show|backend|config|records|apply|why|version)\b[^`\n]*)", re.MULTILINE)
-SCRIPT = re.compile(r"\bscripts/[a-z]+")
+SCRIPT = re.compile(r"\bscripts/[a-z]+(?:-[a-z]+)*")
 
 
 def configurations(page: Path) -> list[str]:
