@@ -84,7 +84,7 @@ def steps() -> list[Step]:
         pytest_step("packet", "packet", "build", 300, quick=True),
         pytest_step("docs", "docs", "build", 120, quick=True),
         pytest_step("e2e", "e2e", "build", 900),
-        pytest_step("guest", "guest", "build", 900),
+        pytest_step("guest", "guest", "build", 1200),
         build_step("build-asan", "build-asan", "-Db_sanitize=address,undefined", *sanitize,
                    targets=unit_targets + SANITIZED_PROGRAMS),
         meson_step("unit-asan", "build-asan", suites=["unit"], environment=SANITIZE_ENV),
