@@ -66,9 +66,9 @@ struct Local : Base {
                      std::uint32_t listener) noexcept {
     return {Base::address(client), {}, client_port, 0, listener, flow::Direction::forward};
   }
-  /// `local`: the address that stands for the client.
-  static Key back(const std::uint8_t* local, std::uint16_t local_port, std::uint32_t endpoint) noexcept {
-    return {Base::address(local), {}, local_port, 0, endpoint, flow::Direction::back};
+  /// `address`: what stands for the client.
+  static Key back(const std::uint8_t* address, std::uint16_t local_port, std::uint32_t endpoint) noexcept {
+    return {Base::address(address), {}, local_port, 0, endpoint, flow::Direction::back};
   }
 };
 
