@@ -14,9 +14,10 @@ struct Packet {
   std::uint8_t* data = nullptr;  // start of the Ethernet frame
   void* buffer = nullptr;        // the Io's handle (an rte_mbuf, a slot of a capture)
   std::uint32_t size = 0;        // bytes of the whole frame
-  std::uint16_t contiguous = 0;  // bytes readable at `data`; less than `size` when the rest lies in other segments
+  std::uint16_t contiguous = 0;  // bytes readable at `data`; less than `size` when the rest lies in other segments;
+                                 // 0: a checksum is wrong
   std::uint16_t headroom = 0;    // writable bytes before `data`
-  std::uint16_t capacity = 0;    // writable bytes from `data` on, when the frame is contiguous
+  std::uint16_t capacity = 0;    // writable bytes from `data` on, of the first segment
   PortIndex port;                // received on; for packets from control and kernel: to leave by
 };
 static_assert(sizeof(Packet) == 32);
