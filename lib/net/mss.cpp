@@ -3,29 +3,22 @@
 #include <algorithm>
 
 #include "net/checksum.hpp"
-#include "net/headers.hpp"
+#include "net/tcp_options.hpp"
 
 namespace limpet::net {
 namespace {
 
-/// Where the value of the MSS option lies in the TCP header of `size` bytes; 0: nowhere.
+/// Where the value of the first MSS option lies in the TCP header of `size` bytes; 0: nowhere.
 std::size_t find_mss(const std::uint8_t* tcp, std::size_t size) noexcept {
-  std::size_t at = tcp::size;
-  while (at + 1 < size && tcp[at] != tcp_option::end) {
-    if (tcp[at] == tcp_option::no_operation) {
-      ++at;
-      continue;
-    }
-    const std::size_t length = tcp[at + 1];
-    if (length < 2 || length > size - at) {
-      return 0;
-    }
-    if (tcp[at] == tcp_option::mss) {
-      return length == tcp_option::mss_size ? at + 2 : 0;
-    }
-    at += length;
+  if (size < tcp::size) {
+    return 0;
   }
-  return 0;
+  std::span<const std::uint8_t> first;
+  each_tcp_option(std::span(tcp + tcp::size, size - tcp::size),
+                  [&](std::uint8_t kind, std::span<const std::uint8_t> option) {
+                    first = first.empty() && kind == tcp_option::mss ? option : first;
+                  });
+  return first.size() == tcp_option::mss_size ? static_cast<std::size_t>(first.data() + 2 - tcp) : 0;
 }
 
 /// As two words of the sum see it: one byte in each where the value starts at an odd offset.

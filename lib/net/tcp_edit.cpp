@@ -4,37 +4,21 @@
 #include <array>
 
 #include "net/checksum.hpp"
+#include "net/tcp_options.hpp"
 
 namespace limpet::net {
 namespace {
 
 constexpr std::size_t options_max = 40;
 
-/// Calls `f(kind, option)` for each but no-operations, as far as lengths make sense; `option`: all its bytes.
-template <class F>
-void each_option(std::span<std::uint8_t> options, F&& f) noexcept {
-  while (options.size() >= 2 && options[0] != tcp_option::end) {
-    if (options[0] == tcp_option::no_operation) {
-      options = options.subspan(1);
-      continue;
-    }
-    const std::size_t length = options[1];
-    if (length < 2 || length > options.size()) {
-      return;
-    }
-    f(options[0], options.first(length));
-    options = options.subspan(length);
-  }
-}
-
-/// Calls `f(kind, option)` likewise, which may change the option.
+/// Calls `f(kind, option)` for each, as each_tcp_option() does; it may change the option.
 template <class F>
 void edit_options(std::uint8_t* frame, const Parsed& parsed, F&& f) noexcept {
   std::uint8_t* const l4 = frame + parsed.l4_offset;
   const std::size_t size = tcp_header_size(frame, parsed) - tcp::size;
   std::array<std::uint8_t, options_max> before;
   std::memcpy(before.data(), l4 + tcp::size, size);
-  each_option({l4 + tcp::size, size}, f);
+  each_tcp_option(std::span(l4 + tcp::size, size), f);
   Delta delta;
   delta.change(before.data(), l4 + tcp::size, size);
   delta.apply(l4 + tcp::checksum);
@@ -68,12 +52,10 @@ void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_
 }
 
 bool has_tcp_option(const std::uint8_t* frame, const Parsed& parsed, std::uint8_t kind) noexcept {
-  std::array<std::uint8_t, options_max> options;
   const std::size_t size = tcp_header_size(frame, parsed) - tcp::size;
-  std::memcpy(options.data(), frame + parsed.l4_offset + tcp::size, size);
   bool found = false;
-  each_option({options.data(), size},
-              [&](std::uint8_t its_kind, std::span<std::uint8_t>) { found = found || its_kind == kind; });
+  each_tcp_option(std::span(frame + parsed.l4_offset + tcp::size, size),
+                  [&](std::uint8_t its_kind, std::span<const std::uint8_t>) { found = found || its_kind == kind; });
   return found;
 }
 
@@ -108,7 +90,7 @@ void turn_acknowledgment(std::uint8_t* frame, const Parsed& parsed) noexcept {
   swap_bytes(l4 + tcp::source_port, l4 + tcp::destination_port, 2);
   swap_bytes(l4 + tcp::sequence, l4 + tcp::acknowledgment, 4);
   const std::size_t size = tcp_header_size(frame, parsed);
-  each_option({l4 + tcp::size, size - tcp::size}, [](std::uint8_t kind, std::span<std::uint8_t> option) {
+  each_tcp_option(std::span(l4 + tcp::size, size - tcp::size), [](std::uint8_t kind, std::span<std::uint8_t> option) {
     if (kind == tcp_option::timestamps && option.size() == tcp_option::timestamps_size) {
       swap_bytes(&option[2], &option[6], 4);
     } else {

@@ -248,15 +248,6 @@ void count_told(State& state, Tells tells, bool done) noexcept {
   }
 }
 
-/// The packet starts earlier by `size` bytes.
-void grow(Packet& packet, std::size_t size) noexcept {
-  packet.data -= size;
-  packet.size = static_cast<std::uint32_t>(packet.size + size);
-  packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + size);
-  packet.headroom = static_cast<std::uint16_t>(packet.headroom - size);
-  packet.capacity = static_cast<std::uint16_t>(packet.capacity + size);
-}
-
 }  // namespace
 
 void introduce(const plan::Plan& plan, Flows& flows, const Connection& c, flow::WideEntry& forward, Packet& packet,
@@ -308,7 +299,7 @@ void tell_backend(State& state, Packet& packet, net::Parsed& parsed, Item& item,
   if (!fits) {
     return;
   }
-  grow(packet, size);
+  begin_earlier(packet, static_cast<std::ptrdiff_t>(size));
   option ? net::put_address_option(packet.data, parsed, client)
          : net::put_proxy_header(packet.data, parsed, client, vip);
 }

@@ -2,6 +2,7 @@
 // The Io that made a Packet learns of changed `data` and `size` when it gets the Packet back.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/id.hpp"
@@ -21,6 +22,15 @@ struct Packet {
   PortIndex port;                // received on; for packets from control and kernel: to leave by
 };
 static_assert(sizeof(Packet) == 32);
+
+/// The frame begins `by` bytes earlier, of its headroom; later where that is negative.
+inline void begin_earlier(Packet& packet, std::ptrdiff_t by) noexcept {
+  packet.data -= by;
+  packet.size = static_cast<std::uint32_t>(packet.size + by);
+  packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + by);
+  packet.headroom = static_cast<std::uint16_t>(packet.headroom - by);
+  packet.capacity = static_cast<std::uint16_t>(packet.capacity + by);
+}
 
 enum class Origin : std::uint8_t {
   port,     // a receive queue; index: port

@@ -31,11 +31,7 @@ bool may_not_be_cut(const std::uint8_t* ip, bool v4) noexcept {
 /// Room in front of the IP packet becomes part of the frame: the tunnel's headers and a link header.
 void open_room(Packet& packet, net::Parsed& parsed, std::size_t overhead) noexcept {
   const auto grow = static_cast<std::ptrdiff_t>(net::ethernet::size + overhead) - parsed.l3_offset;
-  packet.data -= grow;
-  packet.size = static_cast<std::uint32_t>(packet.size + grow);
-  packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + grow);
-  packet.headroom = static_cast<std::uint16_t>(packet.headroom - grow);
-  packet.capacity = static_cast<std::uint16_t>(packet.capacity + grow);
+  begin_earlier(packet, grow);
   parsed.l4_offset = static_cast<std::uint16_t>(parsed.l4_offset == 0 ? 0 : parsed.l4_offset + grow);
   parsed.l3_offset = static_cast<std::uint16_t>(parsed.l3_offset + grow);
 }
