@@ -27,6 +27,16 @@ SourceUse* take_source(State& state, const Visitor& visitor, const net::IpAddres
   return source;
 }
 
+/// One more connection of the source, whatever the limit.
+Place take_place(State& state, const Visitor& visitor, const net::IpAddress& address, std::uint64_t hash) noexcept {
+  SourceUse* const source = take_source(state, visitor, address, hash);
+  if (source == nullptr) {
+    return Place::unasked;
+  }
+  ++source->connections;
+  return Place::taken;
+}
+
 /// Of the bucket that all workers share: false when it is empty.
 bool take_from_service(const Gate& gate, Instant now) noexcept {
   std::atomic<Instant>& due = gate.use->due;
@@ -115,11 +125,12 @@ Place take_place(State& state, const Visitor& visitor) noexcept {
     return Place::unasked;
   }
   const net::IpAddress address = gate.source_of(visitor.client);
-  if (is_full(gate, state.sources.find(gate.id, address, hash_of(state, gate, address)))) {
+  const std::uint64_t hash = hash_of(state, gate, address);
+  if (is_full(gate, state.sources.find(gate.id, address, hash))) {
     gate.use->count(state.index, Admission::limit_connections);
     return Place::none;
   }
-  return keep_place(state, visitor);
+  return take_place(state, visitor, address, hash);
 }
 
 Place keep_place(State& state, const Visitor& visitor) noexcept {
@@ -127,12 +138,7 @@ Place keep_place(State& state, const Visitor& visitor) noexcept {
     return Place::unasked;
   }
   const net::IpAddress address = visitor.gate.source_of(visitor.client);
-  SourceUse* const source = take_source(state, visitor, address, hash_of(state, visitor.gate, address));
-  if (source == nullptr) {
-    return Place::unasked;
-  }
-  ++source->connections;
-  return Place::taken;
+  return take_place(state, visitor, address, hash_of(state, visitor.gate, address));
 }
 
 void leave_place(State& state, const Gate& gate, const net::IpAddress& client) noexcept {

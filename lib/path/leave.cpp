@@ -1,6 +1,7 @@
 #include "path/leave.hpp"
 
 #include "path/flow_keys.hpp"
+#include "plan/gateways.hpp"
 
 namespace limpet::path {
 
@@ -41,6 +42,16 @@ bool leave_by_route(const plan::Plan& plan, const net::IpAddress& destination, I
   }
   item.hop = *hop;
   return true;
+}
+
+plan::Hop hop_of_flow(const State& state, const plan::Plan& plan, const plan::Hop& hop, std::uint64_t flow) noexcept {
+  if (hop.gateways == 0) {
+    return hop;
+  }
+  const auto hops = plan.routes.gateways(hop.gateways);
+  return hops[plan::choose_gateway(hops, flow, [&](std::size_t i) {
+    return state.node.adjacencies.find(hops[i].interface, hops[i].next_hop).state == l3::AdjacencyState::reachable;
+  })];
 }
 
 void leave_in_transit(State& state, const plan::Plan& plan, const net::Parsed& parsed, Item& item,

@@ -18,4 +18,8 @@ bool leave_by_route(const plan::Plan& plan, const net::IpAddress& destination, I
 void leave_in_transit(State& state, const plan::Plan& plan, const net::Parsed& parsed, Item& item,
                       Counter otherwise) noexcept;
 
+/// The hop itself, or of several gateways the flow's own among those that answer.
+[[nodiscard]] plan::Hop hop_of_flow(const State& state, const plan::Plan& plan, const plan::Hop& hop,
+                                    std::uint64_t flow) noexcept;
+
 }  // namespace limpet::path

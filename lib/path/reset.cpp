@@ -2,6 +2,7 @@
 
 #include "l3/reset.hpp"
 #include "net/headers.hpp"
+#include "path/leave.hpp"
 #include "plan/gateways.hpp"
 
 namespace limpet::path {
@@ -23,11 +24,8 @@ void reset_sender(State& state, const plan::Plan& plan, Packet& packet, const ne
 void reset_receiver(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,
                     const net::Endpoint& source, const net::Endpoint& destination) noexcept {
   auto hop = plan.routes.find(destination.address);
-  if (hop && hop->gateways != 0) {  // of any that answers: it is one packet
-    const auto hops = plan.routes.gateways(hop->gateways);
-    hop = hops[plan::choose_gateway(hops, plan::flow_of(destination.address, destination.l4_port), [&](std::size_t i) {
-      return state.node.adjacencies.find(hops[i].interface, hops[i].next_hop).state == l3::AdjacencyState::reachable;
-    })];
+  if (hop) {
+    hop = hop_of_flow(state, plan, *hop, plan::flow_of(destination.address, destination.l4_port));
   }
   if (!hop || packet.contiguous < std::size_t{parsed.l4_offset} + net::tcp::size) {
     return;

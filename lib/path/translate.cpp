@@ -8,6 +8,7 @@
 #include "net/mss.hpp"
 #include "net/rewrite.hpp"
 #include "path/introduce.hpp"
+#include "path/leave.hpp"
 #include "path/tunnel.hpp"
 #include "plan/gateways.hpp"
 
@@ -81,10 +82,7 @@ class Translator {
                                    ? end(client.address, client.l4_port != 0 ? client.l4_port : parsed.destination_port)
                                : item.way == Way::in ? source
                                                      : source ^ end(parsed.destination, parsed.destination_port);
-    const auto hops = plan_.routes.gateways(item.hop.gateways);
-    return hops[plan::choose_gateway(hops, flow, [&](std::size_t i) {
-      return state_.node.adjacencies.find(hops[i].interface, hops[i].next_hop).state == l3::AdjacencyState::reachable;
-    })];
+    return hop_of_flow(state_, plan_, item.hop, flow);
   }
 
   [[nodiscard]] bool waits_for(const plan::Hop& hop) const noexcept {
@@ -108,11 +106,7 @@ class Translator {
     const unsigned id = ++state_.crossed * state_.node.owner.workers() + state_.index;
     net::cross(packet.data, parsed,
                {in ? item.client : item.rewrite, in ? item.rewrite : item.client, static_cast<std::uint16_t>(id)});
-    packet.data -= growth;
-    packet.size = static_cast<std::uint32_t>(static_cast<int>(packet.size) + growth);
-    packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + growth);
-    packet.headroom = static_cast<std::uint16_t>(packet.headroom - growth);
-    packet.capacity = static_cast<std::uint16_t>(packet.capacity + growth);
+    begin_earlier(packet, growth);
     parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + growth);
     parsed.l4_offset = static_cast<std::uint16_t>(parsed.l4_offset + growth);
   }
