@@ -8,7 +8,6 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,25 +15,10 @@
 #include <fstream>
 
 #include "nic/arguments.hpp"
+#include "nic/socket.hpp"
 
 namespace limpet::nic {
 namespace {
-
-class Socket {
- public:
-  Socket(int family, int type, int protocol) noexcept : fd_(socket(family, type | SOCK_CLOEXEC, protocol)) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  [[nodiscard]] int fd() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Index of the interface that this one leads to; its own where it leads nowhere (a tap).
 unsigned linked_index(const std::string& name) {

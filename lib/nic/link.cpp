@@ -5,13 +5,12 @@
 #include <rte_eth_bond_8023ad.h>
 #include <rte_ethdev.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "nic/arguments.hpp"
+#include "nic/socket.hpp"
 
 namespace limpet::nic {
 namespace {
@@ -23,12 +22,11 @@ bool kernel_says_up(const std::string& interface) {
     return true;
   }
   std::memcpy(request.ifr_name, interface.data(), interface.size());
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
+  const Socket kernel(AF_INET, SOCK_DGRAM, 0);
+  if (kernel.fd() < 0) {
     return true;
   }
-  const bool told = ioctl(fd, SIOCGIFFLAGS, &request) == 0;
-  close(fd);
+  const bool told = ioctl(kernel.fd(), SIOCGIFFLAGS, &request) == 0;
   constexpr int wanted = IFF_UP | IFF_RUNNING;
   return told && (request.ifr_flags & wanted) == wanted;
 }

@@ -43,6 +43,17 @@ bool shares_with_kernel(const PortSettings& settings, std::string_view driver) {
          });
 }
 
+/// Calls `f(info)` for each member of a bonding device, which itself asks them when it is too late.
+template <class F>
+void each_member(const PortSettings& settings, F&& f) {
+  for (const LinkDevice& member : settings.members) {
+    rte_eth_dev_info info{};
+    if (rte_eth_dev_info_get(member.id, &info) == 0) {
+      f(info);
+    }
+  }
+}
+
 net::Mac device_mac(std::uint16_t id) {
   rte_ether_addr address{};
   rte_eth_macaddr_get(id, &address);
@@ -69,13 +80,10 @@ Result<Queues> queues_of(const PortSettings& settings) {
   }
   std::uint16_t receive = info->max_rx_queues;
   std::uint16_t transmit = info->max_tx_queues;
-  for (const LinkDevice& member : settings.members) {  // which a bonding device asks when it is too late
-    rte_eth_dev_info of_member{};
-    if (rte_eth_dev_info_get(member.id, &of_member) == 0) {
-      receive = std::min(receive, of_member.max_rx_queues);
-      transmit = std::min(transmit, of_member.max_tx_queues);
-    }
-  }
+  each_member(settings, [&](const rte_eth_dev_info& member) {
+    receive = std::min(receive, member.max_rx_queues);
+    transmit = std::min(transmit, member.max_tx_queues);
+  });
   return Queues::choose(settings.workers, receive, transmit);
 }
 
@@ -85,13 +93,10 @@ Result<OffloadCapabilities> offload_capabilities(const PortSettings& settings) {
     return tl::unexpected(info.error());
   }
   OffloadCapabilities can{info->driver_name, info->rx_offload_capa, info->tx_offload_capa, frame_bytes(settings.mtu)};
-  for (const LinkDevice& member : settings.members) {
-    rte_eth_dev_info of_member{};
-    if (rte_eth_dev_info_get(member.id, &of_member) == 0) {
-      can.receive &= of_member.rx_offload_capa;
-      can.transmit &= of_member.tx_offload_capa;
-    }
-  }
+  each_member(settings, [&](const rte_eth_dev_info& member) {
+    can.receive &= member.rx_offload_capa;
+    can.transmit &= member.tx_offload_capa;
+  });
   return can;
 }
 

@@ -7,12 +7,10 @@ namespace limpet::nic {
 namespace {
 
 constexpr std::uint64_t pair_types = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
-constexpr std::uint64_t ip_types = pair_types | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP |
-                                   RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
-                                   RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP |
-                                   RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
 constexpr std::uint64_t port_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
                                      RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+constexpr std::uint64_t ip_types = pair_types | port_types | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
+                                   RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
 // What a key has to cover: the addresses of an IPv6 pair and one word more.
 constexpr unsigned key_size_min = 40;
 
