@@ -2,7 +2,6 @@
 Where the two differ, the test says so, and docs/persistence.md why."""
 
 import ipaddress
-import json
 
 import pytest
 from ipvs_job import CLIENTS, MASKS, NEW, OLD
@@ -12,11 +11,7 @@ from support import guest
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
     """What one boot of the guest has shown: {"ipvs": case -> observations, "limpet": ...}."""
-    folder = tmp_path_factory.mktemp("ipvs")
-    ended = guest.run_job(["/usr/bin/python3", "tests/guest/ipvs_job.py", "/run/job"], folder, limit_s=220)
-    print(ended.output)
-    assert ended.code == 0, ended.output[-4000:]
-    return json.loads((folder / "seen.json").read_text())
+    return guest.observe("ipvs_job.py", tmp_path_factory.mktemp("ipvs"), limit_s=220)
 
 
 @pytest.fixture(params=["ipvs", "limpet"])

@@ -1,7 +1,6 @@
 """Tunnels to the kernel's own devices and direct return across VLANs: what nginx and curl say, over links that are
 narrower than the ends know and lose packets, and that the receiving kernel has nothing to complain of."""
 
-import json
 from ipaddress import ip_address
 
 import pytest
@@ -18,11 +17,7 @@ WATCHED = {"UdpInCsumErrors", "TcpInCsumErrors", "IpInHdrErrors", "Ip6InHdrError
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
     """What one boot of the guest has shown."""
-    folder = tmp_path_factory.mktemp("tunnels")
-    ended = guest.run_job(["/usr/bin/python3", "tests/guest/tunnels_job.py", "/run/job"], folder, limit_s=600)
-    print(ended.output)
-    assert ended.code == 0, ended.output[-4000:]
-    return json.loads((folder / "seen.json").read_text())
+    return guest.observe("tunnels_job.py", tmp_path_factory.mktemp("tunnels"), limit_s=600)
 
 
 def assert_served(observed: dict, case):

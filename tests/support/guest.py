@@ -5,6 +5,7 @@ overlay, so nothing has to be packed; what a job writes to its folder stays. Nee
 The packages are unpacked, not installed, into a cache keyed by kernel version. One job is one boot of the guest.
 """
 
+import json
 import gzip
 import os
 import re
@@ -212,6 +213,15 @@ def run_job(command: list, folder: Path, *, limit_s: float, memory_mb=2048, mach
         told = f"{output[-3000:]}\nconsole:\n{read(folder / 'serial.log')[-2000:]}\n"
         raise CommandFailed([*command], problem or "none: the guest ended before the job", told, "")
     return Ended(int(code), output)
+
+
+def observe(job: str, folder: Path, *, limit_s: float) -> dict:
+    """What a job of tests/guest, which writes it to seen.json, has seen in one boot of the guest."""
+    ended = run_job(["/usr/bin/python3", f"tests/guest/{job}", "/run/job"], folder, limit_s=limit_s)
+    print(ended.output)
+    assert ended.code == 0, ended.output[-4000:]
+    return json.loads((folder / "seen.json").read_text())
+
 
 
 def read(path: Path) -> str:

@@ -39,6 +39,17 @@ inline std::string backend_name(const Talk& talk, const char* pool) {
   return fmt::format("{}/{}", pool, name_at(talk.seen().destination().text()));
 }
 
+/// Another service of the same pool, and only the backend that the talk goes to is left in it.
+inline void declare_another_service(model::Model& m) {
+  m.services["too"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)});
+}
+inline void keep_its_backend(Lab& lab, const Talk& talk) {
+  auto& backends = lab.model.pools.at("web").backends;
+  const std::string kept = name_at(talk.seen().destination().text());
+  std::erase_if(backends, [&](const auto& one) { return one.first != kept; });
+  lab.apply();
+}
+
 constexpr std::size_t l4 = 34, flags_at = l4 + net::tcp::flags, offset_at = l4 + net::tcp::data_offset;
 
 struct Row {
@@ -80,9 +91,6 @@ inline void check(const Row& row) {
 }
 
 inline std::string name_of(const ::testing::TestParamInfo<Row>& info) {
-  std::string name = info.param.what;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-  return name;
+  return test_name(info.param.what);
 }
 }  // namespace limpet::path

@@ -131,13 +131,8 @@ TEST_P(ExpressLocal, GoesAsTheLongWay) {
   twins.send({{front_port, 0, talks[0].packet(flags::ack)}, {back_port, 0, talks[0].answer()}});
 }
 
-std::string name_of_row(const ::testing::TestParamInfo<Row>& info) {
-  std::string name = info.param.what;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-  return name;
-}
-INSTANTIATE_TEST_SUITE_P(Packets, ExpressLocal, ::testing::ValuesIn(rows), name_of_row);
+INSTANTIATE_TEST_SUITE_P(Packets, ExpressLocal, ::testing::ValuesIn(rows),
+                         [](const auto& row) { return test_name(row.param.what); });
 
 /// Packets that come to the wrong worker cross to the one whose client's or whose local port's they are.
 TEST(ExpressLocal, ToTheirOwners) {

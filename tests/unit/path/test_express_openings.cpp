@@ -73,14 +73,10 @@ const Row packets[] = {
      .frame = [](const Talk&) { return to_web().tcp(2000, 80, flags::syn | flags::rst).build(); }},
     {.what = "a backend's own SYN", .frame = [](const Talk& t) { return t.answer(flags::syn); }, .port = back_port},
     {.what = "a port that another service's flow has",
-     .declare =
-         [](model::Model& m) { m.services["too"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)}); },
+     .declare = declare_another_service,
      .prepare =
          [](Lab& lab, Talk& t) {
-           auto& backends = lab.model.pools.at("web").backends;
-           const std::string kept = name_at(t.seen().destination().text());
-           std::erase_if(backends, [&](const auto& one) { return one.first != kept; });
-           lab.apply();
+           keep_its_backend(lab, t);
            Talk(lab, "10.0.0.1", 2000, "192.0.2.11:80").up(flags::syn);
          },
      .frame = opening},

@@ -86,14 +86,10 @@ const Row answers[] = {
      .frame = syn_ack,
      .port = back_port},
     {.what = "SYN-ACK to a rewritten port",
-     .declare =
-         [](model::Model& m) { m.services["too"] = service("web", {listen("192.0.2.11", 80, net::Protocol::tcp)}); },
+     .declare = declare_another_service,
      .prepare =
          [](Lab& lab, Talk& t) {
-           auto& backends = lab.model.pools.at("web").backends;
-           const std::string kept = name_at(t.seen().destination().text());
-           std::erase_if(backends, [&](const auto& one) { return one.first != kept; });
-           lab.apply();
+           keep_its_backend(lab, t);
            t = Talk(lab, "10.0.0.1", 1000, "192.0.2.11:80");
            t.up(flags::syn);
          },

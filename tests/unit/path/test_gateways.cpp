@@ -54,12 +54,6 @@ Client client_of(unsigned number, bool v6) {
             : Client{{client_address(number), port}, endpoint("192.0.2.10:80")};
 }
 
-/// "b3", whose addresses end in 13.
-std::string backend_name_of(const Talk& talk) {
-  const std::uint8_t last = talk.seen().destination().address.bytes()[15];
-  return fmt::format("b{}", last - (talk.seen().destination().address.is_v4() ? 10 : 0x10));
-}
-
 class Several : public testing::TestWithParam<bool> {};
 
 TEST_P(Several, AFlowKeepsItsGatewaysAndAllAreUsed) {
@@ -125,7 +119,7 @@ TEST_P(Several, TheirRouteAndTheirBackendsGo) {
       lab.wait_ms(1000);
       EXPECT_NE(talk.up(), "");
       if (!keeps_backends) {
-        lab.model.pools.at("web").backends.erase(backend_name_of(talk));
+        lab.model.pools.at("web").backends.erase(name_at(talk.seen().destination().text()));
       }
       lab.model.ports["back"].routes.clear();
       lab.apply();

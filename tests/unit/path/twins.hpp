@@ -7,6 +7,13 @@
 
 namespace limpet::path {
 
+/// Words as GoogleTest takes them.
+inline std::string test_name(std::string words) {
+  std::replace_if(
+      words.begin(), words.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return words;
+}
+
 /// As Ethernet has it: no shorter than 60 bytes.
 inline Bytes on_the_wire(Bytes frame) {
   frame.resize(std::max(frame.size(), net::ethernet::minimum));
