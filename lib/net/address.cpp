@@ -46,12 +46,16 @@ std::string IpAddress::text() const {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  const std::string copy(text);
+  char copy[INET6_ADDRSTRLEN] = {};
+  if (text.size() >= sizeof copy || text.find('\0') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  text.copy(copy, sizeof copy);
   std::uint8_t bytes[16];
-  if (inet_pton(AF_INET, copy.c_str(), bytes) == 1) {
+  if (inet_pton(AF_INET, copy, bytes) == 1) {
     return v4(bytes);
   }
-  if (inet_pton(AF_INET6, copy.c_str(), bytes) == 1) {
+  if (inet_pton(AF_INET6, copy, bytes) == 1) {
     return v6(bytes);
   }
   return std::nullopt;

@@ -97,6 +97,7 @@ class IpAddress {
   }
 
   [[nodiscard]] std::string text() const;
+  /// Allocates nothing.
   static std::optional<IpAddress> parse(std::string_view text);
 
  private:

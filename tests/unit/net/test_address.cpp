@@ -40,5 +40,15 @@ TEST(Address, APrefixContainsItsOwnFamilyOnly) {
   EXPECT_FALSE(Prefix::parse("::/0")->contains(ip("192.0.2.1")));
 }
 
+TEST(Address, TextMustBeAnAddressToItsEnd) {
+  EXPECT_EQ(IpAddress::parse("2001:db8::1"), ip("2001:db8::1"));
+  EXPECT_EQ(IpAddress::parse("0000:0000:0000:0000:0000:ffff:192.0.2.255"), ip("192.0.2.255"));
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {""sv, "192.0.2.1\0"sv, "192.0.2.1\0.7"sv, "192.0.2.1 "sv, "2001:db8::1%eth0"sv,
+                                      "0000:0000:0000:0000:0000:ffff:192.0.2.255000000000000000000000000"sv}) {
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace limpet::net
