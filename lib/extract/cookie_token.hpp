@@ -43,7 +43,8 @@ struct CookieEpochs {
   CookieEpoch previous;
 };
 
-/// Writes a token. `nonce` is to differ from call to call, so that tokens of one backend look different.
+/// Writes a token. `nonce` is to differ from call to call, so that tokens of one backend look different; it can be read
+/// in the token, so a plain count would tell how many were made.
 void write_cookie_token(const CookieEpoch& epoch, const CookieContent& content, std::uint32_t nonce,
                         std::span<char, cookie_token_bytes> to) noexcept;
 
