@@ -3,13 +3,12 @@
 #include <cstring>
 
 #include "net/checksum.hpp"
+#include "net/proxy_protocol.hpp"
 #include "net/tcp_edit.hpp"
 
 namespace limpet::net {
 namespace {
 
-constexpr std::uint8_t signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
-constexpr std::uint8_t version_2_proxy = 0x21, tcp_over_v4 = 0x11, tcp_over_v6 = 0x21;
 constexpr std::uint8_t urgent_flag = 0x20;
 constexpr std::uint8_t nothing[52]{};
 
@@ -45,10 +44,11 @@ void set16(std::uint8_t* field, std::uint16_t value, Delta& delta) noexcept {
 
 std::size_t write_proxy_header(std::uint8_t* to, const Endpoint& client, const Endpoint& vip) noexcept {
   const std::size_t size = proxy_header_size(client.address.family());
-  std::uint8_t* at = put(to, signature, sizeof signature);
-  *at++ = version_2_proxy;
-  *at++ = client.address.is_v4() ? tcp_over_v4 : tcp_over_v6;
-  store_be<std::uint16_t>(at, static_cast<std::uint16_t>(size - 16));
+  namespace proxy = proxy_protocol;
+  std::uint8_t* at = put(to, proxy::signature, sizeof proxy::signature);
+  *at++ = proxy::version_2_proxy;
+  *at++ = client.address.is_v4() ? proxy::tcp_over_v4 : proxy::tcp_over_v6;
+  store_be<std::uint16_t>(at, static_cast<std::uint16_t>(size - proxy::fixed_bytes));
   at = put(at + 2, client.address.wire_bytes(), client.address.wire_size());
   at = put(at, vip.address.wire_bytes(), vip.address.wire_size());
   store_be<std::uint16_t>(at, client.l4_port);

@@ -8,12 +8,14 @@
 
 #include "net/headers.hpp"
 #include "net/parsed.hpp"
+#include "net/proxy_protocol.hpp"
 
 namespace limpet::net {
 
 /// Bytes of a header: signature, kind and length, two addresses and ports.
 [[nodiscard]] constexpr std::size_t proxy_header_size(Family client) noexcept {
-  return client == Family::v4 ? 16 + 12 : 16 + 36;
+  return proxy_protocol::fixed_bytes +
+         (client == Family::v4 ? proxy_protocol::ends_bytes_v4 : proxy_protocol::ends_bytes_v6);
 }
 /// Bytes of an option: kind, length, port, address.
 [[nodiscard]] constexpr std::size_t address_option_size(Family client) noexcept {
