@@ -83,8 +83,9 @@ inline constexpr std::size_t variant = 0, protocol = 1, flags = 2, size = 4;
 /// TCP options (RFC 9293, section 3.2; RFC 2018; RFC 7323; RFC 8684; RFC 7413). `address`: experimental (RFC 4727), as
 /// the kernel module toa reads it.
 namespace tcp_option {
-inline constexpr std::uint8_t end = 0, no_operation = 1, mss = 2, mss_size = 4, sack_permitted = 4, sack = 5,
-                              timestamps = 8, timestamps_size = 10, multipath = 30, fast_open = 34, address = 254;
+inline constexpr std::uint8_t end = 0, no_operation = 1, mss = 2, mss_size = 4, window_scale = 3, window_scale_size = 3,
+                              sack_permitted = 4, sack_permitted_size = 2, sack = 5, timestamps = 8,
+                              timestamps_size = 10, multipath = 30, fast_open = 34, address = 254;
 }  // namespace tcp_option
 
 /// RFC 792; ICMPv6 (RFC 4443, section 2.1) has type, code and checksum in the same places.

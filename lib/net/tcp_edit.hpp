@@ -31,6 +31,12 @@ namespace limpet::net {
 void move_sequence(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
 void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
 
+/// `by` is added to the edges of all blocks of a SACK option (RFC 2018, section 3).
+void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
+/// The window becomes what stands for it by another scale: shifted to the left, at most 65535, or, negative, to the
+/// right.
+void shift_window(std::uint8_t* frame, const Parsed& parsed, int by) noexcept;
+
 [[nodiscard]] bool has_tcp_option(const std::uint8_t* frame, const Parsed& parsed, std::uint8_t kind) noexcept;
 /// Options of these kinds become no-operations.
 void blank_tcp_options(std::uint8_t* frame, const Parsed& parsed, std::span<const std::uint8_t> kinds) noexcept;

@@ -133,6 +133,13 @@ class PacketBuilder {
     checksum_at_ = net::tcp::checksum;
     return *this;
   }
+  /// Of the TCP header that is there.
+  PacketBuilder& numbers(std::uint32_t sequence, std::uint32_t acknowledgment, std::uint16_t window = 0xffff) {
+    store_be<std::uint32_t>(&l4_[net::tcp::sequence], sequence);
+    store_be<std::uint32_t>(&l4_[net::tcp::acknowledgment], acknowledgment);
+    store_be<std::uint16_t>(&l4_[net::tcp::window], window);
+    return *this;
+  }
   PacketBuilder& udp(std::uint16_t source_port, std::uint16_t destination_port) {
     protocol_ = net::ip_protocol::udp;
     l4_.clear();
