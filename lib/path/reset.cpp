@@ -1,7 +1,7 @@
 #include "path/reset.hpp"
 
 #include "l3/reset.hpp"
-#include "net/headers.hpp"
+#include "net/tcp_edit.hpp"
 #include "path/leave.hpp"
 #include "plan/gateways.hpp"
 
@@ -37,10 +37,11 @@ void reset_receiver(State& state, const plan::Plan& plan, const Packet& packet, 
   const plan::Interface& out = plan.interfaces[hop->interface.value()];
   l3::Frame frame;
   frame.interface = hop->interface;
-  const l3::Segment segment{source, destination,
-                            load_be<std::uint32_t>(packet.data + parsed.l4_offset + net::tcp::sequence),
-                            load_be<std::uint32_t>(packet.data + parsed.l4_offset + net::tcp::acknowledgment)};
-  frame.size = static_cast<std::uint16_t>(l3::make_reset(frame.bytes, {out.mac, next.mac, out.vlan}, segment));
+  const l3::Segment reset{.sequence = net::tcp_sequence(packet.data, parsed),
+                          .acknowledgment = net::tcp_acknowledgment(packet.data, parsed),
+                          .flags = net::tcp_flag::rst | net::tcp_flag::ack};
+  frame.size = static_cast<std::uint16_t>(
+      l3::make_segment(frame.bytes, {out.mac, next.mac, out.vlan}, source, destination, reset));
   if (frame.size != 0 && state.to_control.resets.push(frame)) {
     state.counters.add(Counter::resets);
   }

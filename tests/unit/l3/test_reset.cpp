@@ -19,6 +19,7 @@ namespace flag = net::tcp_flag;
 
 constexpr Mac client_mac{{2, 0, 0, 0, 0, 9}};
 constexpr Mac own_mac{{2, 0, 0, 0, 0, 1}};
+constexpr Segment given{.sequence = 5, .acknowledgment = 6, .flags = flag::rst | flag::ack};
 
 struct Answer {
   std::size_t size = 0;
@@ -88,7 +89,7 @@ TEST_P(Families, makes_one_for_the_other_side) {
   const auto [client, vip] = GetParam();
   for (const std::uint16_t vlan : {std::uint16_t{0}, std::uint16_t{100}}) {
     Bytes frame(156);
-    const std::size_t size = make_reset(frame, {own_mac, client_mac, vlan}, {{ip(client), 4000}, {ip(vip), 80}, 5, 6});
+    const std::size_t size = make_segment(frame, {own_mac, client_mac, vlan}, {ip(client), 4000}, {ip(vip), 80}, given);
     ASSERT_NE(size, 0u);
     Parsed parsed;
     net::parse(frame.data(), size, size, parsed);
@@ -99,7 +100,7 @@ TEST_P(Families, makes_one_for_the_other_side) {
     EXPECT_EQ(load_be<std::uint32_t>(frame.data() + parsed.l4_offset + tcp::sequence), 5u);
   }
   Bytes small(40);
-  EXPECT_EQ(make_reset(small, {own_mac, client_mac, 0}, {{ip(client), 4000}, {ip(vip), 80}, 5, 6}), 0u);
+  EXPECT_EQ(make_segment(small, {own_mac, client_mac, 0}, {ip(client), 4000}, {ip(vip), 80}, given), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, Families,
