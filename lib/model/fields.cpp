@@ -25,8 +25,11 @@ constexpr std::array<std::string_view, 2> idle_words{"poll", "sleep"};
 constexpr std::array<std::string_view, 3> side_words{"clients", "backends", "both"};
 constexpr std::array<std::string_view, 3> rss_words{"auto", "spread", "software"};
 constexpr std::array<std::string_view, 3> transit_words{"kernel", "route", "drop"};
-constexpr std::array<std::string_view, 6> profile_type_words{"source_ip",          "source_ip_port", "destination_ip",
-                                                             "source_destination", "five_tuple",     "none"};
+constexpr std::array<std::string_view, 14> profile_type_words{
+    "source_ip", "source_ip_port", "destination_ip", "source_destination", "five_tuple",
+    "none",      "cookie",         "header",         "url_param",          "path",
+    "host",      "tls_sni",        "tls_session_id", "tls_ticket"};
+constexpr std::array<std::string_view, 3> by_words{"record", "route", "hash"};
 constexpr std::array<std::string_view, 3> on_down_words{"reselect", "reset", "hold"};
 constexpr std::array<std::string_view, 2> on_drain_words{"keep", "expire"};
 constexpr std::array<std::string_view, 3> scope_words{"service", "pool", "global"};
@@ -199,6 +202,15 @@ const Section& profile_section() {
   static const Section result = section<Profile>(
       "profiles.NAME",
       {value<Profile, &Profile::type>(required(word("type", profile_type_words, "What identifies a session."))),
+       value<Profile, &Profile::name>(text("name", "cookie, header, url_param: its name.")),
+       value<Profile, &Profile::by>(word(
+           "by", by_words,
+           "cookie and all that follow it in `type`: a record remembers the backend of each value; the value names "
+           "the backend (route); or it is hashed.")),
+       value<Profile, &Profile::delimiter>(
+           text("delimiter",
+                "route: the backend's name follows the last of these characters; without one the value is "
+                "the name. tls_ticket: the name is that of the ticket's key, without zeros at its end.")),
        value<Profile, &Profile::prefix4>(number("prefix4", 1, 32, "Bits of an IPv4 client address that make the key.")),
        value<Profile, &Profile::prefix6>(
            number("prefix6", 1, 128, "Bits of an IPv6 client address that make the key.")),
@@ -393,6 +405,16 @@ const Section& service_section() {
                                         tunnel_section()),
        value<Service, &Service::max_mss>(
            number("max_mss", 0, 65495, "Largest TCP segment that SYNs passing here may ask for; 0: any.")),
+       value<Service, &Service::syn_proxy>(row(
+           Kind::boolean, "syn_proxy",
+           "TCP: Limpet completes clients' handshakes itself, by SYN cookies, before a backend sees them. So it is, "
+           "too, with profiles that read what clients say.")),
+       value<Service, &Service::inspect_delay_ms>(
+           duration("inspect_delay", 10, 60 * second,
+                    "How long Limpet waits for what a client says first, where a profile reads it.")),
+       value<Service, &Service::window_scale>(
+           number("window_scale", 0, 14,
+                  "TCP window scale (RFC 7323) that Limpet offers clients in the backends' name: theirs.")),
        value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
        value<Service, &Service::persist>(
            many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),

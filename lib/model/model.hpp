@@ -29,8 +29,23 @@ enum class ProfileType : std::uint8_t {
   destination_ip,
   source_destination,
   five_tuple,
-  none  // yields no key
+  none,  // yields no key
+  // what a client says first, over TCP:
+  cookie,
+  header,
+  url_param,
+  path,
+  host,
+  tls_sni,
+  tls_session_id,
+  tls_ticket
 };
+/// It lies in what a client says, not in addresses and ports.
+constexpr bool is_content(ProfileType type) noexcept {
+  return type >= ProfileType::cookie;
+}
+/// How a value of the content leads to a backend: a record remembers which; it names it; it is hashed.
+enum class By : std::uint8_t { record, route, hash };
 enum class OnDown : std::uint8_t { reselect, reset, hold };
 enum class OnDrain : std::uint8_t { keep, expire };
 enum class OnReturn : std::uint8_t { stay, return_ };
@@ -110,6 +125,9 @@ struct Port : Interface {
 
 struct Profile {
   ProfileType type = ProfileType::source_ip;
+  std::string name{};       // of the cookie, header or parameter
+  By by = By::record;       // of content
+  std::string delimiter{};  // route: the backend's name follows the last one; empty: it is the whole value
   std::uint8_t prefix4 = 32;
   std::uint8_t prefix6 = 64;
   std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;
@@ -123,7 +141,7 @@ struct Profile {
   std::uint32_t max_imbalance = 0;  // thousandths of a fair share; 0: none
   HeavyKey heavy_key = HeavyKey::stay;
   bool override_limits = false;  // a session with a record may go over its backend's max_connections
-  std::string backup;            // profile that is asked when this one yields no key
+  std::string backup{};          // profile that is asked when this one yields no key
   bool operator==(const Profile&) const = default;
 };
 
@@ -219,6 +237,9 @@ struct Service {
   ClientAddress client_address = ClientAddress::none;
   Tunnel tunnel;
   std::uint16_t max_mss = 0;  // that TCP SYNs may ask for; 0: what they do
+  bool syn_proxy = false;     // clients' handshakes are Limpet's; only who completes one is seen by a backend
+  std::uint64_t inspect_delay_ms = 3000;  // for what a client says first, where that must be known
+  std::uint8_t window_scale = 7;          // that Limpet offers in such handshakes
   std::string pool;
   std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down

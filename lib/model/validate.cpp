@@ -245,6 +245,7 @@ class Validator {
     if (profile.heavy_key == HeavyKey::split && profile.max_imbalance == 0) {
       add(path + ".heavy_key", quote("split"), "max_imbalance beside it", "it says which keys are heavy");
     }
+    check_content(path, profile);
     if (profile.backup.empty()) {
       return;
     }
@@ -259,6 +260,22 @@ class Validator {
       }
       const auto found = model_.profiles.find(std::string(next));
       next = found == model_.profiles.end() ? std::string_view{} : std::string_view(found->second.backup);
+    }
+  }
+
+  void check_content(const std::string& path, const Profile& profile) {
+    const bool named = profile.type == ProfileType::cookie || profile.type == ProfileType::header ||
+                       profile.type == ProfileType::url_param;
+    if (named == profile.name.empty()) {
+      add(path + ".name", named ? "missing" : quote(profile.name),
+          named ? "the name of the cookie, header or parameter" : "none with a type that needs none");
+    }
+    if (!is_content(profile.type) && profile.by != By::record) {
+      add(path + ".by", profile.by == By::route ? quote("route") : quote("hash"), "a type that reads what clients say");
+    }
+    if (!profile.delimiter.empty() && (profile.by != By::route || profile.delimiter.size() != 1)) {
+      add(path + ".delimiter", quote(profile.delimiter),
+          profile.by != By::route ? "by = \"route\" beside it" : "one character");
     }
   }
 
@@ -328,6 +345,7 @@ class Validator {
     const SourceLimits& source = service.limits.per_source;
     check_rate(path + ".limits.per_source", source.new_flows_per_s, source.burst);
     check_tunnel(path, service);
+    check_delay(path, service);
     if (service.max_mss != 0 && service.max_mss < mss_min) {
       add(path + ".max_mss", fmt::format("{}", service.max_mss), fmt::format("0 for any, or {} and up", mss_min));
     }
@@ -336,6 +354,38 @@ class Validator {
       if (pool->second.passive.failures != 0) {
         add(path + ".forwarding", quote(forwarding_name(service.forwarding)),
             "\"nat\" with a pool that has passive health", "answers that do not pass Limpet tell it nothing");
+      }
+    }
+  }
+
+  /// What a service asks for that makes Limpet complete handshakes itself; empty: nothing.
+  [[nodiscard]] std::string delays(const Service& service) const {
+    for (const std::string& first : service.persist) {
+      std::set<std::string> seen;
+      for (auto found = model_.profiles.find(first); found != model_.profiles.end() && seen.insert(found->first).second;
+           found = model_.profiles.find(found->second.backup)) {
+        if (is_content(found->second.type)) {
+          return fmt::format("profile {}", quote(found->first));
+        }
+      }
+    }
+    return service.syn_proxy ? "syn_proxy" : "";
+  }
+
+  void check_delay(const std::string& path, const Service& service) {
+    const std::string what = delays(service);
+    if (what.empty()) {
+      return;
+    }
+    if (returns_directly(service.forwarding)) {
+      add(path + ".forwarding", fmt::format("{} with {}", quote(forwarding_name(service.forwarding)), what),
+          "\"nat\" or \"full_nat\"", "answers must pass Limpet, which has numbered them");
+    }
+    for (const Listen& listen : service.listen) {
+      if (listen.protocol == net::Protocol::tcp && (!listen.prefix.is_host() || listen.l4_port == 0)) {
+        add(path + ".listen", fmt::format("{} with {}", quote(listen.text()), what), "one address and one port");
+      } else if (listen.protocol != net::Protocol::tcp) {
+        add(path + ".listen", fmt::format("{} with {}", quote(listen.text()), what), "a TCP port");
       }
     }
   }
