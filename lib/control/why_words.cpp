@@ -56,6 +56,8 @@ std::string decision_words(const plan::SlotMap& backends, const path::Decision& 
     return refusal_words(decision, from);
   }
   switch (decision.step) {
+    case path::Step::token:
+      return "the client names it";
     case path::Step::record:
       return "the session's record names it";
     case path::Step::returned:

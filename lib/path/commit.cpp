@@ -31,8 +31,14 @@ struct Bound {
 };
 
 Bound claim(State& state, const Question& question, const Decision& decision) noexcept {
-  const record::Claim claim = state.node.records.claim(decision.key, decision.key_hash, decision.backend->slot,
-                                                       question.now_s, record::Share::provisional);
+  const bool proven = question.payload != nullptr;  // the client's address, by its handshake
+  const record::Claim claim =
+      proven ? state.node.records.claim(decision.key, decision.key_hash, decision.backend->slot, question.now_s,
+                                        record::Share::live, decision.persist->room())
+             : state.node.records.claim(decision.key, decision.key_hash, decision.backend->slot, question.now_s,
+                                        record::Share::provisional);
+  state.counters.add(Counter::record_new, proven && claim.outcome == record::Outcome::claimed ? 1 : 0);
+  state.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
   if (claim.outcome == record::Outcome::full) {
     state.counters.add(Counter::record_not_remembered);
     return {without_memory(state, question, decision), false};
@@ -111,6 +117,10 @@ const plan::Backend* move(State& state, const Question& question, const Decision
 
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept {
+  if (decision.step == Step::token) {
+    state.counters.add(Counter::token_hit);
+    return decision.backend;
+  }
   if (decision.step == Step::record) {
     state.counters.add(Counter::record_hit);
     state.node.records.touch(decision.key, decision.key_hash, question.now_s);

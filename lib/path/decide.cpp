@@ -40,12 +40,20 @@ class Decider {
         pool_(question.plan.pool_of(service_)) {}
 
   Decision run() noexcept {
-    const plan::Found found = question_.key != nullptr ? plan::find_given(service_, *question_.key)
-                                                       : plan::find_key(question_.plan, service_, question_.tuple);
+    const plan::Found found = question_.key != nullptr
+                                  ? plan::find_given(service_, *question_.key)
+                                  : plan::find_key(question_.plan, service_, question_.tuple, question_.payload);
     if (found.persist != nullptr) {
       decision_.persist = found.persist;
       decision_.key = found.key;
       decision_.key_hash = sight_.records.hash(found.key);
+      if (found.persist->by != model::By::record) {
+        decision_.remember = false;
+        if (!by_token(found.backend)) {
+          by_algorithm();
+        }
+        return decision_;
+      }
       decision_.record = sight_.records.find(found.key, decision_.key_hash);
       if (by_record() || !has_room()) {
         return decision_;
@@ -64,11 +72,37 @@ class Decider {
   void by_algorithm() noexcept {
     plan::Choosing choosing = choosing_for(question_, sight_.loads, decision_.persist);
     choosing.from_memory = decision_.remember;
-    const plan::Choice choice = plan::choose(choosing, choice_key());
+    const plan::Choice choice = question_.tried.empty() ? plan::choose(choosing, choice_key()) : next(choosing);
     decision_.backend = choice.backend;
     decision_.spilled = choice.spilled;
     decision_.step = Step::algorithm;
     decision_.refusal = choice.backend == nullptr ? Refusal::no_backend : Refusal::none;
+  }
+
+  /// The backend that the client names takes the connection, if it can.
+  bool by_token(const plan::Backend* named) noexcept {
+    if (named == nullptr || is_tried(*named) || is_full(*named) || !reaches(question_, *named) ||
+        must_leave(question_.plan, pool_, named->slot, sight_.loads.states, decision_.persist)) {
+      return false;
+    }
+    decision_.backend = named;
+    decision_.step = Step::token;
+    return true;
+  }
+
+  [[nodiscard]] bool is_tried(const plan::Backend& backend) const noexcept {
+    return std::find(question_.tried.begin(), question_.tried.end(), backend.slot) != question_.tried.end();
+  }
+
+  /// The best by rendezvous of those that were not tried.
+  [[nodiscard]] plan::Choice next(const plan::Choosing& choosing) const noexcept {
+    const plan::Backend* backend = nullptr;
+    for (unsigned rank = 0; (backend = plan::ranked(choosing, choice_key(), rank)) != nullptr; ++rank) {
+      if (!is_tried(*backend)) {
+        return {backend, false};
+      }
+    }
+    return {};
   }
 
   /// Whether a session without a record may begin; what can't be remembered goes by rendezvous.
@@ -103,10 +137,11 @@ class Decider {
     }
     const auto leave = must_leave(question_.plan, pool_, record.backend, sight_.loads.states, &persist);
     const plan::Backend* backend = bound_backend(question_.plan, pool_, record.backend, &persist);
-    if (!leave && reaches(question_, *backend)) {
+    const bool refused = !leave && is_tried(*backend);
+    if (!leave && !refused && reaches(question_, *backend)) {
       return stays(*backend);
     }
-    decision_.reason = leave.value_or(Reason::model_changed);
+    decision_.reason = refused ? Reason::backend_down : leave.value_or(Reason::model_changed);
     if (decision_.reason == Reason::backend_down && persist.on_down != model::OnDown::reselect) {
       decision_.step = Step::record;
       decision_.refusal = persist.on_down == model::OnDown::reset ? Refusal::reset : Refusal::hold;
@@ -115,11 +150,15 @@ class Decider {
     return false;
   }
 
+  /// A session that is bound to the backend may not be one more.
+  [[nodiscard]] bool is_full(const plan::Backend& backend) const noexcept {
+    return backend.max_connections != 0 && !decision_.persist->override_limits &&
+           sight_.loads.connections(backend.slot) >= backend.max_connections;
+  }
+
   /// The record's backend can: it takes the flow, unless it is full or the key too heavy for it.
   bool stays(const plan::Backend& backend) noexcept {
-    const bool full = backend.max_connections != 0 && !decision_.persist->override_limits &&
-                      sight_.loads.connections(backend.slot) >= backend.max_connections;
-    if (full) {
+    if (is_full(backend)) {
       decision_.reason = Reason::limit;
       return false;
     }

@@ -2,8 +2,10 @@
 // runs share it; commit (commit.cpp) makes the decision stick.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "path/key_loads.hpp"
@@ -15,10 +17,11 @@
 
 namespace limpet::path {
 
-/// What decided. returned: the record's session goes back to the backend that it had to leave while that was down.
-/// split: the key is too heavy for one backend.
-enum class Step : std::uint8_t { none, record, returned, split, algorithm };
-inline constexpr std::array<std::string_view, 5> step_names = {"none", "record", "returned", "split", "algorithm"};
+/// What decided. token: the client names its backend. returned: the record's session goes back to the backend that it
+/// had to leave while that was down. split: the key is too heavy for one backend.
+enum class Step : std::uint8_t { none, token, record, returned, split, algorithm };
+inline constexpr std::array<std::string_view, 6> step_names = {"none",     "token", "record",
+                                                               "returned", "split", "algorithm"};
 
 /// Why there is no backend, when there is none.
 enum class Refusal : std::uint8_t { none, no_backend, reset, hold, no_record };
@@ -29,7 +32,9 @@ struct Question {
   const plan::Listener& listener;
   plan::Tuple tuple;
   std::uint32_t now_s = 0;
-  const record::Key* key = nullptr;  // asked for itself; null: what the service's profiles find in the tuple
+  const record::Key* key = nullptr;        // asked for itself; null: what the service's profiles find in the tuple
+  const plan::Payload* payload = nullptr;  // what the client has said, where that counts
+  std::span<const BackendSlot> tried{};    // these have refused the connection or not answered
 };
 
 /// What a decision looks at besides the plan. `key_loads` null: no key is heavy.

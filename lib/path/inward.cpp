@@ -2,6 +2,7 @@
 
 #include "path/admit.hpp"
 #include "path/commit.hpp"
+#include "path/delay.hpp"
 #include "path/entries.hpp"
 #include "path/flows.hpp"
 #include "path/introduce.hpp"
@@ -23,19 +24,56 @@ class Inward {
 
   void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     const Connection c{parsed.source, parsed.destination, parsed.source_port, parsed.destination_port};
-    Previous previous;
-    const bool known = with_forward_key(*item.listener, c,
-                                        [&](const auto& key) { return follow(key, packet, parsed, item, previous); });
-    // A narrow listener's flow whose client port was rewritten has a wide entry.
-    if (!known && !(item.listener->narrow && follow(wide_forward(*item.listener, c), packet, parsed, item, previous))) {
-      begin(c, packet, parsed, item, previous);
-    }
+    item.listener->splices ? bind_delayed(c, packet, parsed, item) : bind_at_once(c, packet, parsed, item);
     if (item.verdict == Verdict::undecided) {
       leave_for_backend(state_, plan_, packet, parsed, item);
     }
   }
 
  private:
+  void bind_at_once(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    Previous previous;
+    if (!follow(c, packet, parsed, item, previous)) {
+      begin({plan_, *item.listener, tuple_of(*item.listener, c), records_.now_s()}, c, packet, parsed, item, previous);
+    }
+  }
+
+  /// Of a connection whose client's handshake is, or may have been, Limpet's.
+  void bind_delayed(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    Delay delay(state_, plan_, flows_, now_ms_);
+    const Stand stand = delay.stand(c, packet, parsed, item);
+    if (stand == Stand::begins) {
+      begin({.plan = plan_,
+             .listener = *item.listener,
+             .tuple = tuple_of(*item.listener, c),
+             .now_s = records_.now_s(),
+             .payload = &delay.payload(),
+             .tried = delay.tried()},
+            c, packet, parsed, item, {});
+      return delay.chosen(c, packet, parsed, item);
+    }
+    Previous previous;
+    if (stand == Stand::ended) {
+      return;
+    }
+    if (!follow(c, packet, parsed, item, previous)) {
+      // It ended just now, or its listener only ends what others of its flows had been opened with.
+      return item.listener->delays ? reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset)
+                                   : bind_at_once(c, packet, parsed, item);
+    }
+    if (item.verdict == Verdict::undecided) {
+      delay.edit_inward(c, packet, parsed, item);
+    }
+  }
+
+  /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
+  bool follow(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
+    const bool known = with_forward_key(*item.listener, c,
+                                        [&](const auto& key) { return follow(key, packet, parsed, item, previous); });
+    // A narrow listener's flow whose client port was rewritten has a wide entry.
+    return known || (item.listener->narrow && follow(wide_forward(*item.listener, c), packet, parsed, item, previous));
+  }
+
   /// Why a known flow may not go on as it is. Live TCP connections stay with their backend whatever its state.
   template <class Key>
   std::optional<Reason> must_end(const Key& key, const flow::Entry<Key>& entry, const net::Parsed& parsed,
@@ -101,7 +139,6 @@ class Inward {
     return there ? std::nullopt : std::optional(Reason::not_remembered);
   }
 
-  /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.
   template <class Key>
   bool follow(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item, Previous& previous) noexcept {
     const std::uint64_t hash = state_.flows.hash(key);
@@ -210,7 +247,7 @@ class Inward {
            (is_tcp(*item.listener) && opens_connection(parsed));
   }
 
-  void begin(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
+  void begin(const Question& question, const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
              const Previous& previous) noexcept {
     const plan::Gate* const gate = plan_.service_of(*item.listener).gate.get();
     if (gate != nullptr && comes_anew(parsed, item, previous)) {
@@ -218,13 +255,12 @@ class Inward {
         return item.drop(drop_of(admission));
       }
     }
-    const Question question{plan_, *item.listener, tuple_of(*item.listener, c), records_.now_s()};
     const Decision decision = decide(question, {state_.node.records, state_.loads(), &state_.key_loads});
     if (decision.backend == nullptr) {
       return refuse(decision.refusal, packet, parsed, item);
     }
     item.backend = commit(state_, question, decision, previous, now_ms_);
-    if (is_tcp(*item.listener) && !opens_connection(parsed)) {
+    if (is_tcp(*item.listener) && !opens_connection(parsed) && question.payload == nullptr) {
       state_.counters.add(Counter::flow_midstream);
     }
     const auto seen = remember(state_, plan_, *item.listener, *item.backend, c, flows_.tick());
@@ -234,7 +270,7 @@ class Inward {
     item.client = *seen;
     state_.counters.add(Counter::flow_new);
     add_relaxed(state_.uses[item.backend->slot.value()].flows_total, 1);
-    if (introduces(plan_, *item.listener)) {
+    if (introduces(plan_, *item.listener) && question.payload == nullptr) {
       const flow::WideKey key = wide_forward(*item.listener, c);
       if (auto* entry = state_.flows.find(key, state_.flows.hash(key))) {
         tell_of_client(key, *entry, packet, parsed, item);

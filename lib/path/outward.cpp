@@ -1,5 +1,6 @@
 #include "path/outward.hpp"
 
+#include "path/delay.hpp"
 #include "path/flows.hpp"
 #include "path/introduce.hpp"
 #include "path/leave.hpp"
@@ -14,7 +15,7 @@ namespace tcp = net::tcp_flag;
 class Outward {
  public:
   Outward(State& state, const plan::Plan& plan, Millis now_ms) noexcept
-      : state_(state), plan_(plan), flows_(state, plan, now_ms) {}
+      : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms) {}
 
   void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
     const plan::EndpointEntry& endpoint = *item.endpoint;
@@ -89,6 +90,10 @@ class Outward {
     if ((entry->flags() & flow::flag::rests) != 0) {
       return late(c, parsed, item);
     }
+    Delay delay(state_, plan_, flows_, now_ms_);
+    if (listener->splices && !delay.edit_outward(c, packet, parsed, item)) {
+      return true;
+    }
     if (is_tcp(*listener) && plan_.service_of(*listener).resets() &&
         reset_from_backend(*listener, c, rewritten, packet, parsed, item)) {
       return true;
@@ -120,6 +125,9 @@ class Outward {
       if (introduces(plan_, *listener)) {
         note_introduced(state_, plan_, flows_, c, *entry, packet, parsed, item);
       }
+    }
+    if (listener->splices) {
+      delay.note_answer(c, packet, parsed, item);
     }
     return true;
   }
@@ -153,6 +161,7 @@ class Outward {
 
   State& state_;
   const plan::Plan& plan_;
+  Millis now_ms_;
   Flows flows_;
 };
 

@@ -37,6 +37,7 @@ enum class Origin : std::uint8_t {
   worker,   // handed off by another worker; index: that worker
   control,  // frames that control sends (ARP, ND); Packet::port says where
   kernel,   // the exception device of a port; index: that port
+  self,     // what this worker kept or made itself
 };
 struct Source {
   Origin origin = Origin::port;
@@ -60,5 +61,7 @@ struct Destination {
 //   unsigned receive(Source, Packet* packets, unsigned max);            // how many were filled in
 //   unsigned transmit(Destination, const Packet* packets, unsigned n);  // how many of the first were taken;
 //                                                                       // `release` always takes all
+//   bool make(PortIndex received_on, std::span<const std::uint8_t> frame, Packet& packet);  // a packet of its own;
+//                                                                       // false: no buffer left. Not all have it
 
 }  // namespace limpet::path

@@ -34,6 +34,8 @@ bool receive(State& state, Io& io, Source source, Millis now_ms, Burst& burst) n
     case Origin::kernel:
       state.counters.add(Counter::from_kernel, burst.count);
       break;
+    case Origin::self:
+      break;
   }
   return true;
 }

@@ -34,7 +34,8 @@ class Records {
 
  private:
   [[nodiscard]] plan::Found find_key(const plan::Listener& listener, const Connection& c) const noexcept {
-    return plan::find_key(plan_, plan_.service_of(listener), tuple_of(listener, c));
+    const plan::Service& service = plan_.service_of(listener);
+    return service.reads_content ? plan::Found{} : plan::find_key(plan_, service, tuple_of(listener, c));
   }
 
   State& state_;

@@ -14,6 +14,7 @@
 #include "hash/owner.hpp"
 #include "l3/adjacency.hpp"
 #include "l3/frame.hpp"
+#include "path/awaited.hpp"
 #include "path/budget.hpp"
 #include "path/burst.hpp"
 #include "path/fragments.hpp"
@@ -62,7 +63,9 @@ struct State {
         local_ports(std::make_unique<std::atomic<std::uint32_t>[]>(plan::endpoint_slots_max)),
         legs(backend_slots),
         icmp_errors(limits.icmp_errors_max),
-        fragments(limits) {}
+        fragments(limits),
+        spliced(limits.spliced_max, flow_table.seed()),
+        awaited(limits) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 
@@ -85,6 +88,8 @@ struct State {
   Waiting waiting;
   Budget icmp_errors;  // that this worker makes
   Fragments fragments;
+  splice::Table spliced;
+  AwaitedConnections awaited;
   Millis last_sweep_ms = 0;
   Budget proxy_repeats{10'000};      // PROXY headers sent again: a backend that never takes one is no loop
   std::uint16_t tunnel_packets = 0;  // that may be cut on the way, which is why each has its own number

@@ -112,6 +112,24 @@ class Sweeper {
   Flows flows_;
 };
 
+/// What connections were joined by goes with their flows.
+void sweep_spliced(State& state, const plan::Plan& plan, std::uint64_t buckets) noexcept {
+  state.spliced.sweep(buckets, [&](splice::Entry& entry) {
+    if (entry.phase != splice::Phase::spliced) {
+      return;
+    }
+    const plan::Listener* const listener = plan.listener(ListenerSlot(entry.listener));
+    const Connection c{entry.client, listener == nullptr ? net::IpAddress{} : listener->listen.prefix.address,
+                       entry.client_port, listener == nullptr ? std::uint16_t{0} : listener->listen.l4_port};
+    Flows flows(state, plan, state.last_sweep_ms);
+    const auto lives = [](auto&) {};
+    if (listener == nullptr || !(flows.with_forward(*listener, c, false, lives) ||
+                                 (listener->narrow && flows.with_forward(*listener, c, true, lives)))) {
+      state.spliced.erase(entry);
+    }
+  });
+}
+
 }  // namespace
 
 void sweep(State& state, const plan::Plan& plan, Millis now_ms) noexcept {
@@ -123,6 +141,7 @@ void sweep(State& state, const plan::Plan& plan, Millis now_ms) noexcept {
   state.last_sweep_ms += late_ms;
   const auto buckets = static_cast<unsigned>(late_ms * (state.flows.bucket_count() / pass_ms + 1));
   state.flows.sweep(buckets, Sweeper(state, plan, now_ms));
+  sweep_spliced(state, plan, late_ms * (state.spliced.bucket_count() / pass_ms + 1));
 }
 
 }  // namespace limpet::path

@@ -7,6 +7,7 @@
 #include "path/bind_fragment.hpp"
 #include "path/burst.hpp"
 #include "path/classify.hpp"
+#include "path/delay.hpp"
 #include "path/express.hpp"
 #include "path/parse.hpp"
 #include "path/receive.hpp"
@@ -26,6 +27,8 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
   release_waiting(state, plan, io, now_ms);
   state.fragments.expire(now_ms, state.counters);
   release_fragments(state, plan, io, now_ms);
+  tend_awaited(state, now_ms);
+  release_awaited(state, plan, io, now_ms);
   for (const Source source : io.sources()) {
     if (!receive(state, io, source, now_ms, burst)) {
       continue;
@@ -40,6 +43,7 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
     }
     transmit(state, plan, io, burst);
     release_fragments(state, plan, io, now_ms);
+    release_awaited(state, plan, io, now_ms);
   }
   sweep(state, plan, now_ms);
   return packets;

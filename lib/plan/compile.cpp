@@ -22,6 +22,7 @@ class Compiler {
     }
     plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
     plan_->tunnel_seed = hash::derive_key(input_.secret, "tunnels");
+    plan_->cookie_seed = hash::derive_key(input_.secret, "SYN cookies");
     add_interfaces();
     add_routes();
     if (auto ok = add_pools(); !ok) {
@@ -132,6 +133,7 @@ class Compiler {
                                  static_cast<std::uint32_t>(pool.backends.size())};
         place_at(plan_->backend_of_slot, made->slot.value(), place, BackendPlace{});
         plan_->express.add_backend(*made, static_cast<std::uint32_t>(plan_->pools.size()));
+        pool.by_name.add(made->name_hash, static_cast<std::uint32_t>(pool.backends.size()));
         pool.backends.push_back(std::move(*made));
       }
       std::set<std::uint8_t> priorities;
@@ -181,6 +183,9 @@ class Compiler {
     Persist to;
     to.profile = name;
     to.type = from.type;
+    to.name = from.name;
+    to.by = from.by;
+    to.delimiter = from.delimiter;
     to.scope = *number;
     to.reach = from.scope;
     to.prefix4 = from.prefix4;
@@ -225,6 +230,8 @@ class Compiler {
   void add_tunnel(Service& service, const model::Service& from) {
     service.forwarding = from.forwarding;
     service.max_mss = from.max_mss;
+    service.window_scale = from.window_scale;
+    service.inspect_delay_ms = static_cast<std::uint32_t>(from.inspect_delay_ms);
     service.client_address = from.client_address;
     if (!service.tunnels()) {
       return;
@@ -264,6 +271,7 @@ class Compiler {
                            static_cast<std::uint32_t>(service.persist.size())};
         place_at(plan_->scopes, made->scope, use, ScopeUse{});
         service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
+        service.reads_content = service.reads_content || model::is_content(made->type);
         service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
         service.persist.push_back(std::move(*made));
       }
@@ -275,7 +283,7 @@ class Compiler {
                           from.timeouts.local_port_ms == 0 ? std::uint16_t{0} : limit(from.timeouts.local_port_ms)};
       plan_->services.push_back(std::move(service));
       for (const model::Listen& listen : from.listen) {
-        if (auto ok = add_listener(name, listen); !ok) {
+        if (auto ok = add_listener(name, listen, from.syn_proxy); !ok) {
           return ok;
         }
       }
@@ -306,7 +314,13 @@ class Compiler {
     return made;
   }
 
-  Result<void> add_listener(const std::string& service, const model::Listen& listen) {
+  /// Flows that were opened so go on, whatever the service says now.
+  [[nodiscard]] bool has_spliced(ListenerSlot slot) const noexcept {
+    const Listener* const before = input_.previous == nullptr ? nullptr : input_.previous->listener(slot);
+    return before != nullptr && before->splices;
+  }
+
+  Result<void> add_listener(const std::string& service, const model::Listen& listen, bool syn_proxy) {
     auto number = slot(slots_.listeners, "service", fmt::format("{} {}", service, listen.text()));
     if (!number) {
       return tl::unexpected(number.error());
@@ -322,6 +336,9 @@ class Compiler {
     const bool local = plan_->services.back().is_full_nat();
     plan_->listeners.push_back({ListenerSlot(*number), static_cast<std::uint32_t>(plan_->services.size() - 1), listen,
                                 exact && !local && listen.prefix.address.is_v4(), local});
+    Listener& made = plan_->listeners.back();
+    made.delays = listen.protocol == net::Protocol::tcp && (syn_proxy || plan_->services.back().reads_content);
+    made.splices = made.delays || has_spliced(made.slot);
     place_at(plan_->listener_of_slot, *number, index, ~0u);
     plan_->express.add_listener(plan_->listeners.back(), plan_->services.back());
     return add_endpoints(plan_->listeners.back(), index, exact);

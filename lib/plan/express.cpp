@@ -71,14 +71,15 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   const auto& [prefix, l4_port, protocol] = listener.listen;
   digest({prefix.address, l4_port}, std::uint64_t{listener.slot.value()} << 32 | service.pool);
   digest(std::uint64_t{prefix.length} << 32 | std::uint64_t{static_cast<std::uint8_t>(protocol)} << 16 |
-         (service.resets() ? 0x100u : 0u) | static_cast<unsigned>(service.forwarding));
+         (service.resets() ? 0x100u : 0u) | (listener.splices ? 0x200u : 0u) |
+         static_cast<unsigned>(service.forwarding));
   for (const auto& locals : service.locals) {
     for (const net::IpAddress& local : locals) {
       digest({local, 0}, listener.slot.value());
     }
   }
   if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask ||
-      service.client_address != model::ClientAddress::none) {
+      service.client_address != model::ClientAddress::none || listener.splices) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;

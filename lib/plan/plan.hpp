@@ -62,8 +62,9 @@ struct Backend {
 
 struct Pool {
   std::string name;
-  hash::Key seed;                 // of (secret, pool name)
-  std::vector<Backend> backends;  // by name
+  hash::Key seed;                                 // of (secret, pool name)
+  std::vector<Backend> backends;                  // by name
+  FlatMap<std::uint64_t, std::uint32_t> by_name;  // name_hash -> index
   model::Algorithm algorithm = model::Algorithm::rendezvous;
   std::uint32_t min_active = 1;
   std::vector<std::uint8_t> priorities;             // in use, lowest first
@@ -77,6 +78,9 @@ inline constexpr std::uint32_t endpoint_slots_max = 1u << 20;
 struct Persist {
   std::string profile;
   model::ProfileType type = model::ProfileType::source_ip;
+  std::string name;  // of a cookie, header or parameter
+  model::By by = model::By::record;
+  std::string delimiter;    // before a backend's name; empty: none
   std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
   model::Scope reach = model::Scope::service;
   std::uint8_t prefix4 = 32;
@@ -127,7 +131,10 @@ struct Service {
   std::array<std::vector<IpAddress>, 2> locals;  // full_nat: local addresses, by Family
   model::ClientAddress client_address = model::ClientAddress::none;
   Tunnel tunnel;
-  std::uint16_t max_mss = 0;     // 0: none
+  std::uint16_t max_mss = 0;  // 0: none
+  std::uint8_t window_scale = 7;
+  std::uint32_t inspect_delay_ms = 0;
+  bool reads_content = false;    // one of its profiles does
   std::uint32_t pool = 0;        // index in Plan::pools
   std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
   bool splits = false;           // one of them spreads heavy keys
@@ -163,8 +170,10 @@ struct Listener {
   ListenerSlot slot;
   std::uint32_t service = 0;  // index in Plan::services
   model::Listen listen;
-  bool narrow = false;  // IPv4 host VIP and one port: its flows have narrow keys
-  bool local = false;   // full NAT: backends see local addresses in place of clients
+  bool narrow = false;   // IPv4 host VIP and one port: its flows have narrow keys
+  bool local = false;    // full NAT: backends see local addresses in place of clients
+  bool delays = false;   // Limpet completes clients' handshakes itself
+  bool splices = false;  // some of its flows may have been opened so: this plan's or one's before
 };
 
 /// The address and port that a backend answers this listener's clients from; port 0: the one they asked for.
@@ -187,6 +196,7 @@ struct Plan {
   std::vector<ScopeUse> scopes;                         // by scope slot
   hash::Key fingerprint_seed;                           // of keys that do not fit into a record
   hash::Key tunnel_seed;                                // of what outer headers show of a flow
+  hash::Key cookie_seed;                                // of SYN cookies
   bool has_tunnels = false;                             // some service has
   FrontTable fronts;                                    // destination -> listener; source -> endpoint
   Vips vips;                                            // what their services say together

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "plan/content.hpp"
+
 namespace limpet::plan {
 namespace {
 
@@ -184,7 +186,7 @@ std::optional<Tuple> parse_tuple(ProfileType type, std::string_view text) {
     case ProfileType::five_tuple:
       good = parse_endpoint(text, tuple.client, tuple.client_port) && parse_endpoint(second, tuple.vip, tuple.vip_port);
       break;
-    case ProfileType::none:
+    default:
       break;
   }
   const bool pair = type == ProfileType::source_destination || type == ProfileType::five_tuple;
@@ -205,21 +207,27 @@ std::optional<Key> session_key(const Persist& persist, const Tuple& tuple, const
       return pair_key(persist, tuple, seed);
     case ProfileType::five_tuple:
       return five_tuple_key(persist, tuple, seed);
-    case ProfileType::none:
+    default:
       break;
   }
   return std::nullopt;
 }
 
-Found find_key(const Plan& plan, const Service& service, const Tuple& tuple) noexcept {
+Found find_key(const Plan& plan, const Service& service, const Tuple& tuple, const Payload* payload) noexcept {
   for (const Persist& persist : service.persist) {
-    if (const auto key = session_key(persist, tuple, plan.fingerprint_seed)) {
-      return {&persist, *key};
+    if (!model::is_content(persist.type)) {
+      if (const auto key = session_key(persist, tuple, plan.fingerprint_seed)) {
+        return {&persist, *key};
+      }
+    } else if (payload != nullptr) {
+      const Found found = find_in(plan, service, persist, *payload);
+      if (found.persist != nullptr || found.waits) {
+        return found;
+      }
     }
   }
   return {};
 }
-
 Found find_given(const Service& service, const Key& key) noexcept {
   for (const Persist& persist : service.persist) {
     if (persist.scope == record::scope_of(key)) {
@@ -239,10 +247,6 @@ std::string key_text(const Persist& persist, const Key& key) {
     return net::Prefix{v4 ? net::IpAddress::v4(static_cast<std::uint32_t>(word)) : v6_of(word), length};
   };
   switch (persist.type) {
-    case ProfileType::source_ip:
-    case ProfileType::destination_ip:
-    case ProfileType::none:
-      break;
     case ProfileType::source_ip_port: {
       const std::uint64_t port = v4 ? key.high & 0xffffffff : key.low;
       return fmt::format("{}:{}/{}", before_port(prefix(v4 ? key.high >> 32 : key.high)), port >> 8,
@@ -255,6 +259,8 @@ std::string key_text(const Persist& persist, const Key& key) {
       return fmt::format("{}:{} > {}:{}/{}", net::IpAddress::v4(static_cast<std::uint32_t>(key.high >> 32)).text(),
                          key.low >> 24 & 0xffff, net::IpAddress::v4(static_cast<std::uint32_t>(key.high)).text(),
                          key.low >> 8 & 0xffff, protocol_text(key.low & 0xff));
+    default:
+      break;
   }
   return record::prefix_of(key, persist.prefix4, persist.prefix6).text();
 }

@@ -6,10 +6,12 @@
 //   source_ip_port              v4: address 32, port 16, protocol 8; v6: wide: prefix of 64 bits or less, port,
 //   protocol source_destination          v4: source 32, destination 32; v6: wide: source prefix of 64 bits or less,
 //   destination's five_tuple                  v4: wide: source 32, destination 32 | ports 16 + 16, protocol 8
+//   of content                  wide: a fingerprint
 // What is longer is a keyed fingerprint (record::scope_fingerprint) of 128 bits, wide.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,12 +33,22 @@ struct Tuple {
 [[nodiscard]] std::optional<record::Key> session_key(const Persist& persist, const Tuple& tuple,
                                                      const hash::Key& seed) noexcept;
 
+/// What a client has said so far, from the first byte on.
+struct Payload {
+  std::span<const std::uint8_t> bytes{};
+  bool last = false;  // nothing more is waited for
+};
+
 /// The first of the service's profiles that finds a key, and the key; null: none does.
 struct Found {
   const Persist* persist = nullptr;
-  record::Key key;
+  record::Key key{};
+  const Backend* backend = nullptr;  // that the value names, where it is to
+  bool waits = false;                // for more of the payload, before anything is found
 };
-[[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple) noexcept;
+/// `payload` null: what is said counts for nothing.
+[[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple,
+                             const Payload* payload = nullptr) noexcept;
 /// A key with the profile of the service that makes such keys; null: none does.
 [[nodiscard]] Found find_given(const Service& service, const record::Key& key) noexcept;
 

@@ -37,6 +37,16 @@ std::vector<std::uint8_t> bytes_of(const Packet& packet, const Wires::Frame& fra
   return bytes;
 }
 
+void to_packet(Wires::Frame* frame, Packet& packet) {
+  packet.data = frame->room.data() + headroom_bytes;
+  packet.buffer = frame;
+  packet.size = static_cast<std::uint32_t>(frame->size);
+  packet.contiguous = static_cast<std::uint16_t>(std::min<std::size_t>(frame->size - frame->rest.size(), 65535));
+  packet.headroom = headroom_bytes;
+  packet.capacity = static_cast<std::uint16_t>(std::min<std::size_t>(frame->room.size() - headroom_bytes, 65535));
+  packet.port = frame->port;
+}
+
 }  // namespace
 
 MemoryIo::MemoryIo(Wires& wires, unsigned worker, unsigned workers)
@@ -67,18 +77,15 @@ unsigned MemoryIo::receive(Source source, Packet* packets, unsigned max) {
   Wires::Queue& queue = queue_of(source);
   unsigned count = 0;
   for (; count < max && !queue.empty(); ++count) {
-    Wires::Frame* frame = queue.front().release();
+    to_packet(queue.front().release(), packets[count]);
     queue.pop_front();
-    Packet& packet = packets[count];
-    packet.data = frame->room.data() + headroom_bytes;
-    packet.buffer = frame;
-    packet.size = static_cast<std::uint32_t>(frame->size);
-    packet.contiguous = static_cast<std::uint16_t>(std::min<std::size_t>(frame->size - frame->rest.size(), 65535));
-    packet.headroom = headroom_bytes;
-    packet.capacity = static_cast<std::uint16_t>(std::min<std::size_t>(frame->room.size() - headroom_bytes, 65535));
-    packet.port = frame->port;
   }
   return count;
+}
+
+bool MemoryIo::make(PortIndex received_on, std::span<const std::uint8_t> frame, Packet& packet) {
+  to_packet(make_frame(received_on, frame).release(), packet);
+  return true;
 }
 
 unsigned MemoryIo::transmit(Destination to, const Packet* packets, unsigned n) {

@@ -47,6 +47,7 @@ class MemoryIo {
   [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
   unsigned receive(path::Source source, path::Packet* packets, unsigned max);
   unsigned transmit(path::Destination to, const path::Packet* packets, unsigned n);
+  bool make(PortIndex received_on, std::span<const std::uint8_t> frame, path::Packet& packet);
 
   /// A frame arrives on a port, at this worker.
   void arrive(PortIndex port, std::span<const std::uint8_t> bytes);

@@ -71,6 +71,7 @@ Node::~Node() {
       worker->io.transmit({path::Outlet::release, 0}, &waiting.items[i].packet, 1);
     }
     path::end_fragments(*worker->state, worker->io);
+    path::end_awaited(*worker->state, worker->io);
   }
 }
 

@@ -140,8 +140,20 @@ unsigned Io::receive(Source source, Packet* packets, unsigned max) noexcept {
       return pop(fabric_.handoff(source.index, worker_), packets, max);
     case Origin::control:
       return receive_control(packets, max);
+    case Origin::self:
+      break;
   }
   return 0;
+}
+
+bool Io::make(PortIndex received_on, std::span<const std::uint8_t> frame, Packet& packet) noexcept {
+  rte_mbuf* const mbuf = rte_pktmbuf_alloc(pool_);
+  if (mbuf == nullptr) {
+    return false;
+  }
+  std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+  nic::to_packet(mbuf, received_on, packet);
+  return true;
 }
 
 unsigned Io::receive_control(Packet* packets, unsigned max) noexcept {

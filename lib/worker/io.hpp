@@ -23,6 +23,7 @@ class Io {
   [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
   unsigned receive(path::Source source, path::Packet* packets, unsigned max) noexcept;
   unsigned transmit(path::Destination destination, const path::Packet* packets, unsigned n) noexcept;
+  bool make(PortIndex received_on, std::span<const std::uint8_t> frame, path::Packet& packet) noexcept;
 
   /// Keeps bonding devices talking. `now_tsc` never goes back.
   void pulse(std::uint64_t now_tsc) noexcept {

@@ -78,6 +78,7 @@ Worker::~Worker() {
     io.transmit({path::Outlet::release, 0}, &state.waiting.items[i].packet, 1);
   }
   path::end_fragments(state, io);
+  path::end_awaited(state, io);
 }
 
 }  // namespace limpet::worker

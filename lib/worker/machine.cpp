@@ -198,9 +198,10 @@ Result<void> Machine::take_memory(const hash::Secret& secret) {
 
 Result<void> Machine::make_buffers() {
   const auto workers = static_cast<unsigned>(model_.limpetd.workers.size());
-  // In hand, waiting for a MAC address or for a first fragment, and in the pool's own per-worker caches (which it fills
-  // to one and a half).
-  unsigned frames = workers * (2 * path::burst_max + path::Waiting::capacity + model_.limits.fragments_held_max + 512) +
+  // In hand, waiting for a MAC address, a first fragment or a backend, and in the pool's own per-worker caches (which
+  // it fills to one and a half).
+  unsigned frames = workers * (2 * path::burst_max + path::Waiting::capacity + model_.limits.fragments_held_max +
+                               path::limits_of(model_.limits, workers).awaited_held_max + 512) +
                     buffers_in_rings(workers, settings_.size()) + 512;
   unsigned in_queues = 0;
   std::uint32_t largest = 0;

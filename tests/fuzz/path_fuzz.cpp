@@ -85,9 +85,9 @@ void check_accounts(replay::Node& node) {
     drops += counters::descriptions[i].is_drop ? node.counter(static_cast<Counter>(i)) : 0;
   }
   for (unsigned i = 0; i < workers; ++i) {
-    waiting += node.state(i).waiting.count + node.state(i).fragments.held();
+    waiting += node.state(i).waiting.count + node.state(i).fragments.held() + node.state(i).awaited.held();
   }
-  LIMPET_ASSERT(node.counter(Counter::received) + node.counter(Counter::from_control) ==
+  LIMPET_ASSERT(node.counter(Counter::received) + node.counter(Counter::from_control) + node.counter(Counter::made) ==
                 node.counter(Counter::transmitted) + node.counter(Counter::punted) + drops + waiting);
   LIMPET_ASSERT(node.counter(Counter::handed_off) == node.counter(Counter::taken_over));
   LIMPET_ASSERT(node.violations() == 0);

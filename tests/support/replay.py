@@ -138,7 +138,7 @@ def assert_accounted(outcome: Outcome, scenario: Scenario):
     counters = outcome.counters
     assert counters["received"] == scenario.count
     drops = sum(counters[name] for name in drop_names())
-    assert counters["received"] + counters["from_control"] == counters["transmitted"] + counters["punted"] + drops, (
+    assert counters["received"] + counters["from_control"] + counters["made"] == counters["transmitted"] + counters["punted"] + drops, (
         f"in {counters['received']} + {counters['from_control']}, out {counters['transmitted']}, dropped "
         f"{outcome.drops}")
     assert counters["transmitted"] == len(outcome.out)

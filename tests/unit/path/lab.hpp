@@ -205,9 +205,9 @@ class Lab {
   void expect_accounted() {
     std::uint64_t waiting = 0;
     for (unsigned i = 0; i < node->workers(); ++i) {
-      waiting += node->state(i).waiting.count + node->state(i).fragments.held();
+      waiting += node->state(i).waiting.count + node->state(i).fragments.held() + node->state(i).awaited.held();
     }
-    EXPECT_EQ(count(Counter::received) + count(Counter::from_control),
+    EXPECT_EQ(count(Counter::received) + count(Counter::from_control) + count(Counter::made),
               count(Counter::transmitted) + count(Counter::punted) + dropped() + waiting);
     EXPECT_EQ(count(Counter::handed_off), count(Counter::taken_over));
   }

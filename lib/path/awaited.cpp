@@ -1,0 +1,229 @@
+#include "path/awaited.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace limpet::path {
+namespace {
+
+/// Sequence numbers wrap (RFC 9293, section 3.4).
+std::int32_t ahead(std::uint32_t number, std::uint32_t of) noexcept {
+  return static_cast<std::int32_t>(number - of);
+}
+
+std::uint32_t end_of(const Segment& segment) noexcept {
+  return segment.sequence + segment.size;
+}
+
+}  // namespace
+
+AwaitedConnections::AwaitedConnections(const Limits& limits)
+    : awaited_(std::make_unique<Awaited[]>(limits.awaited_max)),
+      slots_(std::make_unique<Held[]>(limits.awaited_held_max)),
+      together_(std::make_unique<std::uint8_t[]>(held_bytes_of_one_max)),
+      wanted_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
+      awaited_max_(limits.awaited_max) {
+  for (std::uint32_t slot = 0; slot < limits.awaited_held_max; ++slot) {
+    append(free_, slot);
+  }
+  for (std::uint32_t i = limits.awaited_max; i-- != 0;) {
+    awaited_[i].newer = free_awaited_;
+    free_awaited_ = i;
+  }
+}
+
+void AwaitedConnections::append(List& list, std::uint32_t slot) noexcept {
+  slots_[slot].next = none;
+  (list.first == none ? list.first : slots_[list.last].next) = slot;
+  list.last = slot;
+}
+
+std::uint32_t AwaitedConnections::pop(List& list) noexcept {
+  const std::uint32_t slot = list.first;
+  list.first = slots_[slot].next;
+  return slot;
+}
+
+unsigned AwaitedConnections::take(List& list, Packet* packets, unsigned max) noexcept {
+  unsigned count = 0;
+  while (count < max && list.first != none) {
+    const std::uint32_t slot = pop(list);
+    packets[count++] = slots_[slot].packet;
+    append(free_, slot);
+  }
+  return count;
+}
+
+Awaited* AwaitedConnections::add(const splice::ConnectionKey& key) noexcept {
+  if (free_awaited_ == none) {
+    return nullptr;
+  }
+  const std::uint32_t index = free_awaited_;
+  free_awaited_ = awaited_[index].newer;
+  awaited_[index] = Awaited{};
+  awaited_[index].key = key;
+  awaited_[index].older = newest_;
+  (newest_ == none ? oldest_ : awaited_[newest_].newer) = index;
+  newest_ = index;
+  ++count_;
+  return &awaited_[index];
+}
+
+void AwaitedConnections::forget(Awaited& one) noexcept {
+  const std::uint32_t index = index_of(one);
+  (one.older == none ? oldest_ : awaited_[one.older].newer) = one.newer;
+  (one.newer == none ? newest_ : awaited_[one.newer].older) = one.older;
+  if (next_look_ == index) {
+    next_look_ = one.newer;
+  }
+  one = Awaited{};
+  one.newer = free_awaited_;
+  free_awaited_ = index;
+  --count_;
+}
+
+/// Takes a packet off its connection's list.
+void AwaitedConnections::unhold(Awaited& one, std::uint32_t slot, List& to) noexcept {
+  std::uint32_t* link = &one.first_held;
+  while (*link != slot) {
+    link = &slots_[*link].next;
+  }
+  *link = slots_[slot].next;
+  --one.held;
+  --held_;
+  append(to, slot);
+}
+
+void AwaitedConnections::release(Awaited& one) noexcept {
+  // The first acknowledgment alone says nothing that data does not say.
+  const bool superfluous = one.held > 1 && slots_[one.first_held].segment.size == 0;
+  if (superfluous) {
+    unhold(one, one.first_held, ended_);
+  }
+  while (one.first_held != none) {
+    unhold(one, one.first_held, ready_);
+  }
+  forget(one);
+}
+
+void AwaitedConnections::end(Awaited& one) noexcept {
+  while (one.first_held != none) {
+    unhold(one, one.first_held, ended_);
+  }
+  forget(one);
+}
+
+void AwaitedConnections::end_all() noexcept {
+  while (oldest_ != none) {
+    end(awaited_[oldest_]);
+  }
+  while (ready_.first != none) {
+    append(ended_, pop(ready_));
+  }
+}
+
+AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept {
+  const std::uint32_t first = one.client_sequence + 1;
+  if (ahead(segment.sequence, first) < 0 || ahead(end_of(segment), first) > int{held_bytes_of_one_max}) {
+    return ahead(end_of(segment), first) <= 0 ? Hold::duplicate : Hold::full;
+  }
+  for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
+    const Segment& there = slots_[slot].segment;
+    next = slots_[slot].next;
+    const bool begins_before = ahead(there.sequence, segment.sequence) <= 0;
+    const bool ends_behind = ahead(end_of(there), end_of(segment)) >= 0;
+    if (begins_before && ends_behind && (segment.size == 0 || there.size != 0)) {
+      return Hold::duplicate;
+    }
+    if (there.size != 0 && ahead(there.sequence, segment.sequence) >= 0 && ahead(end_of(there), end_of(segment)) <= 0) {
+      unhold(one, slot, ended_);  // all of it comes again
+    }
+  }
+  if (free_.first == none || one.held == held_of_one_max) {
+    return Hold::full;
+  }
+  std::uint32_t* link = &one.first_held;
+  while (*link != none && ahead(slots_[*link].segment.sequence, segment.sequence) <= 0) {
+    link = &slots_[*link].next;
+  }
+  const std::uint32_t slot = pop(free_);
+  slots_[slot] = {packet, segment, *link};
+  *link = slot;
+  last_held_ = slot;
+  ++one.held;
+  ++held_;
+  return Hold::held;
+}
+
+void AwaitedConnections::give_back(Awaited& one) noexcept {
+  unhold(one, last_held_, free_);
+}
+
+void AwaitedConnections::bring_up(Awaited& one) noexcept {
+  if (one.first_held != none) {
+    unhold(one, one.first_held, ready_);
+  }
+}
+
+std::span<const std::uint8_t> AwaitedConnections::contents(const Awaited& one) noexcept {
+  std::uint32_t next = one.client_sequence + 1;
+  std::span<const std::uint8_t> first;
+  std::size_t copied = 0;
+  for (std::uint32_t slot = one.first_held; slot != none; slot = slots_[slot].next) {
+    const Held& held = slots_[slot];
+    const std::int32_t known = ahead(next, held.segment.sequence);
+    if (known < 0 || held.segment.offset > held.packet.contiguous) {
+      break;
+    }
+    const std::uint32_t at_hand =
+        std::min<std::uint32_t>(held.segment.size, std::uint32_t{held.packet.contiguous} - held.segment.offset);
+    if (static_cast<std::uint32_t>(known) >= at_hand) {
+      continue;
+    }
+    const std::span<const std::uint8_t> fresh(held.packet.data + held.segment.offset + known,
+                                              at_hand - static_cast<std::uint32_t>(known));
+    if (first.empty()) {
+      first = fresh;
+    } else {
+      if (copied == 0) {
+        std::memcpy(together_.get(), first.data(), first.size());
+        copied = first.size();
+      }
+      std::memcpy(together_.get() + copied, fresh.data(), fresh.size());  // within held_bytes_of_one_max
+      copied += fresh.size();
+    }
+    next += static_cast<std::uint32_t>(fresh.size());
+    if (at_hand < held.segment.size) {
+      break;
+    }
+  }
+  return copied == 0 ? first : std::span<const std::uint8_t>(together_.get(), copied);
+}
+
+const Packet* AwaitedConnections::first_packet(const Awaited& one) const noexcept {
+  return one.first_held == none ? nullptr : &slots_[one.first_held].packet;
+}
+
+void AwaitedConnections::want_syn(Awaited& one) noexcept {
+  if (one.wants_syn || wanted_count_ == awaited_max_) {
+    return;
+  }
+  one.wants_syn = true;
+  wanted_[(wanted_first_ + wanted_count_) % awaited_max_] = index_of(one);
+  ++wanted_count_;
+}
+
+Awaited* AwaitedConnections::take_syn_wanted() noexcept {
+  while (wanted_count_ != 0) {
+    Awaited& one = awaited_[wanted_[wanted_first_]];
+    wanted_first_ = (wanted_first_ + 1) % awaited_max_;
+    --wanted_count_;
+    if (one.wants_syn) {  // else it has been forgotten meanwhile
+      one.wants_syn = false;
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,138 @@
+// Connections that a backend is still to be found or won for, and the packets of theirs that wait: in sequence order
+// and not acknowledged, so that the client still answers for each byte. Fixed memory, taken at start. Packets stay as
+// they are. Worker's thread only.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
+
+#include "path/limits.hpp"
+#include "path/packet.hpp"
+#include "splice/cookie.hpp"
+#include "splice/table.hpp"
+
+namespace limpet::path {
+
+/// What one of them is waiting for.
+struct Awaited {
+  splice::ConnectionKey key;
+  std::uint32_t client_sequence = 0;  // of the client's SYN
+  std::uint32_t own_sequence = 0;     // of the SYN-ACK that it got
+  splice::Offer offer;                // of the client
+  Millis since_ms = 0;                // phase open: since the client's acknowledgment; connecting: since the first SYN
+  Millis due_ms = 0;                  // when something must be done
+  std::uint32_t first_held = ~0u;     // by sequence number
+  std::uint16_t held = 0;
+  std::uint8_t syns = 0;  // sent to this backend
+  std::uint8_t tried_count = 0;
+  std::array<BackendSlot, 3> tried;  // this one too
+  bool late = false;                 // nothing more is waited for
+  bool refused = false;              // by the backend
+  bool wants_syn = false;            // to be made
+  std::uint32_t older = ~0u, newer = ~0u;
+};
+
+/// A packet's place in what its client says.
+struct Segment {
+  std::uint32_t sequence = 0;
+  std::uint32_t size = 0;    // bytes of data
+  std::uint16_t offset = 0;  // of the first in the packet
+};
+
+class AwaitedConnections {
+ public:
+  static constexpr std::uint32_t none = ~0u;
+  static constexpr unsigned held_of_one_max = 16;
+  static constexpr std::uint16_t held_bytes_of_one_max = 16384;  // and the window that a client is given
+
+  explicit AwaitedConnections(const Limits& limits);
+
+  /// Null: there are too many.
+  [[nodiscard]] Awaited* add(const splice::ConnectionKey& key) noexcept;
+  [[nodiscard]] Awaited& at(std::uint32_t index) noexcept { return awaited_[index]; }
+  [[nodiscard]] std::uint32_t index_of(const Awaited& one) const noexcept {
+    return static_cast<std::uint32_t>(&one - awaited_.get());
+  }
+  /// What it holds may go on; it is forgotten.
+  void release(Awaited& one) noexcept;
+  /// What it holds ends; it is forgotten.
+  void end(Awaited& one) noexcept;
+  void end_all() noexcept;
+
+  enum class Hold : std::uint8_t { held, duplicate, full };
+  /// The packet is kept among the others by its number; those whose data it has, too, end.
+  Hold hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept;
+  /// The last packet that hold() kept is none of these any more.
+  void give_back(Awaited& one) noexcept;
+  /// The first packet is bound anew, by itself.
+  void bring_up(Awaited& one) noexcept;
+  /// The client's data from its first byte on, as far as there is no gap. Good until the next call, or until a packet
+  /// of this connection ends.
+  [[nodiscard]] std::span<const std::uint8_t> contents(const Awaited& one) noexcept;
+  /// The packet that a further one is made like, or null.
+  [[nodiscard]] const Packet* first_packet(const Awaited& one) const noexcept;
+
+  /// Packets that wait no longer, and ended ones; they are the caller's. How many.
+  unsigned take_ready(Packet* packets, unsigned max) noexcept { return take(ready_, packets, max); }
+  unsigned take_ended(Packet* packets, unsigned max) noexcept { return take(ended_, packets, max); }
+  /// One that a SYN is to be made for.
+  [[nodiscard]] Awaited* take_syn_wanted() noexcept;
+  void want_syn(Awaited& one) noexcept;
+  [[nodiscard]] bool has_released() const noexcept {
+    return ready_.first != none || ended_.first != none || wanted_count_ != 0;
+  }
+
+  /// Calls `f(awaited)` for a few of those that something is due for, all round.
+  template <class F>
+  void each_due(Millis now_ms, F&& f) noexcept {
+    for (unsigned i = 0; i < std::min(count_, looks_a_turn); ++i) {
+      if (next_look_ == none) {
+        next_look_ = oldest_;
+      }
+      Awaited& one = awaited_[next_look_];
+      next_look_ = one.newer;
+      if (one.due_ms <= now_ms) {
+        f(one);
+      }
+    }
+  }
+
+  [[nodiscard]] unsigned count() const noexcept { return count_; }
+  [[nodiscard]] std::uint32_t held() const noexcept { return held_; }
+
+ private:
+  static constexpr unsigned looks_a_turn = 4;
+
+  struct Held {
+    Packet packet;
+    Segment segment;
+    std::uint32_t next = none;
+  };
+  struct List {
+    std::uint32_t first = none, last = none;
+  };
+
+  void append(List& list, std::uint32_t slot) noexcept;
+  std::uint32_t pop(List& list) noexcept;
+  unsigned take(List& list, Packet* packets, unsigned max) noexcept;
+  void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
+  void forget(Awaited& one) noexcept;
+
+  std::unique_ptr<Awaited[]> awaited_;
+  std::unique_ptr<Held[]> slots_;
+  std::unique_ptr<std::uint8_t[]> together_;  // what lies in several packets
+  std::unique_ptr<std::uint32_t[]> wanted_;   // SYNs for these; as many as there may be connections
+  const std::uint32_t awaited_max_;
+  List free_, ready_, ended_;
+  std::uint32_t free_awaited_ = none;
+  std::uint32_t oldest_ = none, newest_ = none;
+  std::uint32_t next_look_ = none;
+  std::uint32_t last_held_ = none;
+  std::uint32_t held_ = 0;
+  unsigned count_ = 0;
+  unsigned wanted_first_ = 0, wanted_count_ = 0;  // of a ring
+};
+
+}  // namespace limpet::path

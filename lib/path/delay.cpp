@@ -1,0 +1,356 @@
+#include "path/delay.hpp"
+
+#include "l3/segment.hpp"
+#include "net/parse.hpp"
+#include "net/tcp_edit.hpp"
+#include "path/admit.hpp"
+#include "path/reset.hpp"
+#include "splice/cookie.hpp"
+
+namespace limpet::path {
+namespace {
+
+using splice::Offer;
+using splice::Phase;
+namespace tcp = net::tcp_flag;
+
+constexpr std::uint16_t mss_default = 1400;
+constexpr unsigned syns_max = 3;        // to one backend
+constexpr Millis syn_again_ms = 500;    // doubled each time
+constexpr Millis look_again_ms = 1000;  // at what should have been seen to at once
+
+/// What a client is promised. Nothing that a backend might not keep to: time stamps are left out.
+Offer promise_of(const plan::Service& service) noexcept {
+  return {service.max_mss != 0 ? service.max_mss : mss_default, service.window_scale, true};
+}
+
+/// Bytes from the packet's start to what its TCP segment carries.
+std::size_t data_offset(const Packet& packet, const net::Parsed& parsed) noexcept {
+  return std::size_t{parsed.l4_offset} + net::tcp_header_size(packet.data, parsed);
+}
+
+bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
+  const std::size_t header = net::tcp_header_size(packet.data, parsed);
+  return !parsed.fragment && header >= net::tcp::size &&
+         parsed.l4_offset - parsed.l3_offset + header <= parsed.l3_size &&
+         data_offset(packet, parsed) <= packet.contiguous;
+}
+
+void answer(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
+            const l3::Segment& segment) noexcept {
+  const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+  const std::size_t size = l3::answer_segment(buffer, parsed, plan.interfaces[item.interface.value()].mac, segment);
+  if (size == 0) {
+    return item.drop(Counter::drop_no_syn_cookie);
+  }
+  packet.size = static_cast<std::uint32_t>(size);
+  packet.contiguous = static_cast<std::uint16_t>(size);
+  item.verdict = Verdict::reply;
+}
+
+}  // namespace
+
+std::optional<flow::State> Delay::flow_state(const Connection& c, const plan::Listener& listener) noexcept {
+  std::optional<flow::State> state;
+  const auto note = [&](auto& entry) { state = entry.state(); };
+  flows_.with_forward(listener, c, false, note) || (listener.narrow && flows_.with_forward(listener, c, true, note));
+  return state;
+}
+
+void Delay::end_flow(const Connection& c, const plan::Listener& listener) noexcept {
+  const auto end = [&](const auto& key) {
+    const std::uint64_t hash = state_.flows.hash(key);
+    auto* const entry = state_.flows.find(key, hash);
+    if (entry != nullptr) {
+      flows_.end(listener, key, hash, *entry);
+    }
+    return entry != nullptr;
+  };
+  with_forward_key(listener, c, end) || (listener.narrow && end(wide_forward(listener, c)));
+}
+
+std::optional<Offer> Delay::cookie(const Connection& c, const Packet& packet,
+                                   const net::Parsed& parsed) const noexcept {
+  if ((parsed.tcp_flags & (tcp::ack | tcp::syn | tcp::rst)) != tcp::ack) {
+    return std::nullopt;
+  }
+  const splice::Cookies cookies(plan_.cookie_seed);
+  return cookies.read({{c.client, c.client_port}, {c.vip, c.vip_port}, net::tcp_sequence(packet.data, parsed) - 1},
+                      net::tcp_acknowledgment(packet.data, parsed) - 1, now_ms_);
+}
+
+Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  const plan::Listener& listener = *item.listener;
+  if (!is_sane(packet, parsed)) {
+    if (parsed.fragment && flow_state(c, listener)) {
+      return Stand::goes_on;
+    }
+    item.drop(Counter::drop_malformed);
+    return Stand::ended;
+  }
+  if (opens_connection(parsed) && state_.burst.source.origin == Origin::self) {
+    return Stand::goes_on;  // it is ours, to the backend
+  }
+  splice::Entry* entry = state_.spliced.find(key_of(c, listener));
+  if (opens_connection(parsed) && (listener.delays || entry != nullptr)) {
+    answer_syn(c, packet, parsed, item);
+    return Stand::ended;
+  }
+  if (entry != nullptr && entry->phase != Phase::spliced) {
+    return wait(c, *entry, packet, parsed, item);
+  }
+  const auto live = flow_state(c, listener);
+  if (live && (*live != flow::State::closing || !cookie(c, packet, parsed))) {
+    return Stand::goes_on;
+  }
+  if (entry != nullptr) {
+    state_.spliced.erase(*entry);
+  } else if (!listener.delays) {
+    return Stand::goes_on;
+  }
+  if (live) {
+    end_flow(c, listener);
+  }
+  return open(c, packet, parsed, item);
+}
+
+void Delay::answer_syn(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  const plan::Service& service = plan_.service_of(*item.listener);
+  if (const plan::Gate* const gate = service.gate.get()) {
+    if (const auto admission = path::admission(state_, {plan_, *gate, c.client}, now_ms_);
+        admission != Admission::admitted) {
+      return item.drop(drop_of(admission));
+    }
+  }
+  if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
+    return item.drop(Counter::drop_malformed);
+  }
+  const Offer client = splice::read_offer(packet.data, parsed);
+  const std::uint32_t sequence = net::tcp_sequence(packet.data, parsed);
+  const splice::Cookies cookies(plan_.cookie_seed);
+  const std::uint32_t own = cookies.make({{c.client, c.client_port}, {c.vip, c.vip_port}, sequence}, client, now_ms_);
+  const Offer promise = promise_of(service);
+  const splice::OfferOptions options(
+      {promise.mss, client.scale == Offer::no_scale ? Offer::no_scale : promise.scale, client.sack});
+  answer(plan_, packet, parsed, item,
+         {.sequence = own,
+          .acknowledgment = sequence + 1,
+          .flags = tcp::syn | tcp::ack,
+          .window = AwaitedConnections::held_bytes_of_one_max,
+          .options = options.bytes()});
+  state_.counters.add(Counter::syn_cookies);
+}
+
+Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  const auto offer = cookie(c, packet, parsed);
+  if (!offer) {
+    // What comes before what should have come first says nothing of its connection; it comes again, after that.
+    const splice::Cookies cookies(plan_.cookie_seed);
+    const bool early = cookies.may_be({{c.client, c.client_port}, {c.vip, c.vip_port}, 0},
+                                      net::tcp_acknowledgment(packet.data, parsed) - 1, now_ms_);
+    early ? item.drop(Counter::drop_no_syn_cookie)
+          : reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_syn_cookie);
+    return Stand::ended;
+  }
+  const splice::ConnectionKey key = key_of(c, *item.listener);
+  Awaited* const one = state_.awaited.add(key);
+  splice::Entry* const entry = one == nullptr ? nullptr : state_.spliced.insert(key);
+  if (entry == nullptr) {
+    if (one != nullptr) {
+      state_.awaited.end(*one);
+    }
+    item.drop(Counter::drop_held_full);
+    return Stand::ended;
+  }
+  one->client_sequence = net::tcp_sequence(packet.data, parsed) - 1;
+  one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
+  one->offer = *offer;
+  one->since_ms = now_ms_;
+  one->due_ms = now_ms_ + plan_.service_of(*item.listener).inspect_delay_ms;
+  entry->waiting = state_.awaited.index_of(*one);
+  state_.counters.add(Counter::delayed_opened);
+  return wait(c, *entry, packet, parsed, item);
+}
+
+/// A packet of a connection without a backend.
+Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, const net::Parsed& parsed,
+                  Item& item) noexcept {
+  Awaited& one = state_.awaited.at(entry.waiting);
+  const Segment segment{net::tcp_sequence(packet.data, parsed),
+                        static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
+                        static_cast<std::uint16_t>(data_offset(packet, parsed))};
+  if ((parsed.tcp_flags & tcp::rst) != 0) {
+    if (segment.sequence - one.client_sequence - 1 < AwaitedConnections::held_bytes_of_one_max) {
+      give_up(c, entry, *item.listener);
+    }
+    item.drop(Counter::drop_consumed);
+    return Stand::ended;
+  }
+  const auto hold = state_.awaited.hold(one, packet, segment);
+  if (hold != AwaitedConnections::Hold::held) {
+    item.drop(hold == AwaitedConnections::Hold::full ? Counter::drop_held_full : Counter::drop_held_again);
+    return Stand::ended;
+  }
+  state_.counters.add(Counter::delayed_held);
+  item.verdict = Verdict::keep;
+  if (entry.phase == Phase::connecting && !one.refused) {
+    return Stand::ended;
+  }
+  const plan::Service& service = plan_.service_of(*item.listener);
+  payload_ = {state_.awaited.contents(one), one.late};
+  if (entry.phase == Phase::open && plan::find_key(plan_, service, tuple_of(*item.listener, c), &payload_).waits) {
+    return Stand::ended;
+  }
+  state_.awaited.give_back(one);
+  item.verdict = Verdict::undecided;
+  if (entry.phase == Phase::connecting) {
+    end_flow(c, *item.listener);
+    state_.counters.add(Counter::delayed_redispatched);
+  }
+  tried_ = {one.tried.data(), one.tried_count};
+  return Stand::begins;
+}
+
+void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  Awaited& one = state_.awaited.at(entry->waiting);
+  if (item.verdict == Verdict::drop && item.reason != Counter::drop_consumed) {
+    reset_sender(state_, plan_, packet, parsed, item, item.reason);
+  }
+  if (item.verdict != Verdict::undecided) {
+    return give_up(c, *entry, *item.listener);
+  }
+  const Segment segment{net::tcp_sequence(packet.data, parsed),
+                        static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
+                        static_cast<std::uint16_t>(data_offset(packet, parsed))};
+  item.verdict = Verdict::keep;
+  if (state_.awaited.hold(one, packet, segment) != AwaitedConnections::Hold::held) {
+    item.drop(Counter::drop_held_full);
+  }
+  entry->phase = Phase::connecting;
+  one.tried[one.tried_count++] = item.backend->slot;
+  one.refused = false;
+  one.syns = 1;
+  one.since_ms = now_ms_;
+  one.due_ms = now_ms_ + syn_again_ms;
+  state_.awaited.want_syn(one);
+}
+
+/// The connection ends; what it holds, too.
+void Delay::give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept {
+  if (entry.phase == Phase::connecting) {
+    end_flow(c, listener);
+  }
+  state_.awaited.end(state_.awaited.at(entry.waiting));
+  state_.spliced.erase(entry);
+}
+
+void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
+  const splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  if (entry == nullptr || entry->phase != Phase::spliced || (parsed.tcp_flags & tcp::syn) != 0) {
+    return;
+  }
+  if ((parsed.tcp_flags & tcp::ack) != 0) {
+    net::move_acknowledgment(packet.data, parsed, 0 - entry->difference);
+    if (entry->blanks_sack) {
+      constexpr std::array<std::uint8_t, 1> sack{net::tcp_option::sack};
+      net::blank_tcp_options(packet.data, parsed, sack);
+    } else {
+      net::move_sack(packet.data, parsed, 0 - entry->difference);
+    }
+  }
+  if (entry->shift_in != 0) {
+    net::shift_window(packet.data, parsed, entry->shift_in);
+  }
+}
+
+bool Delay::edit_outward(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  const splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  if (entry == nullptr || entry->phase != Phase::spliced) {
+    return true;
+  }
+  if ((parsed.tcp_flags & tcp::syn) != 0) {  // the acknowledgment of its SYN-ACK got lost
+    answer(plan_, packet, parsed, item,
+           {.sequence = net::tcp_acknowledgment(packet.data, parsed),
+            .acknowledgment = net::tcp_sequence(packet.data, parsed) + 1,
+            .flags = tcp::ack,
+            .window = AwaitedConnections::held_bytes_of_one_max});
+    return false;
+  }
+  net::move_sequence(packet.data, parsed, entry->difference);
+  if (entry->shift_out != 0) {
+    net::shift_window(packet.data, parsed, entry->shift_out);
+  }
+  return true;
+}
+
+void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  if (entry == nullptr || entry->phase == Phase::spliced || item.verdict != Verdict::undecided) {
+    return;
+  }
+  item.drop(Counter::drop_consumed);
+  Awaited& one = state_.awaited.at(entry->waiting);
+  if (entry->phase != Phase::connecting || !is_sane(packet, parsed) || (parsed.tcp_flags & tcp::ack) == 0 ||
+      net::tcp_acknowledgment(packet.data, parsed) != one.client_sequence + 1) {
+    return;
+  }
+  if ((parsed.tcp_flags & tcp::rst) != 0) {
+    one.refused = true;
+    return state_.awaited.bring_up(one);
+  }
+  if ((parsed.tcp_flags & tcp::syn) != 0) {
+    splice(*entry, one, splice::read_offer(packet.data, parsed), net::tcp_sequence(packet.data, parsed),
+           plan_.service_of(*item.listener));
+  }
+}
+
+/// Both sides are joined: what the client was promised, and what the backend keeps to.
+void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std::uint32_t sequence,
+                   const plan::Service& service) noexcept {
+  const Offer promise = promise_of(service);
+  const bool client_scales = one.offer.scale != Offer::no_scale;
+  const bool backend_scales = client_scales && backend.scale != Offer::no_scale;
+  entry.difference = one.own_sequence - sequence;
+  entry.shift_in = static_cast<std::int8_t>(client_scales && !backend_scales ? one.offer.shift() : 0);
+  entry.shift_out =
+      static_cast<std::int8_t>((backend_scales ? int{backend.scale} : 0) - (client_scales ? int{promise.scale} : 0));
+  entry.blanks_sack = one.offer.sack && !backend.sack;
+  entry.phase = Phase::spliced;
+  entry.waiting = 0;
+  state_.counters.add(Counter::delayed_spliced);
+  state_.awaited.release(one);
+}
+
+void tend_awaited(State& state, Millis now_ms) noexcept {
+  state.awaited.each_due(now_ms, [&](Awaited& one) {
+    const splice::Entry* const entry = state.spliced.find(one.key);
+    one.due_ms = now_ms + look_again_ms;
+    if (entry->phase == Phase::open) {
+      one.late = true;
+      return state.awaited.bring_up(one);
+    }
+    if (one.syns < syns_max) {
+      one.due_ms = now_ms + (syn_again_ms << one.syns);
+      ++one.syns;
+      return state.awaited.want_syn(one);
+    }
+    one.refused = true;
+    state.awaited.bring_up(one);
+  });
+}
+
+std::size_t make_syn(State& state, const Awaited& one, std::span<std::uint8_t> out) noexcept {
+  const Packet& like = *state.awaited.first_packet(one);
+  net::Parsed parsed;
+  net::parse(like.data, like.contiguous, like.size, parsed);
+  const std::uint32_t window = load_be<std::uint16_t>(like.data + parsed.l4_offset + net::tcp::window);
+  const splice::OfferOptions options(one.offer);
+  return l3::segment_like(out, like.data, parsed,
+                          {.sequence = one.client_sequence,
+                           .flags = tcp::syn,
+                           .window = static_cast<std::uint16_t>(std::min(window << one.offer.shift(), 0xffffu)),
+                           .options = options.bytes()});
+}
+
+}  // namespace limpet::path

@@ -1,0 +1,140 @@
+// Delayed binding: connections of services that must know more than a SYN tells before a backend is chosen. Limpet
+// itself answers the SYN, with a cookie and without keeping anything (RFC 4987, section 3.6); whoever acknowledges it
+// has shown its address. What the client then says waits, not acknowledged, until it is known which backend it is for;
+// that one gets a SYN with the client's own number, so that nothing the client says is ever shifted, and when it has
+// answered, what waits goes on like any packet. From then on only the numbers of what the backend says are moved, by
+// the difference of its own first number and the cookie.
+//
+// Worker's thread only.
+#pragma once
+
+#include "path/bind.hpp"
+#include "path/classify.hpp"
+#include "path/decide.hpp"
+#include "path/flows.hpp"
+#include "path/parse.hpp"
+#include "path/records.hpp"
+#include "path/translate.hpp"
+#include "path/transmit.hpp"
+
+namespace limpet::path {
+
+/// What becomes of a client's packet.
+enum class Stand : std::uint8_t {
+  goes_on,  // its connection has a backend, or never waited for one
+  begins,   // a backend can be chosen now
+  ended,    // answered, kept or dropped: the item says which
+};
+
+class Delay {
+ public:
+  Delay(State& state, const plan::Plan& plan, Flows& flows, Millis now_ms) noexcept
+      : state_(state), plan_(plan), flows_(flows), now_ms_(now_ms) {}
+
+  /// A client's packet to a listener that splices.
+  [[nodiscard]] Stand stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  /// What there is to choose a backend by, once a connection begins; good until chosen() is called.
+  [[nodiscard]] const plan::Payload& payload() const noexcept { return payload_; }
+  /// Backends that have refused it or not answered.
+  [[nodiscard]] std::span<const BackendSlot> tried() const noexcept { return tried_; }
+  /// The item is bound to a backend, which is asked to open, or refused, and the client told so.
+  void chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+
+  /// A client's packet, bound: as its backend numbers.
+  void edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept;
+  /// A backend's packet, before it is bound: as its client numbers. False: it has been answered.
+  bool edit_outward(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  /// A backend's packet, bound: its answer to the SYN ends here.
+  void note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+
+ private:
+  [[nodiscard]] splice::ConnectionKey key_of(const Connection& c, const plan::Listener& listener) const noexcept {
+    return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};
+  }
+  [[nodiscard]] std::optional<flow::State> flow_state(const Connection& c, const plan::Listener& listener) noexcept;
+  void end_flow(const Connection& c, const plan::Listener& listener) noexcept;
+  [[nodiscard]] std::optional<splice::Offer> cookie(const Connection& c, const Packet& packet,
+                                                    const net::Parsed& parsed) const noexcept;
+  void answer_syn(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  [[nodiscard]] Stand open(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  [[nodiscard]] Stand wait(const Connection& c, splice::Entry& entry, Packet& packet, const net::Parsed& parsed,
+                           Item& item) noexcept;
+  void give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept;
+  void splice(splice::Entry& entry, Awaited& one, const splice::Offer& backend, std::uint32_t sequence,
+              const plan::Service& service) noexcept;
+
+  State& state_;
+  const plan::Plan& plan_;
+  Flows& flows_;
+  Millis now_ms_;
+  plan::Payload payload_;
+  std::span<const BackendSlot> tried_;
+};
+
+/// SYNs that were not answered go out again, or another backend gets one; who says nothing is waited for no longer.
+void tend_awaited(State& state, Millis now_ms) noexcept;
+/// Ethernet with two tags, IPv6 with extension headers, TCP with three options.
+inline constexpr std::size_t syn_size_max = 256;
+/// The SYN that the client would have sent to its backend, by what it has sent to Limpet. Its size; 0: none.
+std::size_t make_syn(State& state, const Awaited& one, std::span<std::uint8_t> out) noexcept;
+
+/// False: no buffer is left, or the Io makes no packets.
+template <class Io>
+bool make(Io& io, PortIndex received_on, std::span<const std::uint8_t> frame, Packet& packet) noexcept {
+  if constexpr (requires { io.make(received_on, frame, packet); }) {
+    return io.make(received_on, frame, packet);
+  }
+  return false;
+}
+
+/// Packets that waited for a backend go on, and what ends is given back.
+template <class Io>
+void release_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
+  Burst& burst = state.burst;
+  while (state.awaited.has_released())
+    [[unlikely]] {
+      while ((burst.count = state.awaited.take_ended(burst.packets.data(), burst_max)) != 0) {
+        state.counters.add(Counter::drop_consumed, burst.count);
+        send(state, io, {Outlet::release, 0}, burst.packets.data(), burst.count);
+      }
+      burst.count = state.awaited.take_ready(burst.packets.data(), burst_max);
+      std::array<std::uint8_t, syn_size_max> syn;
+      while (burst.count < burst_max) {
+        Awaited* const one = state.awaited.take_syn_wanted();
+        if (one == nullptr) {
+          break;
+        }
+        const Packet* const like = state.awaited.first_packet(*one);
+        const std::size_t size = like == nullptr ? 0 : make_syn(state, *one, syn);
+        if (size != 0 && make(io, like->port, {syn.data(), size}, burst.packets[burst.count])) {
+          ++burst.count;
+          state.counters.add(Counter::made);
+        } else {
+          state.counters.add(Counter::not_made);  // it is made again when it is due
+        }
+      }
+      if (burst.count == 0) {
+        continue;
+      }
+      burst.source = {Origin::self, 0};
+      burst.now_ms = now_ms;
+      std::fill_n(burst.items.begin(), burst.count, Item{});
+      parse(burst);
+      classify(state, plan, burst);
+      bind(state, plan, burst);
+      translate(state, plan, burst);
+      transmit(state, plan, io, burst);
+    }
+}
+
+/// Gives back what waits, at the end of a worker.
+template <class Io>
+void end_awaited(State& state, Io& io) noexcept {
+  state.awaited.end_all();
+  std::array<Packet, burst_max> packets;
+  while (const unsigned count = state.awaited.take_ended(packets.data(), burst_max)) {
+    io.transmit({Outlet::release, 0}, packets.data(), count);
+  }
+}
+
+}  // namespace limpet::path

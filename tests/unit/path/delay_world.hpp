@@ -1,0 +1,200 @@
+// Clients and backends with TCP of their own around a lab, and what lies between them: packets that take their time,
+// get lost or come twice, by seed.
+#pragma once
+
+#include <memory>
+#include <random>
+
+#include "lab.hpp"
+#include "support/tcp_peer.hpp"
+
+namespace limpet::path {
+
+using test::TcpPeer;
+
+class DelayWorld {
+ public:
+  struct Weather {
+    unsigned loss_percent = 0, twice_percent = 0, late_percent = 0;
+    std::uint32_t seed = 1;
+  };
+  /// What each backend is like; by name, "" for all others.
+  struct Backend {
+    bool refuses = false, is_silent = false;
+    TcpPeer::Options tcp{};
+  };
+
+  explicit DelayWorld(Lab& lab) : DelayWorld(lab, Weather{}) {}
+  DelayWorld(Lab& lab, const Weather& weather) : lab_(lab), weather_(weather), random_(weather.seed) {}
+
+  std::map<std::string, Backend> backends{{"", {}}};
+
+  TcpPeer& client(std::string_view own, std::string_view vip = "192.0.2.10:80", TcpPeer::Options options = {}) {
+    options.own = endpoint(own);
+    options.remote = endpoint(vip);
+    options.own_mac = gateway_mac;
+    options.next_mac = front_mac;
+    options.first = 0xfffffff0u + static_cast<std::uint32_t>(random_());
+    auto& made = *clients_.emplace_back(std::make_unique<TcpPeer>(options));
+    made.connect(now());
+    collect(made, front_port);
+    return made;
+  }
+  struct Server {
+    std::string name;
+    std::unique_ptr<TcpPeer> peer;
+  };
+  /// Connections that backends have taken, in order.
+  std::vector<Server> servers;
+
+  /// Until nothing is under way, or this time is over.
+  void run(Millis ms) {
+    const Millis until = now() + ms;
+    while (now() < until) {
+      step();
+    }
+  }
+  template <class F>
+  bool run_until(F&& done, Millis ms = 60'000) {
+    const Millis until = now() + ms;
+    while (now() < until && !done()) {
+      step();
+    }
+    return done();
+  }
+  [[nodiscard]] Millis now() const { return lab_.node->now_ms(); }
+  /// Frames to clients and backends since the world began.
+  unsigned to_clients = 0, to_backends = 0;
+
+ private:
+  struct Frame {
+    PortIndex port;
+    Bytes bytes;
+    bool leaves = false;  // the lab
+  };
+
+  bool once_in(unsigned percent) { return percent != 0 && random_() % 100 < percent; }
+
+  void put(PortIndex port, const Bytes& bytes, bool leaves) {
+    if (once_in(weather_.loss_percent)) {
+      return;
+    }
+    for (int copies = once_in(weather_.twice_percent) ? 2 : 1; copies > 0; --copies) {
+      const Millis due = now() + 5 + (once_in(weather_.late_percent) ? random_() % 40 : 0);
+      wire_.emplace(due, Frame{port, bytes, leaves});
+    }
+  }
+  void collect(TcpPeer& peer, PortIndex port) {
+    for (const Bytes& bytes : peer.take()) {
+      put(port, bytes, false);
+    }
+  }
+  void collect_lab() {
+    for (const Out& out : lab_.take()) {
+      put(out.port, out.bytes, true);
+    }
+  }
+
+  void step() {
+    lab_.wait_ms(5);
+    collect_lab();
+    while (!wire_.empty() && wire_.begin()->first <= now()) {
+      const Frame frame = std::move(wire_.begin()->second);
+      wire_.erase(wire_.begin());
+      frame.leaves ? arrive(frame) : static_cast<void>(lab_.node->receive(frame.port, 0, frame.bytes));
+      collect_lab();
+    }
+    for (auto& one : clients_) {
+      one->tick(now());
+      collect(*one, front_port);
+    }
+    for (auto& one : servers) {
+      one.peer->tick(now());
+      collect(*one.peer, back_port);
+    }
+  }
+
+  void arrive(const Frame& frame) {
+    net::Parsed parsed;
+    net::parse(frame.bytes.data(), frame.bytes.size(), frame.bytes.size(), parsed);
+    const net::Endpoint from{parsed.source, parsed.source_port}, to{parsed.destination, parsed.destination_port};
+    if (frame.port == front_port) {
+      ++to_clients;
+      const auto one = std::find_if(clients_.rbegin(), clients_.rend(), [&](const auto& client) {
+        return client->own() == to && client->remote() == from;
+      });
+      (*one)->receive(parsed, frame.bytes, now());
+      return collect(**one, front_port);
+    }
+    ++to_backends;
+    TcpPeer* server = server_of(from, to, (parsed.tcp_flags & flags::syn) != 0);
+    if (server != nullptr) {
+      server->receive(parsed, frame.bytes, now());
+      collect(*server, back_port);
+    }
+  }
+
+  TcpPeer* server_of(const net::Endpoint& client, const net::Endpoint& own, bool opens) {
+    const std::string name = name_at(own.text());
+    const Backend& backend = backends.contains(name) ? backends.at(name) : backends.at("");
+    for (auto one = servers.rbegin(); one != servers.rend(); ++one) {
+      if (one->peer->own() == own && one->peer->remote() == client && !one->peer->finished()) {
+        return one->peer.get();
+      }
+    }
+    if (!opens || backend.is_silent) {
+      return nullptr;
+    }
+    if (backend.refuses) {
+      put(back_port, refusal(client, own), false);
+      return nullptr;
+    }
+    TcpPeer::Options options = backend.tcp;
+    options.own = own;
+    options.remote = client;
+    options.own_mac = backend_mac(1);
+    options.next_mac = back_mac;
+    options.first = static_cast<std::uint32_t>(random_());
+    return servers.emplace_back(Server{name, std::make_unique<TcpPeer>(options)}).peer.get();
+  }
+
+  /// As RFC 9293, section 3.10.7.1, has it, of the SYN that is first seen at the backend now.
+  Bytes refusal(const net::Endpoint& client, const net::Endpoint& own) {
+    for (const auto& one : clients_) {
+      if (one->own() == client) {
+        return PacketBuilder()
+            .ethernet(backend_mac(1), back_mac)
+            .ip(own.address, client.address)
+            .tcp(own.l4_port, client.l4_port, flags::rst | flags::ack)
+            .numbers(0, one->first() + 1, 0)
+            .build();
+      }
+    }
+    return {};
+  }
+
+  Lab& lab_;
+  Weather weather_;
+  std::mt19937 random_;
+  std::multimap<Millis, Frame> wire_;
+  std::vector<std::unique_ptr<TcpPeer>> clients_;
+};
+
+inline const char* const get_request = "GET /index.html HTTP/1.1\r\nHost: web.example\r\n\r\n";
+
+/// Service web reads what clients say: a header first, then a cookie that names the backend.
+inline model::Model reading_model() {
+  model::Model model = base_model();
+  model.profiles["route"] = {
+      .type = model::ProfileType::cookie, .name = "SERVER", .by = model::By::route, .delimiter = "."};
+  model.profiles["user"] = {.type = model::ProfileType::header, .name = "X-User"};
+  model.services["web"].persist = {"route", "user"};
+  return model;
+}
+inline model::Model syn_proxy_model() {
+  model::Model model = base_model();
+  model.services["web"].syn_proxy = true;
+  return model;
+}
+
+}  // namespace limpet::path

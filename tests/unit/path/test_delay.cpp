@@ -1,0 +1,291 @@
+// Delayed binding: Limpet completes the client's handshake, looks at what the client says, and joins it with a backend.
+#include "delay_world.hpp"
+
+namespace limpet::path {
+namespace {
+
+std::string request(std::string_view header) {
+  return fmt::format("GET / HTTP/1.1\r\nHost: web.example\r\n{}\r\n\r\n", header);
+}
+
+/// A whole exchange; the backend's name.
+std::string exchange(Lab& lab, DelayWorld& world, std::string_view client, const std::string& text,
+                     std::string_view vip = "192.0.2.10:80") {
+  const std::size_t before = world.servers.size();
+  TcpPeer& peer = world.client(client, vip);
+  peer.write(text);
+  EXPECT_TRUE(
+      world.run_until([&] { return world.servers.size() > before && world.servers.back().peer->received() == text; }));
+  if (world.servers.size() != before + 1) {
+    return "";
+  }
+  auto& server = *world.servers.back().peer;
+  server.write("answer");
+  server.close();
+  EXPECT_TRUE(world.run_until([&] { return peer.received() == "answer" && peer.heard_all(); }));
+  peer.close();
+  EXPECT_TRUE(world.run_until([&] { return server.finished(); }));
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 0u);
+  return world.servers.back().name;
+}
+
+TEST(Delay, keeps_nothing_for_a_syn) {
+  Lab lab(syn_proxy_model());
+  Talk talk(lab, "10.0.0.1", 1000);
+  for (int i = 0; i < 100; ++i) {
+    const auto out = lab.send_one(front_port, talk.packet(flags::syn, ""));
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->port, front_port);
+    EXPECT_EQ(out->parsed.tcp_flags, flags::syn_ack);
+  }
+  EXPECT_EQ(lab.count(Counter::syn_cookies), 100u);
+  EXPECT_EQ(lab.node->state(0).flows.stats().embryonic, 0u);
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+  EXPECT_EQ(lab.node->records().stats().provisional, 0u);
+}
+
+TEST(Delay, believes_no_invented_acknowledgment) {
+  Lab lab(syn_proxy_model());
+  Talk talk(lab, "10.0.0.1", 1000);
+  const auto out = lab.send_one(front_port, talk.packet(flags::ack, ""));
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->parsed.tcp_flags, flags::rst) << "there is no such connection";
+  EXPECT_TRUE(lab.send(front_port, talk.packet(flags::rst, "")).empty());
+  EXPECT_EQ(lab.count(Counter::drop_no_syn_cookie), 1u);
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+}
+
+TEST(Delay, does_not_reset_what_came_early) {
+  Lab lab(syn_proxy_model());
+  Talk talk(lab, "10.0.0.1", 1000);
+  const auto answer = lab.send_one(front_port, talk.packet(flags::syn, ""));
+  ASSERT_TRUE(answer);
+  const std::uint32_t own = net::tcp_sequence(answer->bytes.data(), answer->parsed);
+  const auto later = [&](std::string_view payload) {
+    return PacketBuilder()
+        .ethernet(gateway_mac, front_mac)
+        .ip("10.0.0.1", "192.0.2.10")
+        .tcp(1000, 80, flags::ack)
+        .numbers(5000, own + 1)
+        .payload(payload)
+        .build();
+  };
+  EXPECT_TRUE(lab.send(front_port, later("data")).empty());
+  EXPECT_TRUE(lab.send(front_port, later("")).empty());
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+}
+
+class DelayFamilies : public testing::TestWithParam<const char*> {};
+
+TEST_P(DelayFamilies, passes_a_handshake_on) {
+  Lab lab(syn_proxy_model());
+  DelayWorld world(lab);
+  const bool v4 = GetParam()[0] != '[';
+  const std::string at = exchange(lab, world, v4 ? "10.0.0.1:1000" : "[2001:db8:c::1]:1000", get_request, GetParam());
+  EXPECT_FALSE(at.empty());
+  EXPECT_EQ(lab.count(Counter::delayed_opened), 1u);
+  EXPECT_EQ(lab.count(Counter::delayed_spliced), 1u);
+  EXPECT_EQ(exchange(lab, world, v4 ? "10.0.0.1:1001" : "[2001:db8:c::1]:1001", get_request, GetParam()), at)
+      << "the client's record";
+}
+INSTANTIATE_TEST_SUITE_P(Both, DelayFamilies, testing::Values("192.0.2.10:80", "[2001:db8:1::10]:80"),
+                         [](const auto& row) { return row.param[0] == '[' ? "v6" : "v4"; });
+
+TEST(Delay, lets_a_server_speak_first) {
+  Lab lab(syn_proxy_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->established(); }));
+  world.servers[0].peer->write("220 hello");
+  EXPECT_TRUE(world.run_until([&] { return client.received() == "220 hello"; }));
+}
+
+TEST(Delay, follows_a_cookie_that_names_the_backend) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  for (const char* name : {"b3", "b1", "b4", "b2", "b3"}) {
+    static std::uint16_t port = 1000;
+    EXPECT_EQ(exchange(lab, world, fmt::format("10.0.0.1:{}", ++port),
+                       request(fmt::format("Cookie: a=b; SERVER=xyz.{}", name))),
+              name);
+  }
+  EXPECT_EQ(lab.count(Counter::token_hit), 5u);
+  EXPECT_EQ(lab.node->records().stats().live, 0u) << "nothing to remember";
+}
+
+TEST(Delay, remembers_who_a_header_names) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  std::map<std::string, std::string> at;
+  for (unsigned i = 0; i < 40; ++i) {
+    const std::string user = fmt::format("user{}", i % 8);
+    const std::string where =
+        exchange(lab, world, fmt::format("10.0.{}.1:1000", i), request(fmt::format("X-User: {}", user)));
+    EXPECT_EQ(at.emplace(user, where).first->second, where) << "whatever address they come from";
+  }
+  std::set<std::string> used;
+  for (const auto& [user, where] : at) {
+    used.insert(where);
+  }
+  EXPECT_GT(used.size(), 1u);
+  EXPECT_EQ(lab.node->records().stats().live, 8u);
+}
+
+TEST(Delay, waits_for_the_rest_of_a_head) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000", "192.0.2.10:80", {.segment_bytes = 16});
+  const std::string text = request("Cookie: SERVER=x.b2");
+  client.write(text);
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == text; }));
+  EXPECT_EQ(world.servers[0].name, "b2");
+}
+
+TEST(Delay, does_not_wait_for_ever) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write("GET / HTT");
+  const Millis begin = world.now();
+  ASSERT_TRUE(
+      world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == "GET / HTT"; }));
+  EXPECT_GE(world.now() - begin, 3000u);
+  TcpPeer& silent = world.client("10.0.0.1:1001");
+  ASSERT_TRUE(world.run_until([&] { return world.servers.size() == 2 && silent.established(); }));
+}
+
+TEST(Delay, goes_on_at_once_where_nothing_will_be_found) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write("\x16\x03\x01 this is no HTTP");
+  const Millis begin = world.now();
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && !world.servers[0].peer->received().empty(); }));
+  EXPECT_LT(world.now() - begin, 100u);
+}
+
+TEST(Delay, asks_the_next_backend_when_one_refuses) {
+  for (const bool silent : {false, true}) {
+    Lab lab(reading_model());
+    DelayWorld world(lab);
+    world.backends["b3"] = {.refuses = !silent, .is_silent = silent, .tcp = {}};
+    const std::string at = exchange(lab, world, "10.0.0.1:1000", request("Cookie: SERVER=x.b3"));
+    EXPECT_FALSE(at.empty());
+    EXPECT_NE(at, "b3");
+    EXPECT_EQ(lab.count(Counter::delayed_redispatched), 1u);
+    EXPECT_EQ(lab.moved_in_all(), 0u) << "there was no session to move";
+  }
+}
+
+TEST(Delay, moves_a_record_whose_backend_refuses) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  const std::string first = exchange(lab, world, "10.0.0.1:1000", request("X-User: me"));
+  world.backends[first] = {.refuses = true, .tcp = {}};
+  const std::string next = exchange(lab, world, "10.0.0.1:1001", request("X-User: me"));
+  EXPECT_NE(next, first);
+  EXPECT_EQ(lab.moved(Reason::backend_down), 1u);
+  world.backends.erase(first);
+  EXPECT_EQ(exchange(lab, world, "10.0.0.1:1002", request("X-User: me")), next);
+}
+
+TEST(Delay, resets_the_client_when_all_refuse) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  world.backends[""].refuses = true;
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write(request("X-User: me"));
+  EXPECT_TRUE(world.run_until([&] { return client.was_reset(); }));
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 0u);
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+  EXPECT_EQ(lab.node->state(0).flows.stats().embryonic, 0u);
+}
+
+TEST(Delay, ends_with_a_client_that_gives_up) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write("GET ");
+  world.run(100);
+  ASSERT_EQ(lab.node->state(0).awaited.count(), 1u);
+  client.abort();
+  world.run(300);
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 0u);
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+}
+
+TEST(Delay, takes_a_port_again) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  EXPECT_EQ(exchange(lab, world, "10.0.0.1:1000", request("Cookie: SERVER=x.b1")), "b1");
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 1u);
+  EXPECT_EQ(exchange(lab, world, "10.0.0.1:1000", request("Cookie: SERVER=x.b4")), "b4");
+  for (int second = 0; second < 40; ++second) {
+    lab.wait_ms(1000);
+  }
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u) << "it goes with its flow";
+}
+
+TEST(Delay, is_bounded) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000", "192.0.2.10:80", {.segment_bytes = 8});
+  client.write("GET /" + std::string(60'000, 'x'));
+  world.run(500);
+  EXPECT_LE(lab.node->state(0).awaited.held(), AwaitedConnections::held_of_one_max);
+  EXPECT_GT(lab.count(Counter::drop_held_full), 0u);
+  ASSERT_TRUE(world.run_until(
+      [&] { return !world.servers.empty() && world.servers[0].peer->received().size() == 60'005; }, 120'000))
+      << "nothing is lost by it";
+}
+
+TEST(Delay, stays_with_what_it_was_opened_by) {
+  Lab lab(syn_proxy_model());
+  DelayWorld world(lab);
+  TcpPeer& before = world.client("10.0.0.1:1000");
+  before.write("one");
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == "one"; }));
+  lab.model.services["web"].syn_proxy = false;
+  lab.apply();
+  before.write(" two");
+  world.servers[0].peer->write("answer");
+  EXPECT_TRUE(
+      world.run_until([&] { return world.servers[0].peer->received() == "one two" && before.received() == "answer"; }));
+  TcpPeer& after = world.client("10.0.0.1:1001");
+  after.write("three");
+  ASSERT_TRUE(
+      world.run_until([&] { return world.servers.size() == 2 && world.servers[1].peer->received() == "three"; }));
+  lab.model.services["web"].syn_proxy = true;
+  lab.apply();
+  after.write(" four");
+  EXPECT_TRUE(world.run_until([&] { return world.servers[1].peer->received() == "three four"; }));
+  EXPECT_EQ(lab.count(Counter::delayed_opened), 1u);
+}
+
+TEST(Delay, keeps_promises_that_a_backend_does_not) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  world.backends["b1"].tcp = {.scale = -1, .sack = false, .window_bytes = 30'000};
+  world.backends["b2"].tcp = {.scale = 2, .window_bytes = 200'000};
+  world.backends["b3"].tcp = {.scale = 14, .window_bytes = 1'000'000};
+  unsigned port = 1000;
+  for (const char* name : {"b1", "b2", "b3"}) {
+    for (const int scale : {-1, 0, 3, 14}) {
+      TcpPeer& client = world.client(fmt::format("10.0.0.1:{}", ++port), "192.0.2.10:80",
+                                     {.scale = scale, .sack = scale != 0, .window_bytes = 50'000});
+      const std::string text = request(fmt::format("Cookie: SERVER=x.{}", name)) + std::string(80'000, 'u');
+      client.write(text);
+      const std::size_t before = world.servers.size();
+      ASSERT_TRUE(world.run_until([&] {
+        return world.servers.size() > before && world.servers.back().peer->received() == text;
+      })) << name
+          << " " << scale;
+      const std::string answer(80'000, 'd');
+      world.servers.back().peer->write(answer);
+      ASSERT_TRUE(world.run_until([&] { return client.received() == answer; })) << name << " " << scale;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limpet::path

@@ -1,0 +1,73 @@
+// The same in bad weather: whatever gets lost, comes late or twice, each side gets exactly what the other one said.
+#include "delay_world.hpp"
+
+namespace limpet::path {
+namespace {
+
+std::string text_of(std::mt19937& random, std::size_t size) {
+  std::string text(size, 0);
+  for (char& c : text) {
+    c = static_cast<char>('a' + random() % 26);
+  }
+  return text;
+}
+
+void check(std::uint32_t seed) {
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 random(seed);
+  const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
+  Lab::Setup setup;
+  setup.model = below(4) == 0 ? syn_proxy_model() : reading_model();
+  Lab lab(setup);
+  DelayWorld world(lab,
+                   {.loss_percent = below(12), .twice_percent = below(8), .late_percent = below(30), .seed = seed});
+  for (const char* name : {"b1", "b2", "b3", "b4"}) {
+    world.backends[name] = {.refuses = below(12) == 0,
+                            .is_silent = false,
+                            .tcp = {.mss = static_cast<std::uint16_t>(1400 + below(41)),
+                                    .scale = static_cast<int>(below(9)) - 1,
+                                    .sack = below(4) != 0,
+                                    .window_bytes = 20'000 + below(200'000)}};
+  }
+  world.backends["b4"].refuses = false;
+  const bool v4 = below(2) == 0;
+  TcpPeer& client =
+      world.client(v4 ? "10.0.0.1:1000" : "[2001:db8:c::1]:1000", v4 ? "192.0.2.10:80" : "[2001:db8:1::10]:80",
+                   {.mss = static_cast<std::uint16_t>(below(2) == 0 ? 1440 : 536 + below(900)),
+                    .scale = static_cast<int>(below(10)) - 1,
+                    .sack = below(4) != 0,
+                    .window_bytes = 20'000 + below(200'000),
+                    .segment_bytes = below(3) == 0 ? 20 + below(200) : 1460});
+  const std::string up =
+      fmt::format("POST / HTTP/1.1\r\nHost: web.example\r\nCookie: SERVER=x.b{}\r\n\r\n", 1 + below(4)) +
+      text_of(random, below(40'000));
+  const std::string down = text_of(random, below(40'000));
+  client.write(up);
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty(); }, 120'000));
+  const auto server = [&]() -> TcpPeer& { return *world.servers.back().peer; };
+  server().write(down);
+  ASSERT_TRUE(world.run_until([&] { return server().received() == up && client.received() == down; }, 300'000))
+      << server().received().size() << " of " << up.size() << ", " << client.received().size() << " of " << down.size();
+  EXPECT_EQ(server().received(), up);
+  below(2) == 0 ? client.close() : server().close();
+  world.run(500);
+  client.close();
+  server().close();
+  ASSERT_TRUE(world.run_until([&] { return client.heard_all() && server().heard_all(); }, 120'000));
+  EXPECT_FALSE(client.was_reset());
+  EXPECT_EQ(lab.count(Counter::delayed_spliced), 1u);
+  lab.wait_ms(2000);
+  EXPECT_EQ(lab.node->state(0).awaited.held(), 0u);
+}
+
+class DelayRandom : public testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(DelayRandom, both_sides_get_what_was_said) {
+  for (std::uint32_t seed = GetParam() * 50; seed < GetParam() * 50 + 50 && !HasFatalFailure(); ++seed) {
+    check(seed);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, DelayRandom, testing::Range(std::uint32_t{0}, std::uint32_t{20}));
+
+}  // namespace
+}  // namespace limpet::path
