@@ -12,6 +12,19 @@
 
 namespace limpet::hash {
 
+/// Bytes of a NIC's RSS key; NICs with 40 take the first 40.
+using RssKey = std::array<std::uint8_t, 52>;
+
+/// The client's address, of the two that a NIC hashes.
+struct LoneAddress {
+  bool source = true;
+  bool v4 = true;  // of IPv4 packets, else of IPv6 packets
+};
+/// A key for NICs that can't hash one address alone: under it Owner::bucket() of that address is what a hash of both
+/// has in its low 7 bits, as the key is 0 where it counts for the other one. One key can't do that for both families.
+/// The one for IPv4 spreads IPv6 by most of the same address.
+[[nodiscard]] RssKey lone_key(LoneAddress which) noexcept;
+
 class Owner {
  public:
   /// 1 .. 65535 workers; more than indirection_size leaves the rest without clients.
@@ -54,7 +67,7 @@ class Owner {
   }
   /// One of the entries that lead to a worker, which has some; `draw`: any number.
   [[nodiscard]] std::size_t bucket_of_worker(unsigned worker, std::uint64_t draw) const noexcept {
-    return worker + workers_ * (draw % buckets_of_worker(worker));
+    return places_[worker + workers_ * (draw % buckets_of_worker(worker))];
   }
   [[nodiscard]] std::size_t buckets_of_worker(unsigned worker) const noexcept {
     return worker < indirection_size ? (indirection_size - worker + workers_ - 1) / workers_ : 0;
@@ -66,7 +79,7 @@ class Owner {
     return hash_of_word(word_of(client));
   }
 
-  /// The RSS key to program: 52 bytes; NICs with 40-byte keys take the first 40.
+  /// The RSS key for NICs that can hash one address alone, and for answers of full NAT.
   [[nodiscard]] std::span<const std::uint8_t> key() const noexcept;
   [[nodiscard]] std::span<const std::uint16_t> indirection() const noexcept { return indirection_; }
   [[nodiscard]] unsigned workers() const noexcept { return workers_; }
@@ -92,7 +105,8 @@ class Owner {
   unsigned workers_;
   Toeplitz<4> toeplitz_;
   std::array<std::uint8_t, indirection_size>
-      low_bits_{};  // of a word, for each entry that they may change the hash's to
+      low_bits_{};                                       // of a word, for each entry that they may change the hash's to
+  std::array<std::uint8_t, indirection_size> places_{};  // entries in the order in which workers are dealt to them
   std::array<std::uint16_t, indirection_size> indirection_{};
 };
 

@@ -157,18 +157,15 @@ Port::~Port() {
 
 Result<void> Port::configure(const hash::Owner& owner) {
   const RssCapabilities capabilities{info_.flow_type_rss_offloads, info_.hash_key_size, info_.reta_size};
-  const unsigned key_size = info_.hash_key_size == 0 ? 40 : info_.hash_key_size;
-  std::vector<std::uint8_t> key(key_size);
-  for (unsigned i = 0; i < key_size; ++i) {
-    key[i] = owner.key()[i % owner.key().size()];
-  }
-  const RssWish wish{settings_.side, settings_.rss, settings_.full_nat};
+  const RssWish wish{settings_.side, settings_.rss, settings_.full_nat, settings_.v4_clients};
   int code = 0;
   for (const auto& choice : rss_choices(capabilities, wish, queues_.receive)) {
     rte_eth_conf configuration{};
+    rss_key_ = rss_key(owner, choice, info_.hash_key_size == 0 ? 40 : info_.hash_key_size);
     if (choice.effect != RssEffect::none) {
       configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-      configuration.rx_adv_conf.rss_conf = {key.data(), static_cast<std::uint8_t>(key_size), choice.hash_types};
+      configuration.rx_adv_conf.rss_conf = {rss_key_.data(), static_cast<std::uint8_t>(rss_key_.size()),
+                                            choice.hash_types};
     }
     configuration.rxmode.offloads = offloads_.receive;
     configuration.txmode.offloads = offloads_.transmit;

@@ -36,6 +36,7 @@ struct PortSettings {
   model::Side side = model::Side::both;
   model::Rss rss = model::Rss::automatic;
   bool full_nat = false;            // every service's forwarding
+  bool v4_clients = true;           // a service listens on IPv4, if on IPv6, too
   std::vector<LinkDevice> members;  // of a bonding device
   bool kernel = false;              // an exception device: one queue, every frame is for us
   std::uint32_t buffer_room = 0;    // bytes of a frame that a buffer holds; 0: all
@@ -113,6 +114,7 @@ class Port {
   PortSettings settings_;
   Queues queues_;
   RssChoice rss_;
+  std::vector<std::uint8_t> rss_key_;  // drivers read it when the device starts
   Offloads offloads_;
   rte_eth_dev_info info_{};
   net::Mac mac_;

@@ -65,8 +65,17 @@ bool is_all_full_nat(const model::Model& model) {
   });
 }
 
-nic::PortSettings settings_of(const std::string& name, const model::Port& port, std::size_t index, bool kernel,
-                              bool full_nat, const std::vector<int>& worker_nodes) {
+bool has_v4_clients(const model::Model& model) {
+  const auto listens_v4 = [](const auto& service) {
+    const auto& listen = service.second.listen;
+    return std::any_of(listen.begin(), listen.end(),
+                       [](const model::Listen& one) { return one.prefix.address.is_v4(); });
+  };
+  return model.services.empty() || std::any_of(model.services.begin(), model.services.end(), listens_v4);
+}
+
+nic::PortSettings settings_of(const std::string& name, const model::Model& model, const model::Port& port,
+                              std::size_t index, bool kernel, const std::vector<int>& worker_nodes) {
   nic::PortSettings settings;
   settings.place = "ports." + name + (kernel ? ".kernel" : "");
   settings.device = kernel ? port.kernel : nic::device_text(port);
@@ -77,7 +86,8 @@ nic::PortSettings settings_of(const std::string& name, const model::Port& port, 
   settings.mac = port.mac;
   settings.side = port.side;
   settings.rss = port.rss;
-  settings.full_nat = full_nat;
+  settings.full_nat = is_all_full_nat(model);
+  settings.v4_clients = has_v4_clients(model);
   settings.kernel = kernel;
   return settings;
 }
@@ -161,7 +171,7 @@ Result<void> Machine::attach_devices() {
       if (kernel && port.kernel.empty()) {
         continue;
       }
-      auto settings = settings_of(name, port, index, kernel, is_all_full_nat(model_), nodes_);
+      auto settings = settings_of(name, model_, port, index, kernel, nodes_);
       for (const auto& member : kernel ? std::vector<std::string>{} : port.members) {
         const auto id = eal_->attach(settings.place + ".members", member);
         if (!id) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <random>
 
 #include "nic/rss.hpp"
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint64_t v4 = RTE_ETH_RSS_IPV4, v6 = RTE_ETH_RSS_IPV6;
 constexpr std::uint64_t ports4 = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
 constexpr std::uint64_t ports6 = RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+constexpr std::uint64_t extended = RTE_ETH_RSS_IPV6_EX | RTE_ETH_RSS_IPV6_TCP_EX | RTE_ETH_RSS_IPV6_UDP_EX;
 constexpr std::uint64_t source = RTE_ETH_RSS_L3_SRC_ONLY, destination = RTE_ETH_RSS_L3_DST_ONLY;
 constexpr std::uint64_t unwanted = RTE_ETH_RSS_VXLAN | RTE_ETH_RSS_ETH | RTE_ETH_RSS_L4_SRC_ONLY;
 
@@ -27,6 +29,7 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
     RssReason reason;
     model::Rss rss = model::Rss::automatic;
     bool full_nat = false;
+    bool v4_clients = true;
   } rows[] = {
       {"client addresses towards clients",
        {v4 | v6 | ports4 | source | destination, 52, 512},
@@ -49,21 +52,52 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
        RssEffect::spread,
        v4 | v6,
        RssReason::both_sides},
-      {"no single address: pairs",
+      {"no single address: pairs, under a key that leaves one",
        {v4 | v6 | ports4, 40, 128},
+       Side::clients,
+       4,
+       RssEffect::owner,
+       v4 | v6,
+       RssReason::lone_ipv4},
+      {"the same where clients come by IPv6 only",
+       {v4 | v6 | ports4, 40, 512},
+       Side::backends,
+       4,
+       RssEffect::owner,
+       v4 | v6,
+       RssReason::lone_ipv6,
+       model::Rss::automatic,
+       false,
+       false},
+      {"a table that can't follow Owner's: pairs",
+       {v4 | v6 | source, 40, 64},
        Side::clients,
        4,
        RssEffect::spread,
        v4 | v6,
-       RssReason::pairs_only},
-      {"the other direction only: pairs",
-       {v4 | v6 | source, 40, 128},
+       RssReason::odd_table},
+      {"nor can one of another size",
+       {v4 | v6 | ports4, 40, 192},
        Side::backends,
        4,
        RssEffect::spread,
        v4 | v6,
-       RssReason::pairs_only},
-      {"no pairs: ports", {ports4, 40, 128}, Side::clients, 2, RssEffect::spread, ports4, RssReason::pairs_only},
+       RssReason::odd_table},
+      {"the other direction only: pairs, under a key that leaves one",
+       {v4 | v6 | source, 40, 128},
+       Side::backends,
+       4,
+       RssEffect::owner,
+       v4 | v6,
+       RssReason::lone_ipv4},
+      {"no pairs: ports", {ports4, 40, 128}, Side::clients, 2, RssEffect::spread, ports4, RssReason::no_pairs},
+      {"pairs of one family only",
+       {v4 | ports6, 40, 128},
+       Side::clients,
+       2,
+       RssEffect::spread,
+       v4 | ports6,
+       RssReason::no_pairs},
       {"what is not IP is left alone",
        {v4 | v6 | unwanted, 40, 128},
        Side::both,
@@ -126,6 +160,15 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
        RssReason::answers,
        model::Rss::automatic,
        true},
+      {"answers: IPv6 ports also where extension headers may be",
+       {v4 | v6 | ports4 | ports6 | extended, 40, 128},
+       Side::backends,
+       2,
+       RssEffect::owner,
+       v4 | v6 | ports4 | ports6 | extended,
+       RssReason::answers,
+       model::Rss::automatic,
+       true},
       {"clients of full NAT: their addresses",
        {v4 | v6 | ports4 | ports6 | source, 40, 128},
        Side::clients,
@@ -141,7 +184,16 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
        2,
        RssEffect::spread,
        v4 | v6,
-       RssReason::pairs_only,
+       RssReason::no_ports,
+       model::Rss::automatic,
+       true},
+      {"answers, and no ports: their one address says nothing",
+       {v4 | v6 | destination, 40, 128},
+       Side::backends,
+       2,
+       RssEffect::spread,
+       v4 | v6,
+       RssReason::no_ports,
        model::Rss::automatic,
        true},
       {"pairs on request, also for answers",
@@ -155,10 +207,16 @@ TEST(ChooseRss, TakesTheBestThatTheDeviceHas) {
        true},
   };
   for (const auto& row : rows) {
-    const auto choice = choose_rss(row.capabilities, {row.side, row.rss, row.full_nat}, row.queues);
+    const auto choice = choose_rss(row.capabilities, {row.side, row.rss, row.full_nat, row.v4_clients}, row.queues);
     EXPECT_EQ(choice.effect, row.effect) << row.what;
     EXPECT_EQ(choice.hash_types, row.hash_types) << row.what;
     EXPECT_EQ(choice.reason, row.reason) << row.what;
+    const bool lone = row.reason == RssReason::lone_ipv4 || row.reason == RssReason::lone_ipv6;
+    ASSERT_EQ(choice.lone.has_value(), lone) << row.what;
+    if (lone) {
+      EXPECT_EQ(choice.lone->source, row.side == Side::clients) << row.what;
+      EXPECT_EQ(choice.lone->v4, row.v4_clients) << row.what;
+    }
     EXPECT_FALSE(choice.words().empty()) << row.what;
     EXPECT_FALSE(choice.why().empty()) << row.what;
   }
@@ -172,8 +230,28 @@ TEST(ChooseRss, AsksForLessWhenTheDriverRefuses) {
   EXPECT_EQ(choices[1].hash_types, v4 | v6);
   EXPECT_EQ(choices[1].reason, RssReason::refused);
   EXPECT_EQ(choices[2].effect, RssEffect::none);
+  const auto lone = rss_choices({v4 | v6, 40, 128}, {model::Side::clients, model::Rss::automatic}, 4);
+  EXPECT_TRUE(lone[0].lone);
+  EXPECT_FALSE(lone[1].lone) << "it is spread by Owner's key";
   for (const auto& choice : rss_choices(all, {model::Side::clients, model::Rss::software}, 4)) {
     EXPECT_EQ(choice.effect, RssEffect::none);
+  }
+}
+
+TEST(RssKey, IsOwnersOrTheOneThatLeavesAnAddress) {
+  const hash::Owner owner(2);
+  const RssChoice plain{RssEffect::owner, v4 | v6 | source, RssReason::client_address, {}};
+  const hash::LoneAddress towards_backends{.source = false, .v4 = true};
+  const RssChoice lone{RssEffect::owner, v4 | v6, RssReason::lone_ipv4, towards_backends};
+  for (const unsigned size : {40u, 52u, 64u}) {
+    const auto key = rss_key(owner, plain, size);
+    const auto lone_key = rss_key(owner, lone, size);
+    ASSERT_EQ(key.size(), size);
+    ASSERT_EQ(lone_key.size(), size);
+    for (unsigned i = 0; i < size; ++i) {
+      EXPECT_EQ(key[i], owner.key()[i % 4]) << i;
+    }
+    EXPECT_TRUE(std::equal(lone_key.begin(), lone_key.begin() + 40, hash::lone_key(towards_backends).begin()));
   }
 }
 

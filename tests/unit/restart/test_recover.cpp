@@ -80,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(Recover, Refill,
                                          Change{"OneWorker", 1, 1000, false, layout_now},
                                          Change{"OtherLimits", 2, 5000, false, layout_now},
                                          Change{"OtherSecret", 2, 1000, true, layout_now},
-                                         Change{"LayoutBefore", 2, 1000, false, 1}),
+                                         Change{"LayoutBefore", 2, 1000, false, layout_now - 1},
+                                         Change{"OldestLayout", 2, 1000, false, layout_oldest}),
                          [](const auto& row) { return row.param.what; });
 
 TEST_P(Refill, EntriesGoToNewTables) {
@@ -93,7 +94,7 @@ TEST_P(Refill, EntriesGoToNewTables) {
   secret[3] = static_cast<std::uint8_t>(change.other_secret ? 99 : secret[3]);
   const Keys keys_now = keys_of(secret);
   Set now(geometry_of(change.workers, keys_now, change.records), keys_now);
-  EXPECT_EQ(old->geometry == now.geometry, change.layout == 1);
+  EXPECT_EQ(old->geometry == now.geometry, change.layout != layout_now);
   const auto report =
       refill({*now.tables, now.files, now.geometry}, before.files, *old, hash::Owner(change.workers), now_ms);
   ASSERT_TRUE(report);
