@@ -36,19 +36,20 @@ constexpr std::uint64_t low_half(uint128 value) noexcept {
   return static_cast<std::uint64_t>(value);
 }
 
+}  // namespace detail
+
+/// Every bit of `x` counts in the low bits of the result, as far as `y` has bits evenly.
 constexpr std::uint64_t multiply_fold(std::uint64_t x, std::uint64_t y) noexcept {
   const uint128 product = static_cast<uint128>(x) * y;
-  return high_half(product) ^ low_half(product);
+  return detail::high_half(product) ^ detail::low_half(product);
 }
-
-}  // namespace detail
 
 /// Hash of two words. Bit-identical on every machine.
 constexpr std::uint64_t keyed(const Key& key, std::uint64_t x, std::uint64_t y) noexcept {
   const std::uint64_t a = key.a ^ detail::salt_a;
   const std::uint64_t b = key.b ^ detail::salt_b;
   const uint128 product = static_cast<uint128>(x ^ a) * (y ^ b);
-  return detail::multiply_fold(detail::low_half(product) ^ b, detail::high_half(product) ^ a);
+  return multiply_fold(detail::low_half(product) ^ b, detail::high_half(product) ^ a);
 }
 
 /// Hash of any bytes (names, strings). The length counts: "a" and "a\0" differ.

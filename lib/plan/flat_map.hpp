@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "hash/keyed.hpp"
+
 namespace limpet::plan {
 
 /// No key of this type is all zeros: its slots need no mark.
@@ -48,6 +50,10 @@ class FlatMap {
     return const_cast<Value*>(static_cast<const FlatMap*>(this)->find(key));
   }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  /// Slots that a look-up of the key passes before it knows.
+  [[nodiscard]] std::size_t passed(const Key& key) const noexcept {
+    return (place(key) - (static_cast<std::size_t>(mix(key)) & mask_)) & mask_;
+  }
   template <class F>
   void each(F&& f) const {
     for (const Slot& slot : slots_) {
@@ -91,11 +97,11 @@ class FlatMap {
   };
 
   static std::uint64_t mix(const Key& key) noexcept {
+    constexpr std::uint64_t factor = 0x9f3779b97f4b7d15ULL;  // each byte odd: keys apart in one byte are kept apart
     std::uint64_t hash = 0x243f6a8885a308d3ULL;
 #pragma GCC unroll 3
     for (const std::uint64_t word : std::bit_cast<Words>(key)) {
-      hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-      hash ^= hash >> 32;
+      hash = hash::multiply_fold(hash ^ word, factor);
     }
     return hash;
   }

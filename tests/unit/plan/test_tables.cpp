@@ -40,6 +40,29 @@ TEST(FlatMap, AgreesWithStdMap) {
   }
 }
 
+/// An address's last byte is the highest of a word, its first the lowest.
+TEST(FlatMap, NeighbouringAddressesLieApart) {
+  for (const char* const text : {"192.0.2.0", "2001:db8::", "2001:db8:1:2::"}) {
+    for (std::size_t at = ip(text).is_v4() ? 12 : 0; at < 16; ++at) {
+      FlatMap<net::IpAddress, int> flat;
+      std::size_t passed = 0;
+      const auto address = [&](unsigned i) {
+        std::uint8_t bytes[16];
+        std::memcpy(bytes, ip(text).bytes(), 16);
+        bytes[at] = static_cast<std::uint8_t>(i);
+        return net::IpAddress::v6(bytes);
+      };
+      for (unsigned i = 0; i < 256; ++i) {
+        EXPECT_TRUE(flat.add(address(i), 1));
+      }
+      for (unsigned i = 0; i < 256; ++i) {
+        passed += flat.passed(address(i));
+      }
+      EXPECT_LT(passed, 256u) << text << ", byte " << at;
+    }
+  }
+}
+
 TEST(FrontTable, ExactThenAnyPortThenPrefixesLongestFirst) {
   constexpr auto tcp = net::Protocol::tcp;
   const model::Listen listens[] = {
