@@ -47,7 +47,9 @@ class EntryBase {
   }
   [[nodiscard]] Value value() const noexcept { return {derived().peer(), state(), flags(), used()}; }
 
-  void touch(Tick16 now) noexcept { store((last() & ~UsedField::mask) | UsedField::put(now.raw())); }
+  [[gnu::always_inline]] inline void touch(Tick16 now) noexcept {
+    store((last() & ~UsedField::mask) | UsedField::put(now.raw()));
+  }
   void set_state(State state) noexcept {
     store((last() & ~StateField::mask) | StateField::put(static_cast<std::uint64_t>(state) + 1));
   }

@@ -35,11 +35,22 @@ constexpr std::size_t encap_size_max = ipv6::size + udp::size + gue::size;
   return ip + (encap == Encap::gre ? gre::size : encap == Encap::gue ? udp::size + gue::size : std::size_t{0});
 }
 
-/// Writes the outer headers right before the IP packet at `parsed.l3_offset` of `frame`; those bytes are writable.
-/// The traffic class is the inner packet's, ECN with it (RFC 6040, section 4.1). `readable` bytes of the frame lie
-/// contiguous. False, with nothing written: GUE in IPv6 needs a checksum over bytes that lie elsewhere.
-[[nodiscard]] bool encapsulate(std::uint8_t* frame, const Parsed& parsed, std::size_t readable,
-                               const Outer& outer) noexcept;
+/// An IP packet that is to get headers in front.
+struct Inner {
+  std::uint8_t* ip;
+  std::uint16_t size;      // of the IP packet
+  std::uint16_t readable;  // of it, contiguous
+  std::uint8_t protocol;
+  bool v4;     // else IPv6
+  bool plain;  // no fragment, and the L4 header follows right behind a header without options
+};
+/// Of the IP packet at `parsed.l3_offset` of `frame`, of which `readable` bytes lie contiguous.
+[[nodiscard]] Inner inner_of(std::uint8_t* frame, const Parsed& parsed, std::size_t readable) noexcept;
+
+/// Writes the outer headers right before a packet; those bytes are writable. The traffic class is the inner packet's,
+/// ECN with it (RFC 6040, section 4.1). False, with nothing written: GUE in IPv6 needs a checksum over bytes that lie
+/// elsewhere.
+[[nodiscard]] bool encapsulate(const Inner& inner, const Outer& outer) noexcept;
 
 /// A tunnel's headers, read from the beginning of a packet that may be cut short.
 struct OuterRead {

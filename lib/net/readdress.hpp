@@ -20,7 +20,7 @@ struct PlainV6 {
 
 namespace detail {
 
-inline void correct(std::uint8_t* field, std::uint64_t change) noexcept {
+[[gnu::always_inline]] inline void correct(std::uint8_t* field, std::uint64_t change) noexcept {
   const auto sum =
       static_cast<std::uint16_t>(~fold(change + static_cast<std::uint16_t>(~load_raw<std::uint16_t>(field))));
   std::memcpy(field, &sum, sizeof sum);
@@ -28,7 +28,7 @@ inline void correct(std::uint8_t* field, std::uint64_t change) noexcept {
 
 /// One off the TTL (the first byte of its word of the sum) or the hop limit. It is at least 1.
 template <class Plain>
-void decrement_plain(std::uint8_t* ip, std::uint64_t change) noexcept {
+[[gnu::always_inline]] inline void decrement_plain(std::uint8_t* ip, std::uint64_t change) noexcept {
   constexpr std::size_t at = Plain::header == ipv4::size ? ipv4::ttl : ipv6::hop_limit;
   ip[at] = static_cast<std::uint8_t>(ip[at] - 1);
   if constexpr (Plain::header == ipv4::size) {
@@ -41,7 +41,7 @@ void decrement_plain(std::uint8_t* ip, std::uint64_t change) noexcept {
 
 /// Only the TTL.
 template <class Plain>
-void forward_plain(std::uint8_t* ip) noexcept {
+[[gnu::always_inline]] inline void forward_plain(std::uint8_t* ip) noexcept {
   detail::decrement_plain<Plain>(ip, 0);
 }
 

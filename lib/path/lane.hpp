@@ -19,6 +19,8 @@ class Lane : public LaneReader<Wire> {
   using Candidate = typename Base::Candidate;
   using Base::burst_, Base::candidates_, Base::count_, Base::follows_records, Base::handed_over_, Base::l3, Base::live_,
       Base::plan_, Base::state_;
+  static constexpr net::Family family = Wire::family;
+  static constexpr bool is_v4 = family == net::Family::v4;
   static constexpr std::uint16_t surely_not_idle_s = 1;  // whatever the time-outs, of which a second is the least
 
  public:
@@ -58,6 +60,7 @@ class Lane : public LaneReader<Wire> {
     state_.counters.add(Counter::record_hit, opened_);
     state_.counters.add(Counter::forwarded_in, in_ + opened_);
     state_.counters.add(Counter::forwarded_back, back_);
+    state_.counters.add(Counter::encapsulated, tunnelled_);
     return in_ + opened_ + back_ + handed_over_;
   }
 
@@ -218,66 +221,79 @@ class Lane : public LaneReader<Wire> {
 
   template <bool live>
   [[gnu::always_inline]] inline bool to_backend(Candidate& c) noexcept {
-    Entry& entry = *c.entry;
+    if ((c.front->flags & plan::Front::tunnel) != 0) {
+      return to_tunnel<live>(c);
+    }
     const plan::Front front = *c.front;
-    const std::uint32_t slot = entry.peer();
-    const Leg& leg = state_.legs.to_backend(Wire::family, slot, state_.node, state_.waiting);
-    const Leg* out = &leg;
-    const std::uint32_t size = c.l3_size + overhead(front);
-    if (leg.pool != front.pool || (size > leg.mtu && (out = gateway(c, leg, size)) == nullptr) ||
-        !is_current(entry, front.quiet_max_s)) {
-      return false;
-    }
-    if ((front.flags & plan::Front::every_second) != 0 && entry.used() != tick_) {
-      return false;
-    }
-    if ((front.flags & plan::Front::udp) != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
-      return false;  // a datagram's flow ends with its backend
-    }
+    const std::uint32_t slot = c.entry->peer();
+    const Leg& leg = state_.legs.to_backend(family, slot, state_.node, state_.waiting);
+    const Leg* const out = way_in(c, front, slot, leg, c.l3_size);
     Packet& packet = burst_.packets[c.packet];
-    const bool tunnels = (front.flags & plan::Front::tunnel) != 0;
-    if (tunnels && !may_enter_tunnel(packet, front, *out)) {
-      return false;
-    }
-    if (!note_in<live>(c, entry, front, leg, packet.data + l3)) {
+    if (out == nullptr || !note_in<live>(c, *c.entry, front, leg, packet.data + l3)) {
       return false;
     }
     ++in_;
-    readdress(packet, front, slot, leg, c.protocol, entry);
-    if (tunnels) {
-      enter_tunnel(packet, c, front, leg.address, *out);
-    }
-    send(packet, size, *out);
+    readdress(packet, front, slot, leg, c.protocol, *c.entry);
+    send(packet, c.l3_size, *out);
     return true;
   }
 
-  [[nodiscard]] const plan::Tunnel& tunnel_of(const plan::Front& front) const noexcept {
-    return plan_.service_of(*plan_.listener(ListenerSlot(front.listener))).tunnel;
+  /// By which leg a packet of `size` to a backend leaves. Null: the long way is for it.
+  [[gnu::always_inline]] inline const Leg* way_in(const Candidate& c, const plan::Front& front, std::uint32_t slot,
+                                                  const Leg& leg, std::uint32_t size) noexcept {
+    const Leg* out = &leg;
+    if (leg.pool != front.pool || (size > leg.mtu && (out = gateway(c, leg, size)) == nullptr) ||
+        !is_current(*c.entry, front.quiet_max_s)) {
+      return nullptr;
+    }
+    if ((front.flags & plan::Front::every_second) != 0 && c.entry->used() != tick_) {
+      return nullptr;
+    }
+    if ((front.flags & plan::Front::udp) != 0 && !state_.node.backends.takes_new(BackendSlot(slot))) {
+      return nullptr;  // a datagram's flow ends with its backend
+    }
+    return out;
   }
-  /// Bytes that a packet's tunnel adds.
-  [[nodiscard]] std::uint32_t overhead(const plan::Front& front) const noexcept {
-    return (front.flags & plan::Front::tunnel) == 0
-               ? 0
-               : static_cast<std::uint32_t>(net::encap_size(tunnel_of(front).encap, Wire::family));
+
+  /// The same as to_backend(), into the service's tunnel.
+  template <bool live>
+  [[gnu::noinline]] bool to_tunnel(Candidate& c) noexcept {
+    const plan::Front front = *c.front;
+    const std::uint32_t slot = c.entry->peer();
+    const Leg& leg = state_.legs.to_backend(family, slot, state_.node, state_.waiting);
+    const plan::Tunnel& tunnel = plan_.service_of(*plan_.listener(ListenerSlot(front.listener))).tunnel;
+    const auto overhead = static_cast<std::uint32_t>(net::encap_size(tunnel.encap, family));
+    const Leg* const out = way_in(c, front, slot, leg, c.l3_size + overhead);
+    Packet& packet = burst_.packets[c.packet];
+    std::uint8_t* const ip = packet.data + l3;
+    if (out == nullptr || packet.headroom < overhead) {
+      return false;
+    }
+    const std::uint64_t shown = shows_flow(tunnel, family) ? shown_of(plan_, flow_of(ip, c.protocol)) : 0;
+    const net::IpAddress* const source = source_of(plan_, tunnel, family, shown, out->interface);
+    if (source == nullptr || !note_in<live>(c, *c.entry, front, leg, ip)) {
+      return false;
+    }
+    ++in_;
+    ++tunnelled_;
+    count_use(slot, packet.size);
+    net::forward_plain<Wire>(ip);
+    net::Outer outer;
+    set_outer(outer, tunnel, shown, *source, leg.address);
+    set_fragmenting(outer, state_, tunnel, ip, is_v4);
+    static_cast<void>(net::encapsulate({ip, c.l3_size, c.l3_size, c.protocol, is_v4, true}, outer));  // all is here
+    packet.data -= overhead;
+    packet.headroom = static_cast<std::uint16_t>(packet.headroom - overhead);
+    packet.capacity = static_cast<std::uint16_t>(packet.capacity + overhead);
+    store_be<std::uint16_t>(packet.data + net::ethernet::type, is_v4 ? net::ether_type::ipv4 : net::ether_type::ipv6);
+    send(packet, c.l3_size + overhead, *out);
+    return true;
   }
-  [[gnu::noinline]] bool may_enter_tunnel(const Packet& packet, const plan::Front& front, const Leg& out) noexcept {
-    return packet.headroom >= overhead(front) && has_source(plan_, tunnel_of(front), Wire::family, out.interface);
-  }
-  [[gnu::noinline]] void enter_tunnel(Packet& packet, const Candidate& c, const plan::Front& front,
-                                      const net::IpAddress& backend, const Leg& out) noexcept {
-    const std::uint8_t* const ip = packet.data + l3;
-    net::Parsed parsed;
-    parsed.source = Wire::address(ip + Wire::source);
-    parsed.destination = Wire::address(ip + Wire::destination);
-    parsed.source_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::source_port);
-    parsed.destination_port = load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port);
-    parsed.protocol = c.protocol;
-    parsed.l3_offset = l3;
-    parsed.l4_offset = l3 + Wire::header;
-    parsed.l3_size = c.l3_size;
-    path::enter_tunnel(state_, plan_, tunnel_of(front), backend, out.interface, packet, parsed);  // all is contiguous
-    store_be<std::uint16_t>(packet.data + net::ethernet::type,
-                            Wire::family == net::Family::v4 ? net::ether_type::ipv4 : net::ether_type::ipv6);
+
+  static net::TupleRead flow_of(const std::uint8_t* ip, std::uint8_t protocol) noexcept {
+    return {Wire::address(ip + Wire::source), Wire::address(ip + Wire::destination),
+            load_be<std::uint16_t>(ip + Wire::header + net::tcp::source_port),
+            load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port), protocol};
   }
 
   /// First packets, whose flows are known from now on.
@@ -290,13 +306,17 @@ class Lane : public LaneReader<Wire> {
     });
   }
 
+  [[gnu::always_inline]] inline void count_use(std::uint32_t slot, std::uint32_t size) noexcept {
+    plan::BackendUse& use = state_.uses[slot];
+    add_relaxed(use.packets, 1);
+    add_relaxed(use.bytes, size);
+  }
+
   /// For the backend, and counts it there. `entry`: of full NAT, it says what the backend sees of the client.
   [[gnu::always_inline]] inline void readdress(const Packet& packet, const plan::Front& front, std::uint32_t slot,
                                                const Leg& leg, std::uint8_t protocol,
                                                [[maybe_unused]] const Entry& entry) noexcept {
-    plan::BackendUse& use = state_.uses[slot];
-    add_relaxed(use.packets, 1);
-    add_relaxed(use.bytes, packet.size);
+    count_use(slot, packet.size);
     if constexpr (Wire::local) {
       const flow::Carried seen = entry.carried();
       net::readdress_plain<Wire>(packet.data + l3, protocol, {seen.vip.wire_bytes(), be16(seen.translated_port).raw()},
@@ -374,6 +394,7 @@ class Lane : public LaneReader<Wire> {
   unsigned in_ = 0;
   unsigned opened_ = 0;
   unsigned back_ = 0;
+  unsigned tunnelled_ = 0;
   std::array<std::uint8_t, burst_max> found_;
   std::array<std::uint8_t, burst_max> half_open_;
   std::array<std::uint8_t, burst_max> ending_;

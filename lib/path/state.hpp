@@ -32,7 +32,7 @@ namespace limpet::path {
 
 /// Adds to a single-writer counter without a locked instruction.
 template <class T>
-void add_relaxed(std::atomic<T>& value, std::type_identity_t<T> n) noexcept {
+[[gnu::always_inline]] inline void add_relaxed(std::atomic<T>& value, std::type_identity_t<T> n) noexcept {
   value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 

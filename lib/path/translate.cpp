@@ -151,9 +151,9 @@ class Translator {
   void report(Packet& packet, const net::Parsed& parsed, Item& item, l3::IcmpError error, Counter otherwise,
               std::uint16_t mtu = 0) noexcept {
     const plan::Interface& in = plan_.interfaces[item.interface.value()];
-    const auto own = in.own_address(parsed.source.family());
+    const net::IpAddress* const own = in.own_address(parsed.source.family());
     const l3::Buffer buffer{packet.data, packet.contiguous, packet.capacity};  // more than an error quotes
-    const bool owed = own && l3::may_send_error(buffer, parsed);
+    const bool owed = own != nullptr && l3::may_send_error(buffer, parsed);
     if (owed && !state_.icmp_errors.take(now_ms_)) {  // RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)
       state_.counters.add(Counter::icmp_suppressed);
       return item.drop(otherwise);

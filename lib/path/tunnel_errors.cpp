@@ -94,11 +94,18 @@ class Relay {
         !backend->hop(outer.destination.family())) {
       return false;
     }
-    net::TupleRead shown = flow;  // of a fragment no ports
-    shown.source_port = flow.fragment ? std::uint16_t{0} : flow.source_port;
-    shown.destination_port = flow.fragment ? std::uint16_t{0} : flow.destination_port;
-    const net::Outer ours = outer_of_flow(plan_, service.tunnel, shown, outer.destination,
-                                          backend->hop(outer.destination.family())->interface);
+    net::TupleRead told = flow;  // of a fragment no ports
+    told.source_port = flow.fragment ? std::uint16_t{0} : flow.source_port;
+    told.destination_port = flow.fragment ? std::uint16_t{0} : flow.destination_port;
+    const net::Family family = outer.destination.family();
+    const std::uint64_t shown = shows_flow(service.tunnel, family) ? shown_of(plan_, told) : 0;
+    const net::IpAddress* const source =
+        source_of(plan_, service.tunnel, family, shown, backend->hop(family)->interface);
+    net::Outer ours;
+    if (source == nullptr) {
+      return false;
+    }
+    set_outer(ours, service.tunnel, shown, *source, outer.destination);
     return ours.source == outer.source &&
            (outer.encap != net::Encap::gue ||
             (ours.source_port == outer.source_port && ours.destination_port == outer.destination_port));
@@ -109,9 +116,9 @@ class Relay {
             const Meaning& meaning, std::size_t overhead) noexcept {
     const auto hop = plan_.routes.find(flow.source);
     const net::Family family = flow.source.family();
-    const auto from = hop ? plan_.interfaces[hop->interface.value()].own_address(family) : std::nullopt;
+    const net::IpAddress* const from = hop ? plan_.interfaces[hop->interface.value()].own_address(family) : nullptr;
     const std::size_t head = (family == net::Family::v4 ? net::ipv4::size : net::ipv6::size) + net::icmp::size;
-    if (!from || inner.data() < packet.data + net::ethernet::size + head) {
+    if (from == nullptr || inner.data() < packet.data + net::ethernet::size + head) {
       return false;
     }
     const std::uint16_t mtu = inner_mtu(meaning.mtu, overhead, family);

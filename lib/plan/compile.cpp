@@ -407,15 +407,6 @@ net::Endpoint answering_endpoint(const Listener& listener, const net::Endpoint& 
   return {backend.address, backend.l4_port != 0 ? backend.l4_port : listener.listen.l4_port};
 }
 
-std::optional<IpAddress> Interface::own_address(Family family) const noexcept {
-  for (const net::Prefix& prefix : addresses) {
-    if (prefix.address.family() == family) {
-      return prefix.address;
-    }
-  }
-  return std::nullopt;
-}
-
 bool Interface::owns(const IpAddress& address) const noexcept {
   for (const net::Prefix& prefix : addresses) {
     if (prefix.address == address) {

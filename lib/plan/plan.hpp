@@ -38,8 +38,15 @@ struct Interface {
   std::vector<net::Prefix> addresses;
   model::Transit transit = model::Transit::drop;
   bool has_kernel = false;
-  /// Own address of the family to speak from (ICMP errors, ARP/ND); the first configured.
-  [[nodiscard]] std::optional<IpAddress> own_address(Family family) const noexcept;
+  /// Own address of the family to speak from (ICMP errors, ARP/ND); the first configured. Null: none.
+  [[nodiscard]] const IpAddress* own_address(Family family) const noexcept {
+    for (const net::Prefix& own : addresses) {
+      if (own.address.family() == family) {
+        return &own.address;
+      }
+    }
+    return nullptr;
+  }
   [[nodiscard]] bool owns(const IpAddress& address) const noexcept;
 };
 

@@ -53,7 +53,7 @@ TEST(Encap, GoldenIpip4) {
   Frame frame(packet(Family::v4).traffic_class(0xb9).udp(1, 2).payload("x").build());
   Outer outer = outer_of(Encap::ipip, Family::v4);
   outer.ttl = 17;
-  ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer));
+  ASSERT_TRUE(encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer));
   const Bytes all = frame.with_outer(20);
   const Bytes golden{0x45, 0xb9, 0, 49, 0x12, 0x34, 0x40, 0, 17, 4, 0x02, 0x69, 198, 51, 100, 1, 198, 51, 100, 11};
   EXPECT_EQ(test::plain_checksum(golden), 0);
@@ -62,7 +62,8 @@ TEST(Encap, GoldenIpip4) {
 
 TEST(Encap, GoldenGre6) {
   Frame frame(packet(Family::v4).traffic_class(0x28).udp(1, 2).payload("x").build());
-  ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer_of(Encap::gre, Family::v6)));
+  ASSERT_TRUE(
+      encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer_of(Encap::gre, Family::v6)));
   const Bytes all = frame.with_outer(44);
   Bytes head(all.begin(), all.begin() + 44);
   EXPECT_EQ(Bytes(head.begin() + 40, head.end()), (Bytes{0, 0, 0x08, 0x00}));
@@ -73,7 +74,8 @@ TEST(Encap, GoldenGre6) {
 
 TEST(Encap, GoldenGue4) {
   Frame frame(packet(Family::v6).udp(1, 2).payload("x").build());
-  ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer_of(Encap::gue, Family::v4)));
+  ASSERT_TRUE(
+      encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer_of(Encap::gue, Family::v4)));
   const Bytes all = frame.with_outer(32);
   EXPECT_EQ(all[9], ip_protocol::udp);
   EXPECT_EQ(Bytes(all.begin() + 20, all.begin() + 26), (Bytes{0xc1, 0x23, 0x17, 0xc0, 0, 61}));
@@ -135,7 +137,7 @@ TEST(Encap, EveryPacketInEveryTunnel) {
         ASSERT_EQ(frame.parsed.error, ParseError::none) << row.what;
         const Bytes before = frame.with_outer(0);
         const Outer outer = outer_of(encap, family);
-        ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer)) << row.what;
+        ASSERT_TRUE(encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer)) << row.what;
         const std::size_t size = encap_size(encap, family);
         const Bytes all = frame.with_outer(size);
         EXPECT_EQ(Bytes(all.begin() + static_cast<std::ptrdiff_t>(size), all.end()), before) << row.what;
@@ -157,11 +159,11 @@ TEST(Encap, ChecksumOfWhatLiesElsewhere) {
     Frame frame(row.inner.build());
     const std::size_t readable =
         std::size_t{frame.parsed.l4_offset == 0 ? frame.parsed.l3_offset + 20u : frame.parsed.l4_offset + 8u};
-    EXPECT_EQ(encapsulate(frame.at(), frame.parsed, readable, outer_of(Encap::gue, Family::v6)),
+    EXPECT_EQ(encapsulate(inner_of(frame.at(), frame.parsed, readable), outer_of(Encap::gue, Family::v6)),
               row.known_sum || readable >= std::size_t{frame.parsed.l3_offset} + frame.parsed.l3_size)
         << row.what;
     Frame other(row.inner.build());
-    ASSERT_TRUE(encapsulate(other.at(), other.parsed, readable, outer_of(Encap::gue, Family::v4)));
+    ASSERT_TRUE(encapsulate(inner_of(other.at(), other.parsed, readable), outer_of(Encap::gue, Family::v4)));
     const Bytes all = other.with_outer(32);
     EXPECT_EQ(load_be<std::uint16_t>(&all[20 + udp::checksum]) != 0,
               row.known_sum || readable >= std::size_t{other.parsed.l3_offset} + other.parsed.l3_size)
@@ -173,7 +175,8 @@ TEST(Encap, UdpWithoutChecksumIsSummed) {
   Bytes bytes = packet(Family::v4).udp(1, 2).payload("no checksum").build();
   bytes[14 + 20 + 6] = bytes[14 + 20 + 7] = 0;
   Frame frame(bytes);
-  ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer_of(Encap::gue, Family::v6)));
+  ASSERT_TRUE(
+      encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer_of(Encap::gue, Family::v6)));
   expect_right(frame.with_outer(52), {"none", {}}, Encap::gue, Family::v6, Family::v4);
 }
 
@@ -181,7 +184,8 @@ TEST(Encap, DamageInsideStaysDetectable) {
   Bytes bytes = packet(Family::v4).tcp(1, 2).payload("payload").build();
   bytes.back() ^= 0x40;
   Frame frame(bytes);
-  ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer_of(Encap::gue, Family::v4)));
+  ASSERT_TRUE(
+      encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer_of(Encap::gue, Family::v4)));
   const Bytes all = frame.with_outer(32);
   EXPECT_NE(test::plain_l4_checksum(ip("198.51.100.1"), ip("198.51.100.11"), 17, Bytes(all.begin() + 20, all.end())),
             0);
@@ -192,7 +196,7 @@ TEST(Encap, NotCutButWhereAsked) {
   Outer outer = outer_of(Encap::ipip, Family::v4);
   for (const bool set : {true, false}) {
     outer.dont_fragment = set;
-    ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer));
+    ASSERT_TRUE(encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer));
     EXPECT_EQ(frame.with_outer(20)[6], set ? 0x40 : 0);
   }
 }
@@ -201,7 +205,8 @@ TEST(Encap, ReadsNothingFromPacketsCutShort) {
   for (const Row& row : rows()) {
     for (const Encap encap : {Encap::ipip, Encap::gre, Encap::gue}) {
       Frame frame(row.inner.build());
-      ASSERT_TRUE(encapsulate(frame.at(), frame.parsed, frame.bytes.size() - room, outer_of(encap, Family::v4)));
+      ASSERT_TRUE(
+          encapsulate(inner_of(frame.at(), frame.parsed, frame.bytes.size() - room), outer_of(encap, Family::v4)));
       const std::size_t size = encap_size(encap, Family::v4);
       const Bytes all = frame.with_outer(size);
       for (std::size_t here = 0; here < all.size(); ++here) {

@@ -100,8 +100,8 @@ TEST(Compile, InterfacesArePortsAndTheirVlans) {
     EXPECT_EQ(interface.mac.text(), rows[i].mac);
   }
   EXPECT_EQ(c.plan->interfaces_of_port[0].size(), 3u);
-  EXPECT_EQ(c.plan->interfaces[3].own_address(Family::v6), ip("2001:db8:1::1"));
-  EXPECT_FALSE(c.plan->interfaces[2].own_address(Family::v4));
+  EXPECT_EQ(*c.plan->interfaces[3].own_address(Family::v6), ip("2001:db8:1::1"));
+  EXPECT_EQ(c.plan->interfaces[2].own_address(Family::v4), nullptr);
   EXPECT_TRUE(c.plan->owns(ip("203.0.113.1")));
   EXPECT_FALSE(c.plan->owns(ip("192.0.2.10")));
   std::vector<std::string> visited;
