@@ -28,7 +28,7 @@ std::unique_ptr<Rig> open_rig(const Setup& setup, std::uint64_t rate) {
   auto rig = std::make_unique<Rig>(setup, rate);
   rig->open_flows();
   rig->check_output(Direction::in, setup.flows / 2);
-  if (setup.nat()) {
+  if (setup.answers_pass()) {
     rig->check_output(Direction::back, setup.flows / 2);
   }
   return rig;
@@ -43,11 +43,10 @@ class Group {
 
   void measure() {
     const std::string size = count_text(setup_.flows);
-    const bool nat = setup_.nat();
-    const bool v4_nat = nat && setup_.family == net::Family::v4;
+    const bool v4_nat = setup_.nat() && setup_.family == net::Family::v4;
     const bool many = v4_nat && setup_.flows >= million;
     beside_look_up("hit", Kind::hit);
-    if (nat) {
+    if (setup_.answers_pass()) {
       beside_look_up("return", Kind::back);
     }
     if (many) {
@@ -134,13 +133,17 @@ class Group {
   std::optional<Floor<Key>> floor_;
 };
 
+std::vector<const char*> forwardings(net::Family family) {
+  return family == net::Family::v4 ? std::vector{"nat", "dr", "full_nat", "ipip"} : std::vector{"nat", "dr", "gue"};
+}
+
 }  // namespace
 
 void measure_path(const Options& options, Report& report) {
   const std::uint64_t rate = cycles_per_ms();
   const auto begin = std::chrono::steady_clock::now();
   for (const net::Family family : {net::Family::v4, net::Family::v6}) {
-    for (const char* forwarding : {"nat", "dr", family == net::Family::v4 ? "ipip" : "gue"}) {
+    for (const char* forwarding : forwardings(family)) {
       for (const std::uint32_t flows : {1000u, million, 10 * million}) {
         const Setup setup{family, forwarding, flows, std::max(flows, million)};
         const bool late = options.quick && flows > million && std::chrono::steady_clock::now() - begin > quick_patience;

@@ -67,7 +67,7 @@ class Churn {
   }
   void put(Fifo& fifo, const Template& frame, std::uint32_t flow, std::uint32_t far) noexcept {
     std::uint8_t* const at = buffers_.take();
-    write_frame(frame, flow, far, at);
+    write_frame(frame, near_of(flow, frame.first_port), far, at);
     fifo.push(at);
   }
   void put_in(const Template& frame, std::uint32_t flow) noexcept {

@@ -99,6 +99,7 @@ void run() {
   collect_all(options, setup(v4, "dr"), {{Kind::hit, "hit"}});
   collect_all(options, setup(v6, "nat"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
   collect_all(options, setup(v6, "dr"), {{Kind::hit, "hit"}});
+  collect_all(options, setup(v4, "full_nat"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
   collect_all(options, setup(v4, "ipip"), {{Kind::hit, "hit"}});
   collect_all(options, setup(v6, "gue"), {{Kind::hit, "hit"}});
   collect_all(options, setup(v4, "nat", 2), {{Kind::hit, "steered"}});

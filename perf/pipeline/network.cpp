@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint16_t source_at_v4 = 14 + 12;
 constexpr std::uint16_t source_at_v6 = 14 + 8;
+/// Each has 64512 ports towards each backend: three times as many as 10M flows to 8 backends take.
+constexpr const char* local_addresses = "192.0.2.0/26";
 
 net::IpAddress address(const char* text) {
   return *net::IpAddress::parse(text);
@@ -56,8 +58,8 @@ std::string ports(net::Family family, const Estate& estate) {
 
 Addresses addresses(net::Family family) {
   return family == net::Family::v4
-             ? Addresses{address("10.0.0.0"), address("198.18.0.0"), address("172.16.0.0")}
-             : Addresses{address("2001:db8:100::1"), address("2001:db8:2::"), address("2001:db8:3::")};
+             ? Addresses{address("10.0.0.0"), address("198.18.0.0"), address("172.16.0.0"), address("192.0.0.0")}
+             : Addresses{address("2001:db8:100::1"), address("2001:db8:2::"), address("2001:db8:3::"), {}};
 }
 
 net::IpAddress with_far(const net::IpAddress& base, std::uint32_t far) {
@@ -86,13 +88,14 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   model::Model& model = *loaded.model;
   const Addresses base = addresses(family);
   using enum model::Forwarding;
-  const model::Forwarding mode = forwarding == "nat"    ? nat
-                                 : forwarding == "dr"   ? dr
-                                 : forwarding == "ipip" ? ipip
-                                 : forwarding == "gue"  ? gue
-                                                        : throw std::runtime_error("no forwarding " + forwarding);
+  const model::Forwarding mode = forwarding == "nat"        ? nat
+                                 : forwarding == "full_nat" ? full_nat
+                                 : forwarding == "dr"       ? dr
+                                 : forwarding == "ipip"     ? ipip
+                                 : forwarding == "gue"      ? gue
+                                                            : throw std::runtime_error("no forwarding " + forwarding);
   for (std::uint32_t i = 0; i < estate.backends(); ++i) {
-    const net::Endpoint endpoint{with_far(base.backend, i), mode == nat ? backend_port : vip_port};
+    const net::Endpoint endpoint{with_far(base.backend, i), mode == nat || mode == full_nat ? backend_port : vip_port};
     model.pools[fmt::format("pool{}", i / estate.pool_backends)]
         .backends[fmt::format("b{}", i % estate.pool_backends)] = {.addresses = {endpoint}};
   }
@@ -101,21 +104,25 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
     model::Service& service = model.services[fmt::format("service{}", i)];
     service.listen = {{{with_far(base.vip, i), length}, vip_port, net::Protocol::tcp}};
     service.forwarding = mode;
+    if (mode == full_nat) {
+      service.local_addresses = {*net::Prefix::parse(local_addresses)};
+    }
     service.pool = fmt::format("pool{}", i % estate.pools);
     service.persist = {"client"};
   }
   return std::move(model);
 }
 
-Template make_template(net::Family family, Direction direction, std::uint8_t tcp_flags, unsigned generation) {
+Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
+                       unsigned generation) {
   const bool v4 = family == net::Family::v4;
   const bool in = direction == Direction::in;
   const Addresses base = addresses(family);
   test::PacketBuilder builder;
   if (in) {
-    builder.ethernet(client_gateway_mac, front_mac).ip(base.client, base.vip).tcp(0, vip_port, tcp_flags);
+    builder.ethernet(client_gateway_mac, front_mac).ip(client, base.vip).tcp(0, vip_port, tcp_flags);
   } else {
-    builder.ethernet(backend_gateway_mac, back_mac).ip(base.backend, base.client).tcp(backend_port, 0, tcp_flags);
+    builder.ethernet(backend_gateway_mac, back_mac).ip(base.backend, client).tcp(backend_port, 0, tcp_flags);
   }
   const test::Bytes bytes = builder.padded_to(60).build();  // with its FCS the smallest Ethernet frame
   Template made;

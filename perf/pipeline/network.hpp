@@ -1,6 +1,6 @@
 // Who is who in the benchmark's network: clients behind a gateway on `front`; backends on `back`, neighbours there
-// where they are few and behind a gateway where they are many. The low bits of client, VIP and backend addresses are
-// zero here and filled in by flow, service and backend.
+// where they are few and behind a gateway where they are many. The low bits of client, VIP, backend and local addresses
+// are zero here and filled in by flow, service and backend.
 #pragma once
 
 #include <string>
@@ -35,7 +35,9 @@ struct Addresses {
   net::IpAddress client;  // low bits zero, as in vip and backend
   net::IpAddress vip;
   net::IpAddress backend;
+  net::IpAddress local;  // full NAT
 };
+
 Addresses addresses(net::Family family);
 
 /// `far` put into the last three bytes.
@@ -43,7 +45,7 @@ net::IpAddress with_far(const net::IpAddress& base, std::uint32_t far);
 /// Address of a flow's client.
 net::IpAddress client_address(net::Family family, std::uint32_t flow);
 
-/// The configuration. `forwarding`: as in a configuration; full_nat excepted.
+/// The configuration. `forwarding`: as in a configuration; full_nat and ipip in IPv4, gue in IPv6.
 model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate);
 
 }  // namespace limpet::perf

@@ -13,6 +13,7 @@
 #include "path/turn.hpp"
 #include "plan/compile.hpp"
 #include "source.hpp"
+#include "support/packet_builder.hpp"
 
 namespace limpet::perf {
 
@@ -25,8 +26,10 @@ struct Setup {
   std::uint32_t first_flow = 0;  // of those that all rigs have
   Estate estate{};
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
+  [[nodiscard]] bool full_nat() const { return forwarding == "full_nat"; }
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
-  [[nodiscard]] bool tunnels() const { return !nat() && forwarding != "dr"; }
+  [[nodiscard]] bool answers_pass() const { return nat() || full_nat(); }
+  [[nodiscard]] bool tunnels() const { return !answers_pass() && forwarding != "dr"; }
   [[nodiscard]] std::uint32_t backend_slots() const;
 };
 
@@ -111,6 +114,7 @@ class Rig {
     flow::Table flows;
     path::State state;
   };
+  [[nodiscard]] test::Bytes expected_output(Direction direction, std::uint32_t flow, std::uint32_t backend) const;
   void step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count);
   [[nodiscard]] std::uint64_t live_entries() const noexcept;
 
@@ -123,6 +127,7 @@ class Rig {
                                      Crossing(source_, 0, rings_[1], rings_[0])};
   Clock clock_;
   std::vector<std::uint32_t> backend_of_flow_;
+  std::vector<Seen> seen_of_flow_;  // full NAT
 };
 
 }  // namespace limpet::perf

@@ -32,6 +32,7 @@ struct Stream {
   std::uint32_t next = 0;
   std::uint32_t end = clients_max;
   const std::uint32_t* backend_of_flow = nullptr;  // direction back
+  const Seen* seen_of_flow = nullptr;              // direction back, where it is not the client
   PortIndex port;                                  // received on
 };
 
@@ -71,7 +72,11 @@ class Source {
   unsigned transmit(path::Destination to, const path::Packet* packets, unsigned n) noexcept {
     if (learn_ != nullptr && to.outlet == path::Outlet::port) {
       for (unsigned i = 0; i < n; ++i) {
-        learn_[flow_of_[buffers_.index_of(packets[i].buffer)]] = far_of(stream_.frame, packets[i].data);
+        const std::uint32_t flow = flow_of_[buffers_.index_of(packets[i].buffer)];
+        learn_[flow] = far_of(stream_.frame, packets[i].data);
+        if (learn_seen_ != nullptr) {
+          learn_seen_[flow] = Seen(near_in(stream_.frame, packets[i].data));
+        }
       }
     }
     for (unsigned i = 0; i < n; ++i) {
@@ -81,8 +86,12 @@ class Source {
     return n;
   }
 
-  /// Writes down the backend of every packet made and transmitted from now on, by flow; null: no more.
-  void learn_backends(std::uint32_t* at) noexcept { learn_ = at; }
+  /// Writes down the backend of every packet made and transmitted from now on, by flow, and what that sees; null: no
+  /// more.
+  void learn(std::uint32_t* backends, Seen* seen) noexcept {
+    learn_ = backends;
+    learn_seen_ = seen;
+  }
   /// The packet that left last; its bytes are good until the next receive.
   [[nodiscard]] const path::Packet& last() const noexcept { return last_; }
 
@@ -114,6 +123,9 @@ class Source {
       if (stream_.backend_of_flow != nullptr) {
         __builtin_prefetch(stream_.backend_of_flow + ahead_[i]);
       }
+      if (stream_.seen_of_flow != nullptr) {
+        __builtin_prefetch(stream_.seen_of_flow + ahead_[i]);
+      }
     }
   }
   void make(unsigned n) noexcept {
@@ -122,7 +134,9 @@ class Source {
       std::uint8_t* const frame = buffers_.take();
       const std::uint32_t far = stream_.backend_of_flow != nullptr ? stream_.backend_of_flow[flow]
                                                                    : service_of(number_of(flow), stream_.services);
-      write_frame(stream_.frame, number_of(flow), far, frame);
+      const Near near = stream_.seen_of_flow != nullptr ? stream_.seen_of_flow[flow].near()
+                                                        : near_of(number_of(flow), stream_.frame.first_port);
+      write_frame(stream_.frame, near, far, frame);
       fifo_.push(frame);
       if (learn_ != nullptr) {
         flow_of_[buffers_.index_of(frame)] = flow;
@@ -140,6 +154,7 @@ class Source {
   std::array<std::uint32_t, path::burst_max> ahead_{};
   std::array<std::uint32_t, Buffers::count> flow_of_{};
   std::uint32_t* learn_ = nullptr;
+  Seen* learn_seen_ = nullptr;
   path::Packet last_;
 };
 

@@ -29,6 +29,30 @@ constexpr std::uint16_t client_port_of(std::uint32_t flow, std::uint16_t first) 
   return static_cast<std::uint16_t>(first + ((flow * 0x85ebca6bu) >> 18));
 }
 
+/// What a frame shows of a client.
+struct Near {
+  std::uint32_t client = 0;  // the low 24 bits of the address (IPv4) or of the /64 prefix (IPv6)
+  std::uint16_t port = 0;
+};
+constexpr Near near_of(std::uint32_t flow, std::uint16_t first) noexcept {
+  return {client_of(flow), client_port_of(flow, first)};
+}
+
+/// What a backend sees in place of a flow's client, in few bytes: there is one for each flow.
+class Seen {
+ public:
+  Seen() = default;
+  explicit Seen(const Near& near) noexcept
+      : client_{static_cast<std::uint16_t>(near.client >> 16), static_cast<std::uint16_t>(near.client)},
+        port_(near.port) {}
+  [[nodiscard]] Near near() const noexcept { return {std::uint32_t{client_[0]} << 16 | client_[1], port_}; }
+
+ private:
+  std::array<std::uint16_t, 2> client_{};
+  std::uint16_t port_ = 0;
+};
+static_assert(sizeof(Seen) == 6);
+
 /// The service that a flow is of.
 constexpr std::uint32_t service_of(std::uint32_t flow, std::uint32_t services) noexcept {
   return static_cast<std::uint32_t>(std::uint64_t{client_of(flow)} * services >> client_bits);
@@ -52,7 +76,9 @@ struct Template {
 };
 
 /// A SYN, SYN-ACK, ACK or any other TCP segment of the family without payload, of flows of a generation.
-Template make_template(net::Family family, Direction direction, std::uint8_t tcp_flags, unsigned generation = 0);
+/// `client`: what a backend sees, its low bits zero.
+Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
+                       unsigned generation = 0);
 
 inline void put_sum(std::uint8_t* at, std::uint32_t sum) noexcept {
   sum = (sum & 0xffff) + (sum >> 16);
@@ -60,14 +86,13 @@ inline void put_sum(std::uint8_t* at, std::uint32_t sum) noexcept {
   store_be<std::uint16_t>(at, static_cast<std::uint16_t>(~sum));
 }
 
-/// Writes the frame of `flow`; there is room for 128 bytes. `far`: number of the service (in) or backend (back).
-inline void write_frame(const Template& from, std::uint32_t flow, std::uint32_t far, std::uint8_t* frame) noexcept {
+/// Writes the frame of a flow; there is room for 128 bytes. `far`: number of the service (in) or backend (back).
+inline void write_frame(const Template& from, const Near& near, std::uint32_t far, std::uint8_t* frame) noexcept {
   std::memcpy(frame, from.bytes.data(), 64);
   if (from.size > 64) {
     std::memcpy(frame + 64, from.bytes.data() + 64, 64);
   }
-  const std::uint32_t client = client_of(flow);
-  const std::uint16_t port = client_port_of(flow, from.first_port);
+  const auto [client, port] = near;
   frame[from.client_at] = static_cast<std::uint8_t>(client >> 16);
   store_be<std::uint16_t>(frame + from.client_at + 1, static_cast<std::uint16_t>(client));
   store_be<std::uint16_t>(frame + from.port_at, port);
@@ -80,7 +105,12 @@ inline void write_frame(const Template& from, std::uint32_t flow, std::uint32_t 
   put_sum(frame + from.l4_sum_at, from.l4_sum + added + port);
 }
 
-/// The number that write_frame() put into a frame of this template, or that the path put in its place.
+/// What write_frame() put into a frame of this template, or the path put in its place.
+inline Near near_in(const Template& from, const std::uint8_t* frame) noexcept {
+  const std::uint8_t* const client = frame + from.client_at;
+  return {std::uint32_t{client[0]} << 16 | load_be<std::uint16_t>(client + 1),
+          load_be<std::uint16_t>(frame + from.port_at)};
+}
 inline std::uint32_t far_of(const Template& from, const std::uint8_t* frame) noexcept {
   return (std::uint32_t{frame[from.far_at]} << 16 | load_be<std::uint16_t>(frame + from.far_at + 1)) & far_mask;
 }

@@ -38,7 +38,7 @@ def path_cases() -> list[Case]:
     nat, nat_aim = (1.6, 1.5, 1.3), (1.3, 1.2, 1.1)
     dr, dr_aim = (1.5, 1.3, 1.2), (1.2, 1.0, 1.0)
     v6, v6_aim = (1.5, 1.3, 1.2), (1.2, 1.1, 1.0)
-    tunnel, tunnel_aim = (1.9, 1.7, 1.5), (1.5, 1.3, 1.2)
+    more, more_aim = (1.9, 1.7, 1.5), (1.5, 1.3, 1.2)
     return [
         *by_size("path.nat.v4.hit", "nat, IPv4, known flow", bulk, nat, nat_aim),
         *by_size("path.nat.v4.return", "nat, IPv4, answer of a known flow", bulk, nat, nat_aim),
@@ -46,8 +46,10 @@ def path_cases() -> list[Case]:
         *by_size("path.nat.v6.hit", "nat, IPv6, known flow", bulk6, v6, v6_aim),
         *by_size("path.nat.v6.return", "nat, IPv6, answer of a known flow", bulk6, (None,) * 3),
         *by_size("path.dr.v6.hit", "dr, IPv6, known flow", bulk6, v6, v6_aim),
-        *by_size("path.ipip.v4.hit", "ipip, IPv4, known flow", bulk, tunnel, tunnel_aim),
-        *by_size("path.gue.v6.hit", "gue, IPv6, known flow", bulk6, tunnel, tunnel_aim),
+        *by_size("path.full_nat.v4.hit", "full_nat, IPv4, known flow", bulk, more, more_aim),
+        *by_size("path.full_nat.v4.return", "full_nat, IPv4, answer of a known flow", bulk, more, more_aim),
+        *by_size("path.ipip.v4.hit", "ipip, IPv4, known flow", bulk, more, more_aim),
+        *by_size("path.gue.v6.hit", "gue, IPv6, known flow", bulk6, more, more_aim),
         *by_size("path.nat.v4.new", "nat, IPv4, SYN of a new flow of a known client", "rte_hash_add_key", (1.6, 1.3),
                  (1.2, 1.0), SIZES[1:]),
         *by_size("path.nat.v4.skewed", "nat, IPv4, 80 % of packets on 1 % of flows", bulk, (None,) * 2, (None,) * 2, SIZES[1:]),
