@@ -326,6 +326,21 @@ TEST(Forward, TransitRules) {
   EXPECT_EQ(lab.count(Counter::drop_no_service), 1u);
 }
 
+TEST(Forward, TheKernelGetsFramesOfVlansWithTheirTags) {
+  auto model = base_model();
+  model.ports["front"].kernel = "net_null0";
+  model.ports["front"].vlans[100].addresses = {*net::Prefix::parse("203.0.113.1/24")};
+  Lab lab(model);
+  for (const char* const own : {"203.0.113.1", "192.0.2.1"}) {
+    const auto frame =
+        PacketBuilder().ethernet(gateway_mac, front_mac).tag(100).ip("203.0.113.9", own).tcp(4000, 22).build();
+    const auto out = lab.send_one(front_port, frame);
+    ASSERT_TRUE(out) << own;
+    EXPECT_TRUE(out->to_kernel) << own;
+    EXPECT_EQ(out->bytes, frame) << own;
+  }
+}
+
 TEST(Forward, BackendAsClientOfItsOwnVipIsNoAnswer) {
   Lab lab;
   // From a service's backend port to a VIP where nothing listens: no return packet.
