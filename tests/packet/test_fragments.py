@@ -6,6 +6,10 @@ import pytest
 from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from support import packets as p
 from support import replay as r
+from test_full_nat import LOCAL4, LOCAL6
+from test_full_nat import settings as full_nat
+from test_tunnels import assert_right_outside, split
+from test_tunnels import settings as tunnel
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 WORKERS = pytest.mark.parametrize("workers", [1, 4])
@@ -99,6 +103,38 @@ def test_every_order_to_a_backend(family, mode, workers):
     counters = outcome.counters
     assert (counters["fragment_first"], counters["fragment_followed"]) == (6, 12)
     assert counters["fragment_held"] == sum(order.index(0) for order in ORDERS)
+
+
+def number_of(packet) -> int:
+    """The identification of a fragment's datagram."""
+    return packet[IPv6ExtHdrFragment].id if p.IPv6 in packet else packet[p.IP].id
+
+
+@WORKERS
+@FAMILIES
+@pytest.mark.parametrize("mode", ["full_nat", "ipip", "gre", "gue"])
+def test_every_order_in_the_other_modes(family, mode, workers):
+    """From a local address, or each fragment in a tunnel of its own."""
+    scenario = r.Scenario()
+    for number, order in enumerate(ORDERS):
+        parts = on_front(*pieces(datagram(CLIENTS[family][number], VIPS[family], 40000, 80), ident=77 + number))
+        scenario.front(*[parts[i] for i in order])
+    outcome = r.replay(full_nat(family) if mode == "full_nat" else tunnel(mode), scenario, workers=workers)
+    assert outcome.drops == {} and len(outcome.back) == 18
+    for number, client in enumerate(CLIENTS[family][:6]):
+        frames = outcome.back
+        if mode != "full_nat":
+            for frame in frames:
+                assert_right_outside(frame, mode)
+            frames = [p.Ether(src=frame.src, dst=frame.dst) / split(frame, mode)[1] for frame in outcome.back]
+        parts = [(frame, got) for frame, got in zip(frames, outcome.back) if number_of(frame) == 77 + number]
+        assert len({r.backend_of(got) for _, got in parts}) == 1
+        whole = joined([frame for frame, _ in parts])
+        assert p.payload_of(whole) == PAYLOAD
+        if mode == "full_nat":
+            assert whole.src == (LOCAL4 if family == 4 else LOCAL6) and whole[p.UDP].dport == 8080
+        else:
+            assert (whole.src, whole.dst, whole[p.UDP].sport, whole[p.UDP].dport) == (client, VIPS[family], 40000, 80)
 
 
 @WORKERS
