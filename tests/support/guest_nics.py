@@ -43,6 +43,7 @@ def qemu10() -> list[str]:
     """The program and where it finds its files. Raises NoGuest."""
     folder = CACHE / "qemu-backports"
     if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="new-") as name:
             made = Path(name) / "qemu"
             unpack(made, Path(name))
