@@ -12,7 +12,8 @@ from support.narrow import BACKEND4, CLIENT4, CLIENT6, NarrowLab
 from support.programs import ROOT
 
 PYTHON = "/usr/bin/python3"
-SIZE = 24 << 20
+DOWNLOAD, UPLOAD = 100_000_000, 24 << 20
+LIMIT_S = 120  # of one transfer
 ECHO_PORT = 5353
 VIPS = {4: VIP4, 6: VIP6}
 CLIENTS = {4: CLIENT4, 6: CLIENT6}
@@ -44,8 +45,8 @@ def faults(lab) -> dict[str, int]:
 def narrow_lab(request):
     with NarrowLab(request.param) as lab:
         lab.start_limpetd()
-        (lab.folder / "b1" / "large24").write_bytes(bytes(range(256)) * (SIZE // 256))
-        (lab.folder / "body").write_bytes(bytes(range(256)) * (SIZE // 256))
+        (lab.folder / "b1" / "large100").write_bytes(bytes(range(250)) * (DOWNLOAD // 250))
+        (lab.folder / "body").write_bytes(bytes(range(256)) * (UPLOAD // 256))
         yield lab
         assert lab.limpetd.stop() == 0
         lab.limpetd = None
@@ -56,13 +57,13 @@ def url(family, path) -> str:
 
 
 def download(lab, family) -> int:
-    return int(lab.namespaces["client"].run("curl", "-s", "-S", "-m", 60, "-o", "/dev/null", "-w", "%{size_download}",
-                                            url(family, "/large24"), timeout_s=70).stdout)
+    return int(lab.namespaces["client"].run("curl", "-s", "-S", "-m", LIMIT_S, "-o", "/dev/null", "-w",
+                                            "%{size_download}", url(family, "/large100"), timeout_s=LIMIT_S + 10).stdout)
 
 
 def upload(lab, family) -> int:
-    return int(lab.namespaces["client"].run("curl", "-s", "-S", "-m", 60, "-T", lab.folder / "body", "-H", "Expect:",
-                                            "-X", "POST", url(family, "/upload"), timeout_s=70).stdout)
+    return int(lab.namespaces["client"].run("curl", "-s", "-S", "-m", LIMIT_S, "-T", lab.folder / "body", "-H", "Expect:",
+                                            "-X", "POST", url(family, "/upload"), timeout_s=LIMIT_S + 10).stdout)
 
 
 def test_path_mtu(narrow_lab):
@@ -71,8 +72,9 @@ def test_path_mtu(narrow_lab):
     between the narrow link and the sender: who knows asks the other for small segments."""
     lab = narrow_lab
     for family in (4, 6):
-        for move in (download, upload) if lab.narrow == "front" else (upload, download):
-            assert move(lab, family) == SIZE
+        moves = [(download, DOWNLOAD), (upload, UPLOAD)]
+        for move, size in moves if lab.narrow == "front" else reversed(moves):
+            assert move(lab, family) == size
     counters = lab.limpetd.counters()
     assert counters.get("icmp_relayed", 0) >= 2  # one family's sender each
     assert all(value == 0 for value in faults(lab).values()), faults(lab)
