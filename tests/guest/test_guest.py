@@ -33,6 +33,15 @@ def test_a_job_that_is_not_done_in_time_is_ended(tmp_path):
         guest.run_job(["sleep", "1000"], tmp_path, limit_s=4)
 
 
+def test_a_guest_that_stands_still_at_boot_is_started_once_more(monkeypatch, tmp_path):
+    monkeypatch.setattr(guest, "BOOT_LIMIT_S", 0.3)
+    starts = tmp_path / "starts"
+    still = guest.Machine(["sh", "-c", f"echo started >>{starts}; exec sleep 100"])
+    with pytest.raises(CommandFailed, match="did not come to its job"):
+        guest.run_job(["true"], tmp_path / "job", limit_s=50, machine=still)
+    assert starts.read_text() == "started\nstarted\n"
+
+
 def test_packages_that_cannot_be_had_are_named(monkeypatch, tmp_path):
     def no_network(command, **options):
         return subprocess.CompletedProcess(command, 100, "", "E: Failed to fetch")
