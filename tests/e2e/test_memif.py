@@ -83,6 +83,39 @@ def test_what_comes_out_is_what_went_in_minus_counted_drops(folder, workers):
     assert not moves, "sessions moved"
 
 
+def test_no_packet_overtakes_another_of_its_flow(folder):
+    """Three queues and workers: a flow comes by one queue, belongs to any worker, and leaves by that one's queue."""
+    flows, each, queues = 60, 100, 3
+    captures, outs = ([folder / f"{name}{i}.pcap" for i in range(queues)] for name in ("in", "out"))
+    for i, path in enumerate(captures):
+        wrpcap(str(path), [Ether(src=memif.GATEWAY_MAC, dst=memif.FRONT_MAC) /
+                           IP(src=f"203.0.113.{flow + 1}", dst="192.0.2.10") / UDP(sport=40000, dport=80) /
+                           number.to_bytes(4, "big") for number in range(each) for flow in range(i, flows, queues)])
+    config = memif.config(folder, Path("/dev/shm") / folder.name, workers=[0] * queues)
+    devices = [*memif.testpmd_devices(folder, captures)[:3], "net_pcap1," + ",".join(f"tx_pcap={out}" for out in outs)]
+    limpetd = Limpetd(memif.Here(), folder, config)
+    try:
+        with Testpmd("order", devices, own=memif.queue_options(queues)) as testpmd:
+            limpetd.start()
+            limpetd.wait_for(lambda: testpmd.link_up(memif.FRONT_OUT) and testpmd.link_up(memif.BACK_IN), "memif links")
+            testpmd.tell("set fwd io retry")
+            testpmd.tell("start")
+            sent, counters = settle(testpmd, limpetd)
+            assert sent == counters["forwarded_in"] > flows * each // 2, counters
+            assert counters["handed_off"] > sent // 3, "few packets crossed"
+    finally:
+        assert limpetd.stop() == 0
+    numbers = {}
+    for out in outs:
+        for packet in rdpcap(str(out)):
+            if UDP in packet:
+                key = (out.name, packet[IP].src)
+                numbers.setdefault(key, []).append(int.from_bytes(bytes(packet[UDP].payload)[:4], "big"))
+    assert len(numbers) == flows, "a flow leaves by one queue"
+    assert sum(len(seen) for seen in numbers.values()) > sent // 2, "testpmd hardly wrote what it got"
+    assert all(seen == sorted(set(seen)) for seen in numbers.values())
+
+
 def test_large_frames_cross_in_segments(folder):
     """9000 bytes, in buffers of 2 KiB at both ends; a small frame beside them, whole."""
     sizes, path, out = [8972, 5000, 2020, 64, 8971], folder / "in.pcap", folder / "out.pcap"
