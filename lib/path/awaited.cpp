@@ -94,12 +94,15 @@ void AwaitedConnections::unhold(Awaited& one, std::uint32_t slot, List& to) noex
   append(to, slot);
 }
 
-void AwaitedConnections::release(Awaited& one) noexcept {
-  // The first acknowledgment alone says nothing that data does not say.
-  const bool superfluous = one.held > 1 && slots_[one.first_held].segment.size == 0;
-  if (superfluous) {
+/// The first acknowledgment alone says nothing that data does not say.
+void AwaitedConnections::end_superfluous(Awaited& one) noexcept {
+  if (one.held > 1 && slots_[one.first_held].segment.size == 0) {
     unhold(one, one.first_held, ended_);
   }
+}
+
+void AwaitedConnections::release(Awaited& one) noexcept {
+  end_superfluous(one);
   while (one.first_held != none) {
     unhold(one, one.first_held, ready_);
   }
@@ -160,6 +163,7 @@ void AwaitedConnections::give_back(Awaited& one) noexcept {
 }
 
 void AwaitedConnections::bring_up(Awaited& one) noexcept {
+  end_superfluous(one);
   if (one.first_held != none) {
     unhold(one, one.first_held, ready_);
   }

@@ -118,6 +118,7 @@ class AwaitedConnections {
   std::uint32_t pop(List& list) noexcept;
   unsigned take(List& list, Packet* packets, unsigned max) noexcept;
   void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
+  void end_superfluous(Awaited& one) noexcept;
   void forget(Awaited& one) noexcept;
 
   std::unique_ptr<Awaited[]> awaited_;

@@ -1,6 +1,7 @@
 #include "path/delay.hpp"
 
 #include "l3/segment.hpp"
+#include "net/client_address.hpp"
 #include "net/parse.hpp"
 #include "net/tcp_edit.hpp"
 #include "path/admit.hpp"
@@ -20,8 +21,12 @@ constexpr Millis syn_again_ms = 500;    // doubled each time
 constexpr Millis look_again_ms = 1000;  // at what should have been seen to at once
 
 /// What a client is promised. Nothing that a backend might not keep to: time stamps are left out.
-Offer promise_of(const plan::Service& service) noexcept {
-  return {service.max_mss != 0 ? service.max_mss : mss_default, service.window_scale, true};
+/// Each segment leaves room for what may come in front of it.
+Offer promise_of(const plan::Service& service, net::Family client) noexcept {
+  const std::uint16_t mss = service.max_mss != 0 ? service.max_mss : mss_default;
+  const std::size_t taken =
+      service.client_address == model::ClientAddress::proxy_v2 ? net::proxy_header_size(client) : 0;
+  return {static_cast<std::uint16_t>(mss - taken), service.window_scale, true};
 }
 
 /// Bytes from the packet's start to what its TCP segment carries.
@@ -129,7 +134,7 @@ void Delay::answer_syn(const Connection& c, Packet& packet, const net::Parsed& p
   const std::uint32_t sequence = net::tcp_sequence(packet.data, parsed);
   const splice::Cookies cookies(plan_.cookie_seed);
   const std::uint32_t own = cookies.make({{c.client, c.client_port}, {c.vip, c.vip_port}, sequence}, client, now_ms_);
-  const Offer promise = promise_of(service);
+  const Offer promise = promise_of(service, c.client.family());
   const splice::OfferOptions options(
       {promise.mss, client.scale == Offer::no_scale ? Offer::no_scale : promise.scale, client.sack});
   answer(plan_, packet, parsed, item,
@@ -305,10 +310,28 @@ void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& 
   }
 }
 
+std::uint32_t Delay::difference_of(const Connection& c, const plan::Listener& listener) noexcept {
+  const splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
+  return entry == nullptr || entry->phase != Phase::spliced ? 0 : entry->difference;
+}
+
+bool Delay::note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept {
+  const splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
+  if (entry == nullptr || entry->phase != Phase::connecting) {
+    return false;
+  }
+  Awaited& one = state_.awaited.at(entry->waiting);
+  if (sequence == one.client_sequence) {
+    one.refused = true;
+    state_.awaited.bring_up(one);
+  }
+  return true;
+}
+
 /// Both sides are joined: what the client was promised, and what the backend keeps to.
 void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std::uint32_t sequence,
                    const plan::Service& service) noexcept {
-  const Offer promise = promise_of(service);
+  const Offer promise = promise_of(service, entry.client.family());
   const bool client_scales = one.offer.scale != Offer::no_scale;
   const bool backend_scales = client_scales && backend.scale != Offer::no_scale;
   entry.difference = one.own_sequence - sequence;

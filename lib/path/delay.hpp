@@ -47,6 +47,12 @@ class Delay {
   /// A backend's packet, bound: its answer to the SYN ends here.
   void note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
 
+  /// By how much the client's number of what the backend says is greater than the backend's.
+  [[nodiscard]] std::uint32_t difference_of(const Connection& c, const plan::Listener& listener) noexcept;
+  /// An ICMP error to the client, about a packet with this number. True: it is about the SYN to its backend, which is
+  /// then as refused, and the client's no business.
+  bool note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept;
+
  private:
   [[nodiscard]] splice::ConnectionKey key_of(const Connection& c, const plan::Listener& listener) const noexcept {
     return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};

@@ -2,6 +2,7 @@
 
 #include "net/quote.hpp"
 #include "path/decide.hpp"
+#include "path/delay.hpp"
 #include "path/flows.hpp"
 #include "path/introduce.hpp"
 #include "path/leave.hpp"
@@ -107,6 +108,10 @@ class Errors {
       if (is_nat(plan_, listener)) {
         net::rewrite_quote(packet_.data, parsed_, quote_, item_.rewrite, seen);
       }
+      if (listener.splices) {
+        Delay delay(state_, plan_, flows_, now_ms_);
+        net::move_quoted_sequence(packet_.data, parsed_, quote_, 0 - delay.difference_of(c, listener));
+      }
       state_.counters.add(Counter::icmp_relayed);
     }
   }
@@ -124,6 +129,9 @@ class Errors {
     if (!known) {
       return leave_in_transit(state_, plan_, parsed_, item_, Counter::drop_icmp_unknown);
     }
+    if (is_about_syn()) {
+      return item_.drop(Counter::drop_consumed);
+    }
     item_.way = Way::back;
     if (item_.local && item_.client.address.family() != parsed_.source.family()) {
       return item_.drop(Counter::drop_not_translatable);
@@ -140,6 +148,17 @@ class Errors {
   }
 
  private:
+  /// Of Limpet's own to a backend that it can't be reached.
+  bool is_about_syn() noexcept {
+    const plan::Listener& listener = *item_.listener;
+    if (!listener.splices || quote_.protocol != net::ip_protocol::tcp) {
+      return false;
+    }
+    const Connection c{item_.local ? item_.client.address : quote_.source, listener.listen.prefix.address,
+                       item_.client.l4_port != 0 ? item_.client.l4_port : quote_.source_port, listener.listen.l4_port};
+    return Delay(state_, plan_, flows_, now_ms_).note_error(c, listener, net::quoted_sequence(packet_.data, quote_));
+  }
+
   /// The connection as the client knows it: VIP in item.rewrite, its own end, as far as it was rewritten, in client.
   template <class Key>
   bool follow(const Key& key) noexcept {

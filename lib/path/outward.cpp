@@ -1,5 +1,6 @@
 #include "path/outward.hpp"
 
+#include "net/tcp_edit.hpp"
 #include "path/delay.hpp"
 #include "path/flows.hpp"
 #include "path/introduce.hpp"
@@ -124,6 +125,9 @@ class Outward {
     if constexpr (std::is_same_v<Key, flow::WideKey>) {
       if (introduces(plan_, *listener)) {
         note_introduced(state_, plan_, flows_, c, *entry, packet, parsed, item);
+        if (item.way == Way::in && listener->splices) {  // it goes back: as the backend numbers what it said
+          net::move_acknowledgment(packet.data, parsed, 0 - delay.difference_of(c, *listener));
+        }
       }
     }
     if (listener->splices) {

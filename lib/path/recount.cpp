@@ -11,7 +11,13 @@ namespace limpet::path {
 void recount(State& state, const plan::Plan& plan) noexcept {
   Records records(state, plan, 0);
   state.flows.each([&](const auto& key, auto& entry) {
-    if (key.direction == flow::Direction::back) {
+    // By how much the numbers of a spliced connection's two sides differ is not kept.
+    const bool forward = key.direction == flow::Direction::forward;
+    const plan::Listener* const listener = plan.listener(ListenerSlot(forward ? key.slot : entry.peer()));
+    if (listener != nullptr && listener->splices) {
+      return flow::Sweep::erase;
+    }
+    if (!forward) {
       const bool local = (entry.flags() & flow::flag::local) != 0 && key.slot < plan::endpoint_slots_max;
       add_relaxed(state.local_ports[local ? key.slot : 0], local ? 1 : 0);
       return flow::Sweep::keep;
@@ -25,7 +31,6 @@ void recount(State& state, const plan::Plan& plan) noexcept {
     add_relaxed(use.flows_alone, counted && (entry.flags() & flow::flag::recorded) == 0 ? 1 : 0);
     // Tables of older versions have this bit for another reason.
     auto flags = static_cast<std::uint8_t>(entry.flags() & ~flow::flag::limited);
-    const plan::Listener* listener = plan.listener(ListenerSlot(key.slot));
     if (counted && listener != nullptr) {
       const Connection c = connection_of(*listener, key);
       records.count_live(*listener, c, true);

@@ -63,8 +63,12 @@ class DelayWorld {
     return done();
   }
   [[nodiscard]] Millis now() const { return lab_.node->now_ms(); }
-  /// Frames to clients and backends since the world began.
-  unsigned to_clients = 0, to_backends = 0;
+  /// The first frame to a backend from now on; the last one that a client has got.
+  Out first_to_backends() {
+    EXPECT_TRUE(run_until([&] { return to_backends_.has_value(); }));
+    return *to_backends_;
+  }
+  [[nodiscard]] const Out& last_to_clients() const { return *to_clients_; }
 
  private:
   struct Frame {
@@ -119,22 +123,25 @@ class DelayWorld {
     net::parse(frame.bytes.data(), frame.bytes.size(), frame.bytes.size(), parsed);
     const net::Endpoint from{parsed.source, parsed.source_port}, to{parsed.destination, parsed.destination_port};
     if (frame.port == front_port) {
-      ++to_clients;
+      to_clients_ = {frame.port, false, frame.bytes, parsed};
       const auto one = std::find_if(clients_.rbegin(), clients_.rend(), [&](const auto& client) {
         return client->own() == to && client->remote() == from;
       });
       (*one)->receive(parsed, frame.bytes, now());
       return collect(**one, front_port);
     }
-    ++to_backends;
-    TcpPeer* server = server_of(from, to, (parsed.tcp_flags & flags::syn) != 0);
+    if (!to_backends_) {
+      to_backends_ = {frame.port, false, frame.bytes, parsed};
+    }
+    TcpPeer* server = server_of(from, to, parsed, frame.bytes);
     if (server != nullptr) {
       server->receive(parsed, frame.bytes, now());
       collect(*server, back_port);
     }
   }
 
-  TcpPeer* server_of(const net::Endpoint& client, const net::Endpoint& own, bool opens) {
+  TcpPeer* server_of(const net::Endpoint& client, const net::Endpoint& own, const net::Parsed& parsed,
+                     const Bytes& frame) {
     const std::string name = name_at(own.text());
     const Backend& backend = backends.contains(name) ? backends.at(name) : backends.at("");
     for (auto one = servers.rbegin(); one != servers.rend(); ++one) {
@@ -142,11 +149,11 @@ class DelayWorld {
         return one->peer.get();
       }
     }
-    if (!opens || backend.is_silent) {
+    if ((parsed.tcp_flags & flags::syn) == 0 || backend.is_silent) {
       return nullptr;
     }
     if (backend.refuses) {
-      put(back_port, refusal(client, own), false);
+      put(back_port, refusal(client, own, net::tcp_sequence(frame.data(), parsed)), false);
       return nullptr;
     }
     TcpPeer::Options options = backend.tcp;
@@ -158,25 +165,21 @@ class DelayWorld {
     return servers.emplace_back(Server{name, std::make_unique<TcpPeer>(options)}).peer.get();
   }
 
-  /// As RFC 9293, section 3.10.7.1, has it, of the SYN that is first seen at the backend now.
-  Bytes refusal(const net::Endpoint& client, const net::Endpoint& own) {
-    for (const auto& one : clients_) {
-      if (one->own() == client) {
-        return PacketBuilder()
-            .ethernet(backend_mac(1), back_mac)
-            .ip(own.address, client.address)
-            .tcp(own.l4_port, client.l4_port, flags::rst | flags::ack)
-            .numbers(0, one->first() + 1, 0)
-            .build();
-      }
-    }
-    return {};
+  /// As RFC 9293, section 3.10.7.1, has it.
+  static Bytes refusal(const net::Endpoint& client, const net::Endpoint& own, std::uint32_t sequence) {
+    return PacketBuilder()
+        .ethernet(backend_mac(1), back_mac)
+        .ip(own.address, client.address)
+        .tcp(own.l4_port, client.l4_port, flags::rst | flags::ack)
+        .numbers(0, sequence + 1, 0)
+        .build();
   }
 
   Lab& lab_;
   Weather weather_;
   std::mt19937 random_;
   std::multimap<Millis, Frame> wire_;
+  std::optional<Out> to_backends_, to_clients_;
   std::vector<std::unique_ptr<TcpPeer>> clients_;
 };
 
@@ -189,6 +192,15 @@ inline model::Model reading_model() {
       .type = model::ProfileType::cookie, .name = "SERVER", .by = model::By::route, .delimiter = "."};
   model.profiles["user"] = {.type = model::ProfileType::header, .name = "X-User"};
   model.services["web"].persist = {"route", "user"};
+  return model;
+}
+/// The same with full NAT.
+inline model::Model reading_local_model(model::ClientAddress told) {
+  model::Model model = reading_model();
+  model::Service& web = model.services["web"];
+  web.forwarding = model::Forwarding::full_nat;
+  web.local_addresses = {prefix("198.51.100.200/32"), prefix("2001:db8:2::200/128")};
+  web.client_address = told;
   return model;
 }
 inline model::Model syn_proxy_model() {

@@ -169,7 +169,9 @@ TEST(Delay, asks_the_next_backend_when_one_refuses) {
     Lab lab(reading_model());
     DelayWorld world(lab);
     world.backends["b3"] = {.refuses = !silent, .is_silent = silent, .tcp = {}};
+    const Millis begin = world.now();
     const std::string at = exchange(lab, world, "10.0.0.1:1000", request("Cookie: SERVER=x.b3"));
+    EXPECT_LT(world.now() - begin, silent ? 5000u : 150u);
     EXPECT_FALSE(at.empty());
     EXPECT_NE(at, "b3");
     EXPECT_EQ(lab.count(Counter::delayed_redispatched), 1u);
@@ -260,6 +262,77 @@ TEST(Delay, stays_with_what_it_was_opened_by) {
   after.write(" four");
   EXPECT_TRUE(world.run_until([&] { return world.servers[1].peer->received() == "three four"; }));
   EXPECT_EQ(lab.count(Counter::delayed_opened), 1u);
+}
+
+TEST(Delay, asks_the_next_backend_when_one_cannot_be_reached) {
+  Lab lab(reading_model());
+  Talk talk(lab, "10.0.0.1", 1000);
+  DelayWorld world(lab);
+  world.backends["b3"].is_silent = true;
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write(request("Cookie: SERVER=x.b3"));
+  const Out syn = world.first_to_backends();
+  ASSERT_EQ(name_at(syn.destination().text()), "b3");
+  const auto quoted = [&](std::uint32_t by) {
+    Bytes bytes = syn.bytes;
+    const std::size_t at = syn.parsed.l4_offset + net::tcp::sequence;
+    store_be<std::uint32_t>(&bytes[at], load_be<std::uint32_t>(&bytes[at]) + by);
+    bytes.erase(bytes.begin(), bytes.begin() + syn.parsed.l3_offset);
+    return PacketBuilder()
+        .ethernet(backend_mac(1), back_mac)
+        .ip("198.51.100.13", "10.0.0.1")
+        .icmp(net::icmp::unreachable, 1, {0, 0, 0, 0})
+        .payload(bytes)
+        .build();
+  };
+  EXPECT_TRUE(lab.send(back_port, quoted(1)).empty()) << "not about this SYN";
+  EXPECT_EQ(lab.count(Counter::delayed_redispatched), 0u);
+  const auto outs = lab.send(back_port, quoted(0));
+  ASSERT_EQ(outs.size(), 1u);
+  EXPECT_EQ(outs[0].parsed.tcp_flags, flags::syn);
+  EXPECT_NE(name_at(outs[0].destination().text()), "b3");
+  EXPECT_EQ(lab.count(Counter::delayed_redispatched), 1u);
+}
+
+TEST(Delay, numbers_what_icmp_errors_quote) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write(request("Cookie: SERVER=x.b1"));
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && !world.servers[0].peer->received().empty(); }));
+  world.servers[0].peer->write("answer");
+  ASSERT_TRUE(world.run_until([&] { return client.received() == "answer"; }));
+  const Out data = world.last_to_clients();
+  Bytes quoted = data.bytes;
+  quoted.erase(quoted.begin(), quoted.begin() + data.parsed.l3_offset);
+  const auto error =
+      lab.send_one(back_port == data.port ? back_port : front_port, PacketBuilder()
+                                                                        .ethernet(gateway_mac, front_mac)
+                                                                        .ip("10.0.0.99", "192.0.2.10")
+                                                                        .icmp(net::icmp::unreachable, 4, {0, 0, 5, 0})
+                                                                        .payload(quoted)
+                                                                        .build());
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->port, back_port);
+  const std::size_t inner = error->parsed.l4_offset + net::icmp::size + net::ipv4::size;
+  const std::uint32_t number = load_be<std::uint32_t>(&error->bytes[inner + net::tcp::sequence]);
+  EXPECT_EQ(number, world.servers[0].peer->first() + 1) << "the backend's own, as of what it has sent";
+}
+
+TEST(Delay, does_not_outlive_a_restart) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write(request("Cookie: SERVER=x.b1"));
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && !world.servers[0].peer->received().empty(); }));
+  world.servers[0].peer->write("answer");
+  ASSERT_TRUE(world.run_until([&] { return client.received() == "answer"; }));
+  auto after = replay::Node::restart(std::move(lab.node), lab.model, {.workers = 1});
+  ASSERT_TRUE(after) << after.error().text;
+  lab.node = std::move(*after);
+  EXPECT_EQ(lab.live_flows(), 0u);
+  client.write("more");
+  EXPECT_TRUE(world.run_until([&] { return client.was_reset(); })) << "told at once, not left waiting";
 }
 
 TEST(Delay, keeps_promises_that_a_backend_does_not) {
