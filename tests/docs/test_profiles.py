@@ -208,6 +208,7 @@ def test_an_offices_callers_keep_their_relay_a_tenant():
 
 
 @pytest.mark.parametrize("type_", ["source_ip", "source_ip_port", "destination_ip", "source_destination", "five_tuple",
-                                   "none"])
+                                   "none", "cookie", "header", "url_param", "path", "host", "tls_sni",
+                                   "tls_session_id", "tls_ticket"])
 def test_every_type_is_in_the_table(type_):
     assert f"| `{type_}`" in PAGE

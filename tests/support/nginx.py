@@ -1,4 +1,4 @@
-"""A real nginx as a backend: `/` answers with the backend's name, `/who` also with the client's address it saw,
+"""A real nginx as a backend: `/` answers with the backend's name, `/login` with a cookie that ends in it, too, `/who` also with the client's address it saw,
 `/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it. On port 81 it wants a
 PROXY protocol header, and `/who` answers with what that said of the client and the VIP too."""
 
@@ -31,6 +31,7 @@ http {{
     listen [::]:80 reuseport backlog=1024 ipv6only=on;
     location / {{ return 200 "{name}\\n"; }}
     location = /who {{ return 200 "{name} $remote_addr\\n"; }}
+    location = /login {{ add_header Set-Cookie "SERVER=session.{name}"; return 200 "{name}\\n"; }}
     location = /health {{ root {folder}; }}
     location /large {{ root {folder}; }}
     location = /upload {{ proxy_pass http://127.0.0.1/received; }}
@@ -59,6 +60,15 @@ class Nginx:
         (folder / "large").write_bytes(bytes(range(256)) * 4096)
         (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, name=name))
         self.healthy(True)
+
+    def add(self, server: str):
+        """Another server of this nginx, from now on."""
+        config = self.folder / "nginx.conf"
+        head, end = config.read_text().rsplit("}", 1)
+        config.write_text(head + server + "}" + end)
+        if self.process is not None:
+            self.stop()
+            self.start()
 
     def healthy(self, yes: bool):
         page = self.folder / "health"

@@ -1,0 +1,90 @@
+"""Sessions told apart by what clients say: real clients and servers, whose handshakes Limpet completes itself."""
+
+import hashlib
+
+import pytest
+from support.lab import Lab, client4, client6
+
+PROFILES = {
+    "route": {"type": "cookie", "name": "SERVER", "by": "route", "delimiter": "."},
+    "session": {"type": "header", "name": "Mcp-Session-Id"},
+}
+
+
+@pytest.fixture(scope="module", params=["nat", "full_nat"])
+def lab(request):
+    with Lab(clients=8, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+        yield made
+
+
+@pytest.fixture
+def daemon(lab):
+    limpetd = lab.start_limpetd(lab.config(profiles=PROFILES, services={"web": {"persist": ["route", "session"]}}))
+    yield limpetd
+    assert limpetd.stop() == 0
+    lab.limpetd = None
+
+
+def test_a_cookie_leads_to_the_backend_it_names(lab, daemon, tmp_path):
+    for source in lab.sessions()[:4] + lab.sessions()[-4:]:
+        jar = tmp_path / source.replace(":", "-")
+        name = lab.curl(source, "/login", options=("-c", jar))  # the jar belongs to one VIP
+        others = [client6(i) if ":" in source else client4(i) for i in range(8)] * 2
+        assert {lab.curl(other, options=("-b", jar)) for other in others} == {name}, "whatever address it comes from"
+    counters = daemon.counters()
+    assert counters["token_hit"] == 8 * 16
+    assert counters["delayed_spliced"] == counters["delayed_opened"] == 8 * 17
+    assert daemon.json("show", "records") == []
+
+
+def test_a_header_is_remembered(lab, daemon):
+    where = {}
+    for i in range(60):
+        session = f"session-{i % 10}"
+        name = lab.curl(client4(i % 8), options=("-H", f"Mcp-Session-Id: {session}"))
+        assert where.setdefault(session, name) == name
+    assert len(set(where.values())) > 1
+    assert daemon.counters()["record_new"] == 10
+    assert daemon.counters().get("drop_no_syn_cookie", 0) == 0
+
+
+@pytest.mark.parametrize("source", [client4(0), client6(0)])
+def test_large_bodies_arrive_whole(lab, daemon, tmp_path, source):
+    """Both ways, megabytes after the handshake that was Limpet's; the window scales of both sides are at work."""
+    body = tmp_path / "body"
+    body.write_bytes(bytes(range(251)) * 20000)
+    size = lab.curl(source, "/upload", options=("--data-binary", f"@{body}"), timeout_s=30)
+    assert int(size) == body.stat().st_size
+    got = tmp_path / "got"
+    lab.curl(source, "/large", options=("-o", got), timeout_s=30)
+    assert hashlib.sha256(got.read_bytes()).digest() == hashlib.sha256(bytes(range(256)) * 4096).digest()
+
+
+def test_a_backend_that_has_just_gone_fails_nobody(lab, daemon, tmp_path):
+    """Its port is closed, and no monitor has noticed yet: the connection goes to the next one by itself."""
+    jar = tmp_path / "jar"
+    name = lab.curl(client4(0), "/login", options=("-c", jar))
+    lab.nginx[name].stop()
+    try:
+        other = lab.curl(client4(0), options=("-b", jar))
+        assert other in lab.names and other != name
+        assert daemon.counters()["delayed_redispatched"] == 1
+    finally:
+        lab.nginx[name].start()
+
+
+def test_load_without_a_failed_request(lab, daemon):
+    for header in ("Connection: close", "Connection: keep-alive"):
+        result = lab.namespaces["client"].run("wrk", "-t1", "-c20", "-d1s", "-H", header, "-H", "Cookie: SERVER=s.b2",
+                                              "http://192.0.2.10/")
+        assert "Non-2xx" not in result.stdout and "Socket errors" not in result.stdout, result.stdout
+
+
+def test_a_client_that_says_nothing_and_a_server_that_speaks_first(lab):
+    """syn_proxy without looking at anything: who completes a handshake gets a backend at once."""
+    limpetd = lab.start_limpetd(lab.config(services={"web": {"syn_proxy": True}}))
+    answers = lab.ask_all(2)
+    assert all(len(set(names)) == 1 for names in answers.values()), answers
+    assert len({names[0] for names in answers.values()}) > 1
+    assert limpetd.counters()["syn_cookies"] >= 2 * len(answers)
+    assert limpetd.stop() == 0
