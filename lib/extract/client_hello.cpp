@@ -27,6 +27,13 @@ class Message {
 
   std::uint32_t number(unsigned size_bytes) noexcept {
     std::uint32_t value = 0;
+    if (good() && size_bytes <= std::min(in_record_, rest_.size())) {
+      for (unsigned i = 0; i < size_bytes; ++i) {
+        value = value << 8 | static_cast<unsigned char>(rest_[i]);
+      }
+      step(size_bytes);
+      return value;
+    }
     for (; size_bytes > 0 && open_record(); --size_bytes) {
       value = value << 8 | static_cast<unsigned char>(rest_.front());
       step(1);
@@ -34,6 +41,9 @@ class Message {
     return good() ? value : 0;
   }
   void skip(std::size_t size_bytes) noexcept {
+    if (good() && size_bytes <= std::min(in_record_, rest_.size())) {
+      return step(size_bytes);
+    }
     while (size_bytes > 0 && open_record()) {
       const std::size_t here = std::min({size_bytes, in_record_, rest_.size()});
       step(here);

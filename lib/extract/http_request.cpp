@@ -48,13 +48,18 @@ std::string_view host_of(std::string_view authority) noexcept {
 
 /// The first pair of a Cookie field's value with that name.
 Pair find_cookie(std::string_view pairs, std::string_view name) noexcept {
-  while (!pairs.empty()) {
-    const std::size_t end = std::min(pairs.find(';'), pairs.size());
-    if (const Pair pair = read_cookie_pair(pairs.substr(0, end), name); pair.named) {
-      return pair;
+  std::size_t at = 0;
+  do {
+    while (at < pairs.size() && (pairs[at] == ' ' || pairs[at] == '\t')) {
+      ++at;
     }
-    pairs.remove_prefix(std::min(end + 1, pairs.size()));
-  }
+    if (at < pairs.size() && !name.empty() && pairs[at] == name.front()) {
+      if (const Pair pair = read_cookie_pair(pairs.substr(at), name); pair.named) {
+        return pair;
+      }
+    }
+    at = pairs.find(';', at);
+  } while (at++ != std::string_view::npos);
   return {};
 }
 

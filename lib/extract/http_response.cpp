@@ -12,7 +12,7 @@ Value set_cookie(const Head& response, std::string_view name) noexcept {
     if (!same_nocase(field.name, "set-cookie")) {
       continue;
     }
-    const Pair pair = read_cookie_pair(field.value.substr(0, field.value.find(';')), name);
+    const Pair pair = read_cookie_pair(field.value, name);
     if (field.folded) {
       return {Found::malformed};
     }

@@ -177,6 +177,7 @@ TEST(ForwardedFor, finds_the_first_from_the_right_that_is_not_trusted) {
            {field("[2001:db8::7]80"), broken},
            {field("[]"), broken},
            {field("192.0.2.1\r\n , 10.0.0.1"), broken},
+           {field("192.0.2.1\r\n ,192.0.2.2"), broken},
            {"odd\r\n" + field("192.0.2.1"), broken},
            {field("192.0.2.1") + "odd\r\n", broken}}) {
     expect_answer(request("/", fields), expected, read);
