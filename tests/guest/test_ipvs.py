@@ -11,7 +11,7 @@ from support import guest
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
     """What one boot of the guest has shown: {"ipvs": case -> observations, "limpet": ...}."""
-    return guest.observe("ipvs_job.py", tmp_path_factory.mktemp("ipvs"), limit_s=220)
+    return guest.observe("ipvs_job.py", tmp_path_factory.mktemp("ipvs"), limit_s=400)
 
 
 @pytest.fixture(params=["ipvs", "limpet"])
