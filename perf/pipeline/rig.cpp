@@ -16,18 +16,15 @@ namespace tcp = net::tcp_flag;
 using counters::Counter;
 constexpr std::uint64_t few = 4096;  // entries of the width that a rig does not use
 
-/// Room for the flows' own width, at a load of 3/4 so that every flow is sure to fit; next to none for the other. With
-/// full NAT ways back have keys that are drawn, which takes an eighth more.
+/// Room for the flows' own width, at a load of 3/4 so that every flow is sure to fit; next to none for the other.
 flow::Sizes flow_sizes(const Setup& setup) {
   const std::uint64_t entries = flow::sizes_for(setup.room_flows / setup.workers).narrow_entries * 16 / 15;
-  if (setup.full_nat()) {
-    return {few, entries * 9 / 8};
-  }
-  return setup.family == net::Family::v4 ? flow::Sizes{entries, few} : flow::Sizes{few, entries};
+  const bool narrow = setup.family == net::Family::v4 && !setup.full_nat();
+  return narrow ? flow::Sizes{entries, few} : flow::Sizes{few, entries};
 }
-/// A quarter more than there are clients, so that each has a record.
+/// A third more than there are clients, so that each has a record.
 std::uint64_t records_for(const Setup& setup) {
-  return std::uint64_t{setup.room_flows} * 5 / 4;
+  return std::uint64_t{setup.room_flows} * 4 / 3;
 }
 
 template <class T>
