@@ -12,6 +12,9 @@ void measure_path(const Options& options, Report& report);
 /// flow.*, record.*: the tables alone beside rte_hash.
 void measure_tables(const Options& options, Report& report);
 
+/// l7.scan.*: keys found in the first bytes of a connection.
+void measure_scans(const Options& options, Report& report);
+
 /// workers.*: packets a second of several workers at once.
 void measure_workers(const Options& options, Report& report);
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "scan_cases.hpp"
 #include "traffic_run.hpp"
 
 /// What is counted. Not inlined: callgrind knows it by its name.
@@ -44,6 +45,20 @@ void collect_all(const Options& options, const Setup& setup, std::initializer_li
     const std::string name = fmt::format("{}.{}", setup.text(), one.name);
     TrafficRun traffic(options, rig, one.kind, name);
     collect(name, traffic);
+  }
+}
+
+/// Heads of the readers by hand; what Hyperscan does depends on the CPU.
+void collect_scans() {
+  for (const ScanCase& one : scan_cases()) {
+    if (one.name().starts_with("l7.scan.universal")) {
+      continue;
+    }
+    constexpr std::uint64_t heads = 1024;
+    one.run(heads);
+    limpet_perf_collected([&] {});
+    limpet_perf_collected([&] { one.run(heads); });
+    fmt::print("instructions.{} {}\n", one.name(), heads);
   }
 }
 
@@ -115,6 +130,8 @@ void run() {
   rig.open_flows();
   ChurnRun churn(rig);
   collect(many.text() + ".churn", churn);
+
+  collect_scans();
 }
 
 }  // namespace

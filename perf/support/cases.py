@@ -76,6 +76,20 @@ def table_cases() -> list[Case]:
     ]
 
 
+def scan_cases() -> list[Case]:
+    pattern = "a pattern of Hyperscan over the same bytes"
+    sizes = (329, 1107, 3791)
+    return [
+        *(Case(f"l7.scan.cookie.{size}", "pipeline", f"a cookie, the last of a request of {size} bytes", pattern)
+          for size in sizes),
+        *(Case(f"l7.scan.header.{size}", "pipeline", f"a header, the last of a request of {size} bytes", pattern)
+          for size in sizes),
+        Case("l7.scan.universal.1107", "pipeline", "what stands behind a pattern, in the same"),
+        Case("l7.scan.sni", "pipeline", "the server's name in a ClientHello of 550 bytes"),
+        Case("l7.scan.ticket", "pipeline", "a ticket's key name in the same, from its last extension"),
+    ]
+
+
 def memory_cases() -> list[Case]:
     most = {"flow_v4_dr": 32, "flow_v4_nat": 64, "flow_v6_dr": 64, "flow_v6_nat": 96, "record_narrow": 32,
             "record_wide": 48}
@@ -98,7 +112,7 @@ def wire_cases() -> list[Case]:
     ]
 
 
-CASES = [*path_cases(), *table_cases(), *memory_cases(), *instruction_cases(), *wire_cases()]
+CASES = [*path_cases(), *table_cases(), *scan_cases(), *memory_cases(), *instruction_cases(), *wire_cases()]
 
 
 def case_of(name: str) -> Case | None:

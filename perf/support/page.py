@@ -12,6 +12,7 @@ STAGES = ("receive", "express", "parse", "classify", "steer", "bind", "translate
 CHAPTERS = (
     ("The whole path", ("path.*", "services.*"), "cycles a packet"),
     ("Tables alone", ("flow.lookup.*", "record.*"), "cycles a key"),
+    ("First bytes", ("l7.scan.*",), "cycles a head"),
     ("Workers", ("workers.*",), "Mpps"),
     ("Memory", ("memory.*",), "bytes each"),
     ("Instructions", ("instructions.*",), "instructions a packet"),
