@@ -209,7 +209,8 @@ inline constexpr std::array why_columns{
     Column{"listen", "LISTEN", "the listen address looked at"},
     Column{"destination", "DESTINATION", "what the client addresses"},
     Column{"step", "STEP",
-           "what decides: flow, record, returned, split or algorithm; refused: lists or limits; none: nothing does"},
+           "what decides: flow, token, record, returned, split or algorithm; refused: lists or limits; none: nothing "
+           "does"},
     Column{"backend", "BACKEND", "POOL/NAME; null when there is none"},
     Column{"reason", "REASON", "in words"},
     Column{"worker", "WORKER", "the worker that owns the client, or the key's address, and that was asked"},

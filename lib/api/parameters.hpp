@@ -136,6 +136,13 @@ inline constexpr std::array why_parameters{
     Parameter{.name = "listen",
               .type = Type::text,
               .help = "Which of the service's listen addresses; without it the first "
-                      "of the client's family."}};
+                      "of the client's family."},
+    Parameter{.name = "cookie", .type = Type::text, .help = "NAME=VALUE: a cookie that the client shows."},
+    Parameter{.name = "header", .type = Type::text, .help = "NAME=VALUE: a header of its request."},
+    Parameter{.name = "url_param", .type = Type::text, .help = "NAME=VALUE: a parameter of its request's query."},
+    Parameter{.name = "path", .type = Type::text, .help = "Its request's path."},
+    Parameter{.name = "host", .type = Type::text, .help = "The host that its request is for."},
+    Parameter{.name = "sni", .type = Type::text, .help = "The server name in its TLS hello."},
+    Parameter{.name = "ticket", .type = Type::text, .help = "The name of the key of the TLS ticket that it shows."}};
 
 }  // namespace limpet::api::rows

@@ -21,6 +21,7 @@ using api::Json;
 struct Subject {
   plan::Tuple tuple;  // as far as client and key tell
   std::optional<record::Key> key;
+  std::vector<plan::Said> said;  // by the client
   bool has_client = false;
 };
 
@@ -30,9 +31,16 @@ struct Asked {
   const plan::Listener* listener = nullptr;
   plan::Tuple tuple;
   std::optional<record::Key> key;               // instead of the one that profiles would find
+  plan::Payload payload{};                      // of services that look at one
   const plan::BackendStates* states = nullptr;  // null: those there are
   [[nodiscard]] path::Question question(std::uint32_t now_s) const noexcept {
-    return {*plan, *listener, tuple, now_s, key ? &*key : nullptr};
+    const bool reads = plan->service_of(*listener).reads_content;
+    return {.plan = *plan,
+            .listener = *listener,
+            .tuple = tuple,
+            .now_s = now_s,
+            .key = key ? &*key : nullptr,
+            .payload = reads ? &payload : nullptr};
   }
 };
 
@@ -90,9 +98,10 @@ class WhyJob : public Asking<Decide> {
         context_(context),
         plan_(context.configuration.shared_plan()),
         has_client_(subject.has_client),
+        said_(subject.said),
         worker_(context.runtime.owner().owner(subject.tuple.client)),
         done_(std::move(done)) {
-    task().asked = {plan_.get(), &listener, subject.tuple, subject.key, nullptr};
+    task().asked = {plan_.get(), &listener, subject.tuple, subject.key, {.last = true, .said = said_}, nullptr};
     task().exact = has_client_ && subject.tuple.client_port != 0 && subject.tuple.vip_port != 0;
   }
   bool step() override {
@@ -254,6 +263,7 @@ class WhyJob : public Asking<Decide> {
   Stage stage_ = Stage::now;
   Json reply_;
   bool has_client_;
+  const std::vector<plan::Said> said_;
   unsigned worker_;
   Done done_;
 };
@@ -286,11 +296,43 @@ tl::expected<Subject, api::RpcError> find_subject(const Context& context, const 
   return subject;
 }
 
+/// Parameters that say what a client would, with the types of profiles that would find it.
+constexpr std::pair<const char*, model::ProfileType> sayings[] = {
+    {"cookie", model::ProfileType::cookie},       {"header", model::ProfileType::header},
+    {"url_param", model::ProfileType::url_param}, {"path", model::ProfileType::path},
+    {"host", model::ProfileType::host},           {"sni", model::ProfileType::tls_sni},
+    {"ticket", model::ProfileType::tls_ticket}};
+
+tl::expected<std::vector<plan::Said>, api::RpcError> find_said(const Json& params) {
+  std::vector<plan::Said> said;
+  for (const auto& [name, type] : sayings) {
+    if (!params.contains(name)) {
+      continue;
+    }
+    plan::Said one{type, {}, params.at(name).get<std::string>()};
+    if (type <= model::ProfileType::url_param) {
+      const std::size_t at = one.value.find('=');
+      if (at == std::string::npos) {
+        return api::reject(api::Code::invalid_params, "{}: expected NAME=VALUE", name);
+      }
+      one.name = one.value.substr(0, at);
+      one.value.erase(0, at + 1);
+    }
+    said.push_back(std::move(one));
+  }
+  return said;
+}
+
 void why(Context& context, const Json& params, const Done& done) {
   auto subject = find_subject(context, params);
   if (!subject) {
     return done(tl::unexpected(subject.error()));
   }
+  auto said = find_said(params);
+  if (!said) {
+    return done(tl::unexpected(said.error()));
+  }
+  subject->said = std::move(*said);
   plan::Tuple& tuple = subject->tuple;
   const auto& plan = context.configuration.plan();
   const auto front = find_front(plan, params, tuple.client.family());

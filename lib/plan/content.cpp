@@ -2,6 +2,7 @@
 
 #include "extract/client_hello.hpp"
 #include "extract/http_request.hpp"
+#include "extract/text.hpp"
 
 namespace limpet::plan {
 namespace {
@@ -32,13 +33,20 @@ Value value_of(const Persist& persist, std::string_view bytes, extract::HelloScr
   }
 }
 
+Value said_value(const Persist& persist, std::span<const Said> said) noexcept {
+  for (const Said& one : said) {
+    const bool named =
+        persist.type == ProfileType::header ? extract::same_nocase(one.name, persist.name) : one.name == persist.name;
+    if (one.type == persist.type && named) {
+      return extract::value_of(one.value);
+    }
+  }
+  return {};
+}
+
 /// Host names are the same in any case (RFC 4343; RFC 9110, section 4.2.3).
 bool ignores_case(ProfileType type) noexcept {
   return type == ProfileType::host || type == ProfileType::tls_sni;
-}
-
-constexpr std::uint64_t lowered(std::uint64_t byte) noexcept {
-  return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte;
 }
 
 record::Key fingerprint(const Persist& persist, std::string_view value, const hash::Key& seed) noexcept {
@@ -48,8 +56,7 @@ record::Key fingerprint(const Persist& persist, std::string_view value, const ha
     for (std::size_t at = 0; at < value.size(); at += 8) {
       std::uint64_t word = 0;
       for (const char c : value.substr(at, 8)) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        word = word << 8 | (lowers ? lowered(byte) : byte);
+        word = word << 8 | static_cast<std::uint8_t>(lowers ? extract::lower(c) : c);
       }
       state = hash::keyed(seed, state, word);
     }
@@ -86,7 +93,7 @@ const Backend* backend_named(const Pool& pool, std::string_view name) noexcept {
 Found find_in(const Plan& plan, const Service& service, const Persist& persist, const Payload& payload) noexcept {
   const std::string_view bytes(reinterpret_cast<const char*>(payload.bytes.data()), payload.bytes.size());
   extract::HelloScratch scratch;
-  const Value value = value_of(persist, bytes, scratch);
+  const Value value = payload.said.empty() ? value_of(persist, bytes, scratch) : said_value(persist, payload.said);
   if (value.found != extract::Found::value) {
     return {.waits = value.found == extract::Found::incomplete && !payload.last};
   }

@@ -33,10 +33,18 @@ struct Tuple {
 [[nodiscard]] std::optional<record::Key> session_key(const Persist& persist, const Tuple& tuple,
                                                      const hash::Key& seed) noexcept;
 
-/// What a client has said so far, from the first byte on.
+/// A value that a profile of this type, and with this name where it has one, would find.
+struct Said {
+  model::ProfileType type = model::ProfileType::none;
+  std::string name;
+  std::string value;
+};
+
+/// What a client has said so far, from the first byte on; or, where it is only asked what would be, what it would say.
 struct Payload {
   std::span<const std::uint8_t> bytes{};
   bool last = false;  // nothing more is waited for
+  std::span<const Said> said{};
 };
 
 /// The first of the service's profiles that finds a key, and the key; null: none does.

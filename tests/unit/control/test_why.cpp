@@ -75,6 +75,46 @@ TEST_F(ControlTest, tells_why_with_local_addresses) {
   EXPECT_EQ(flow.at("local"), "198.51.100.201:2000");
 }
 
+TEST_F(ControlTest, tells_why_by_what_a_client_would_say) {
+  std::string configuration = text(two, {}, R"(
+[profiles.route]
+type = "cookie"
+name = "SERVER"
+by = "route"
+delimiter = "."
+[profiles.agent]
+type = "header"
+name = "X-Agent"
+)");
+  configuration.replace(configuration.find("persist = ["), std::string("persist = [").size(),
+                        "persist = [\"route\", \"agent\", ");
+  start(configuration);
+  const Json asked{{"service", "web"}, {"client", "203.0.113.1"}};
+  const auto ask = [&](const char* name, const char* value) {
+    Json params = asked;
+    params[name] = value;
+    return call("why", params);
+  };
+  for (const char* name : {"b1", "b2"}) {
+    const Json named = ask("cookie", fmt::format("SERVER=x.{}", name).c_str());
+    EXPECT_EQ(named.at("step"), "token");
+    EXPECT_EQ(named.at("backend"), fmt::format("web/{}", name));
+    EXPECT_EQ(named.at("profile"), "route");
+  }
+  const Json stranger = ask("cookie", "SERVER=x.b9");
+  EXPECT_EQ(stranger.at("step"), "algorithm");
+  EXPECT_EQ(stranger.at("profile"), "client") << "nothing else is said";
+  const Json agent = ask("header", "x-agent=7");
+  EXPECT_EQ(agent.at("profile"), "agent");
+  EXPECT_EQ(agent.at("key").get<std::string>().front(), '#');
+  EXPECT_EQ(agent.at("key"), ask("header", "X-Agent=7").at("key"));
+  EXPECT_NE(agent.at("key"), ask("header", "X-Agent=8").at("key"));
+  EXPECT_EQ(call("why", asked).at("profile"), "client");
+  Json wrong = asked;
+  wrong["cookie"] = "SERVER";
+  EXPECT_EQ(refused("why", wrong).code, Code::invalid_params);
+}
+
 TEST_F(ControlTest, tells_why_for_services_on_prefixes_and_any_port) {
   start(text(two, {}, R"(
 [profiles.pair]
