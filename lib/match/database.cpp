@@ -68,6 +68,7 @@ Result<Database> Database::compile(std::span<const Pattern> patterns, Mode mode,
       return tl::unexpected(checked.error());
     }
   }
+  pointers.reserve(texts.size());
   for (const std::string& text : texts) {
     pointers.push_back(text.c_str());
   }
