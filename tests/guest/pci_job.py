@@ -197,8 +197,10 @@ def cut(limpetd: Limpetd, clients: netns.Namespace) -> dict:
     down = {row["name"]: row["link"] for row in rows(limpetd, "ports")}
     monitor.order("set_link igb0 on")
     limpetd.wait_for(lambda: link_events()[-1:] == ["front is up"], "the link to come up", 120)
+    served = {one: ask(clients, one, PORT["nat"]) for one in CLIENTS[4][:2]}
+    limpetd.wait_for(lambda: link_events()[-1:] == ["front is up"], "the link to stay up", 120)
     return {"down": down, "up": {row["name"]: row["link"] for row in rows(limpetd, "ports")},
-            "events": link_events(), "answers": {one: ask(clients, one, PORT["nat"]) for one in CLIENTS[4][:2]}}
+            "events": link_events(), "answers": served}
 
 
 def alone(note, bench: Bench) -> dict:

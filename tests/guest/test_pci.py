@@ -88,7 +88,8 @@ def test_nothing_moved_and_limpetd_ended_well(seen, run):
 
 def test_a_link_goes_down_and_comes_up(seen):
     link = seen["pairs"]["nat"]["link"]
-    assert link["events"] == ["front is down", "front is up"]
+    turns = len(link["events"]) // 2  # igb negotiates when its link comes, and may lose it once more
+    assert turns > 0 and link["events"] == ["front is down", "front is up"] * turns
     assert link["down"] == {"front": "down", "back": "up"}
     assert link["up"] == {"front": "up", "back": "up"}
     assert link["answers"] == expected(CLIENTS[4][:2], "nat")
