@@ -80,6 +80,8 @@ class AwaitedConnections {
   /// One that a SYN is to be made for.
   [[nodiscard]] Awaited* take_syn_wanted() noexcept;
   void want_syn(Awaited& one) noexcept;
+  /// Nobody waits, and nothing is left of those who did.
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0 && !has_released(); }
   [[nodiscard]] bool has_released() const noexcept {
     return ready_.first != none || ended_.first != none || wanted_count_ != 0;
   }

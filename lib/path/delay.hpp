@@ -93,44 +93,53 @@ bool make(Io& io, PortIndex received_on, std::span<const std::uint8_t> frame, Pa
   return false;
 }
 
+/// What waits no longer, with the SYNs that are to go out, into the hand.
+template <class Io>
+void take_awaited(State& state, Io& io, Burst& burst) noexcept {
+  burst.count = state.awaited.take_ready(burst.packets.data(), burst_max);
+  std::array<std::uint8_t, syn_size_max> syn;
+  while (burst.count < burst_max) {
+    Awaited* const one = state.awaited.take_syn_wanted();
+    if (one == nullptr) {
+      break;
+    }
+    const Packet* const like = state.awaited.first_packet(*one);
+    const std::size_t size = like == nullptr ? 0 : make_syn(state, *one, syn);
+    if (size != 0 && make(io, like->port, {syn.data(), size}, burst.packets[burst.count])) {
+      ++burst.count;
+      state.counters.add(Counter::made);
+    } else {
+      state.counters.add(Counter::not_made);  // it is made again when it is due
+    }
+  }
+}
+
 /// Packets that waited for a backend go on, and what ends is given back.
 template <class Io>
 void release_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
+  if (state.awaited.empty()) [[likely]] {
+    return;
+  }
+  tend_awaited(state, now_ms);
   Burst& burst = state.burst;
-  while (state.awaited.has_released())
-    [[unlikely]] {
-      while ((burst.count = state.awaited.take_ended(burst.packets.data(), burst_max)) != 0) {
-        state.counters.add(Counter::drop_consumed, burst.count);
-        send(state, io, {Outlet::release, 0}, burst.packets.data(), burst.count);
-      }
-      burst.count = state.awaited.take_ready(burst.packets.data(), burst_max);
-      std::array<std::uint8_t, syn_size_max> syn;
-      while (burst.count < burst_max) {
-        Awaited* const one = state.awaited.take_syn_wanted();
-        if (one == nullptr) {
-          break;
-        }
-        const Packet* const like = state.awaited.first_packet(*one);
-        const std::size_t size = like == nullptr ? 0 : make_syn(state, *one, syn);
-        if (size != 0 && make(io, like->port, {syn.data(), size}, burst.packets[burst.count])) {
-          ++burst.count;
-          state.counters.add(Counter::made);
-        } else {
-          state.counters.add(Counter::not_made);  // it is made again when it is due
-        }
-      }
-      if (burst.count == 0) {
-        continue;
-      }
-      burst.source = {Origin::self, 0};
-      burst.now_ms = now_ms;
-      std::fill_n(burst.items.begin(), burst.count, Item{});
-      parse(burst);
-      classify(state, plan, burst);
-      bind(state, plan, burst);
-      translate(state, plan, burst);
-      transmit(state, plan, io, burst);
+  while (state.awaited.has_released()) {
+    while ((burst.count = state.awaited.take_ended(burst.packets.data(), burst_max)) != 0) {
+      state.counters.add(Counter::drop_consumed, burst.count);
+      send(state, io, {Outlet::release, 0}, burst.packets.data(), burst.count);
     }
+    take_awaited(state, io, burst);
+    if (burst.count == 0) {
+      continue;
+    }
+    burst.source = {Origin::self, 0};
+    burst.now_ms = now_ms;
+    std::fill_n(burst.items.begin(), burst.count, Item{});
+    parse(burst);
+    classify(state, plan, burst);
+    bind(state, plan, burst);
+    translate(state, plan, burst);
+    transmit(state, plan, io, burst);
+  }
 }
 
 /// Gives back what waits, at the end of a worker.

@@ -27,7 +27,6 @@ unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {
   release_waiting(state, plan, io, now_ms);
   state.fragments.expire(now_ms, state.counters);
   release_fragments(state, plan, io, now_ms);
-  tend_awaited(state, now_ms);
   release_awaited(state, plan, io, now_ms);
   for (const Source source : io.sources()) {
     if (!receive(state, io, source, now_ms, burst)) {

@@ -70,7 +70,7 @@ def pytest_step(name: str, folder: str, directory: str, limit_s: int, quick=Fals
 
 def steps() -> list[Step]:
     # g++ 12 warns of what is not so when sanitizers are on; the plain build is the one without warnings.
-    sanitize = ["-Dperf=false", "-Db_lundef=false", "-Dwerror=false"]
+    sanitize = ["-Dperf=false", "-Db_lundef=false", "-Dwerror=false", "-Doptimization=1"]
     unit_targets = [f"tests/unit/unit_{name}" for name in units()]
     shared = [name for name in SHARED_UNITS if name in units()]
     clang = {"CC": "clang", "CXX": "clang++"}
