@@ -84,7 +84,7 @@ def runnable(words: str, file: Path) -> list[str] | None:
     """The words of an example with placeholders filled in; None for a pattern such as `backend drain|enable`."""
     if re.search(r"\||\.\.\.|[<>$]", words.split("#")[0].replace("[:PORT]", "")):
         return None
-    usage = re.sub(r"\[(--[a-z-]+(?: [A-Z/]+(?:\[:PORT\])?)?)\]", r"\1", words.split("#")[0])
+    usage = re.sub(r"\[(--[a-z-]+(?: [A-Z/_]+(?:\[:PORT\])?)?)\]", r"\1", words.split("#")[0])
     filled = [PLACEHOLDERS.get(word, word) for word in shlex.split(usage)]
     return [str(file) if word == "FILE" or word.endswith((".toml", ".jsonl")) else word for word in filled]
 
