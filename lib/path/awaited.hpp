@@ -52,6 +52,8 @@ class AwaitedConnections {
   /// Null: there are too many.
   [[nodiscard]] Awaited* add(const splice::ConnectionKey& key) noexcept;
   [[nodiscard]] Awaited& at(std::uint32_t index) noexcept { return awaited_[index]; }
+  /// Null: there are none.
+  [[nodiscard]] Awaited* oldest() noexcept { return oldest_ == none ? nullptr : &awaited_[oldest_]; }
   [[nodiscard]] std::uint32_t index_of(const Awaited& one) const noexcept {
     return static_cast<std::uint32_t>(&one - awaited_.get());
   }

@@ -161,9 +161,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   Awaited* const one = state_.awaited.add(key);
   splice::Entry* const entry = one == nullptr ? nullptr : state_.spliced.insert(key);
   if (entry == nullptr) {
-    if (one != nullptr) {
-      state_.awaited.end(*one);
-    }
+    one != nullptr ? state_.awaited.end(*one) : hurry_oldest();
     item.drop(Counter::drop_held_full);
     return Stand::ended;
   }
@@ -175,6 +173,15 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   entry->waiting = state_.awaited.index_of(*one);
   state_.counters.add(Counter::delayed_opened);
   return wait(c, *entry, packet, parsed, item);
+}
+
+/// Who has waited longest for its client to say something gets a backend without, and its place is free.
+void Delay::hurry_oldest() noexcept {
+  if (Awaited* const oldest = state_.awaited.oldest();
+      oldest != nullptr && state_.spliced.find(oldest->key)->phase == Phase::open) {
+    oldest->late = true;
+    state_.awaited.bring_up(*oldest);
+  }
 }
 
 /// A packet of a connection without a backend.
@@ -192,6 +199,9 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const auto hold = state_.awaited.hold(one, packet, segment);
+  if (hold == AwaitedConnections::Hold::full) {
+    hurry_oldest();
+  }
   if (hold != AwaitedConnections::Hold::held) {
     item.drop(hold == AwaitedConnections::Hold::full ? Counter::drop_held_full : Counter::drop_held_again);
     return Stand::ended;
@@ -199,6 +209,12 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   state_.counters.add(Counter::delayed_held);
   item.verdict = Verdict::keep;
   if (entry.phase == Phase::connecting && !one.refused) {
+    return Stand::ended;
+  }
+  if (one.tried_count == one.tried.size()) {
+    state_.awaited.give_back(one);
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_backend);
+    give_up(c, entry, *item.listener);
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
@@ -347,7 +363,11 @@ void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std
 
 void tend_awaited(State& state, Millis now_ms) noexcept {
   state.awaited.each_due(now_ms, [&](Awaited& one) {
-    const splice::Entry* const entry = state.spliced.find(one.key);
+    splice::Entry* const entry = state.spliced.find(one.key);
+    if (one.held == 0) {  // its service is gone: nobody has taken the last packet back
+      state.spliced.erase(*entry);
+      return state.awaited.end(one);
+    }
     one.due_ms = now_ms + look_again_ms;
     if (entry->phase == Phase::open) {
       one.late = true;

@@ -65,6 +65,7 @@ class Delay {
   [[nodiscard]] Stand open(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
   [[nodiscard]] Stand wait(const Connection& c, splice::Entry& entry, Packet& packet, const net::Parsed& parsed,
                            Item& item) noexcept;
+  void hurry_oldest() noexcept;
   void give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept;
   void splice(splice::Entry& entry, Awaited& one, const splice::Offer& backend, std::uint32_t sequence,
               const plan::Service& service) noexcept;

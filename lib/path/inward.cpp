@@ -57,13 +57,20 @@ class Inward {
       return;
     }
     if (!follow(c, packet, parsed, item, previous)) {
-      // It ended just now, or its listener only ends what others of its flows had been opened with.
-      return item.listener->delays ? reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset)
-                                   : bind_at_once(c, packet, parsed, item);
+      return bind_without_flow(c, packet, parsed, item);
     }
     if (item.verdict == Verdict::undecided) {
       delay.edit_inward(c, packet, parsed, item);
     }
+  }
+
+  /// Its flow has ended just now, or its listener no longer completes handshakes.
+  void bind_without_flow(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+    if (state_.burst.source.origin == Origin::self && opens_connection(parsed)) {
+      return item.drop(Counter::drop_consumed);  // Limpet's own SYN: what it was for is found another backend later
+    }
+    item.listener->delays ? reset_sender(state_, plan_, packet, parsed, item, Counter::drop_flow_reset)
+                          : bind_at_once(c, packet, parsed, item);
   }
 
   /// The packet of a known flow goes where its flow goes. False: no such flow, or it has just ended.

@@ -157,6 +157,9 @@ class Outward {
     if (any_port != nullptr && any_port != item.endpoint) {
       return false;  // a service on any port has backends at this address too
     }
+    if (plan_.listeners[item.endpoint->only_listener].splices) {
+      return false;  // its numbers may not be the client's
+    }
     item.listener = &plan_.listeners[item.endpoint->only_listener];
     item.rewrite = {item.listener->listen.prefix.address, item.listener->listen.l4_port};
     state_.counters.add(Counter::flow_return_guessed);

@@ -203,6 +203,51 @@ TEST(Delay, resets_the_client_when_all_refuse) {
   EXPECT_EQ(lab.node->state(0).flows.stats().embryonic, 0u);
 }
 
+TEST(Delay, tries_three_backends_and_no_more) {
+  model::Model model = reading_model();
+  model.pools["web"] = pool(1, 9);
+  Lab lab(model);
+  DelayWorld world(lab);
+  world.backends[""].refuses = true;
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write(request("X-User: me"));
+  EXPECT_TRUE(world.run_until([&] { return client.was_reset(); }));
+  EXPECT_EQ(lab.count(Counter::made), 3u);
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 0u);
+  EXPECT_EQ(lab.node->state(0).flows.stats().embryonic, 0u);
+}
+
+TEST(Delay, ends_with_its_service) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  world.client("10.0.0.1:1000").write("GET ");
+  world.run(100);
+  ASSERT_EQ(lab.node->state(0).awaited.count(), 1u);
+  lab.model.services.erase("web");
+  lab.apply();
+  world.run(6000);
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 0u);
+  EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
+}
+
+TEST(Delay, has_room_for_who_says_something) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  for (unsigned i = 0; i < awaited_default + 1; ++i) {  // they say nothing
+    world.client(fmt::format("10.1.{}.{}:1000", i / 250, i % 250 + 1));
+  }
+  world.run(100);
+  EXPECT_GE(lab.node->state(0).awaited.count(), awaited_default - 8);
+  const std::string text = request("Cookie: SERVER=x.b2");
+  const Millis begin = world.now();
+  world.client("10.0.0.1:1000").write(text);
+  EXPECT_TRUE(world.run_until([&] {
+    return std::any_of(world.servers.begin(), world.servers.end(),
+                       [&](const auto& server) { return server.peer->received() == text && server.name == "b2"; });
+  }));
+  EXPECT_LT(world.now() - begin, 1000u) << "inspect_delay is three seconds";
+}
+
 TEST(Delay, ends_with_a_client_that_gives_up) {
   Lab lab(reading_model());
   DelayWorld world(lab);
