@@ -98,6 +98,9 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   }
   splice::Entry* entry = state_.spliced.find(key_of(c, listener));
   if (opens_connection(parsed) && (listener.delays || entry != nullptr)) {
+    if (entry != nullptr) {
+      entry->asked_anew = true;
+    }
     answer_syn(c, packet, parsed, item);
     return Stand::ended;
   }
@@ -105,7 +108,9 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
     return wait(c, *entry, packet, parsed, item);
   }
   const auto live = flow_state(c, listener);
-  if (live && (*live != flow::State::closing || !cookie(c, packet, parsed))) {
+  const bool may_be_over = live && (*live == flow::State::closing || (entry != nullptr && entry->asked_anew));
+  const bool is_own = entry != nullptr && net::tcp_acknowledgment(packet.data, parsed) == entry->waiting + 1;
+  if (live && (!may_be_over || is_own || !cookie(c, packet, parsed))) {
     return Stand::goes_on;
   }
   if (entry != nullptr) {
@@ -312,9 +317,12 @@ void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& 
   }
   item.drop(Counter::drop_consumed);
   Awaited& one = state_.awaited.at(entry->waiting);
-  if (entry->phase != Phase::connecting || !is_sane(packet, parsed) || (parsed.tcp_flags & tcp::ack) == 0 ||
-      net::tcp_acknowledgment(packet.data, parsed) != one.client_sequence + 1) {
+  if (entry->phase != Phase::connecting || !is_sane(packet, parsed) || (parsed.tcp_flags & tcp::ack) == 0) {
     return;
+  }
+  if (net::tcp_acknowledgment(packet.data, parsed) != one.client_sequence + 1) {
+    // Of a connection between the same ends that the backend has not ended yet (RFC 9293, section 3.10.7.3).
+    return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_consumed);
   }
   if ((parsed.tcp_flags & tcp::rst) != 0) {
     one.refused = true;
@@ -356,7 +364,7 @@ void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std
       static_cast<std::int8_t>((backend_scales ? int{backend.scale} : 0) - (client_scales ? int{promise.scale} : 0));
   entry.blanks_sack = one.offer.sack && !backend.sack;
   entry.phase = Phase::spliced;
-  entry.waiting = 0;
+  entry.waiting = one.own_sequence;
   state_.counters.add(Counter::delayed_spliced);
   state_.awaited.release(one);
 }

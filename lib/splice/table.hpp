@@ -33,11 +33,12 @@ struct Entry {
   std::uint16_t listener = 0;
   /// spliced: the client's number less the backend's, of what the backend says; before: the number in Limpet's SYN-ACK
   std::uint32_t difference = 0;
-  std::uint32_t waiting = 0;  // before: index of what waits. spliced: nothing
+  std::uint32_t waiting = 0;  // before: index of what waits. spliced: the number in Limpet's SYN-ACK
   Phase phase = Phase::none;
-  std::int8_t shift_in = 0;   // of windows that clients give; negative: to the right
-  std::int8_t shift_out = 0;  // of windows that backends give
-  bool blanks_sack = false;   // the backend has not offered what the client was promised
+  std::int8_t shift_in = 0;      // of windows that clients give; negative: to the right
+  std::int8_t shift_out = 0;     // of windows that backends give
+  bool blanks_sack : 1 = false;  // the backend has not offered what the client was promised
+  bool asked_anew : 1 = false;   // spliced: a SYN has come since, of who may be another client
 
   [[nodiscard]] bool holds(const ConnectionKey& key) const noexcept {
     return phase != Phase::none && client == key.client && client_port == key.client_port && listener == key.listener;

@@ -145,7 +145,8 @@ class DelayWorld {
     const std::string name = name_at(own.text());
     const Backend& backend = backends.contains(name) ? backends.at(name) : backends.at("");
     for (auto one = servers.rbegin(); one != servers.rend(); ++one) {
-      if (one->peer->own() == own && one->peer->remote() == client && !one->peer->finished()) {
+      if (one->peer->own() == own && one->peer->remote() == client && !one->peer->finished() &&
+          !one->peer->was_reset()) {
         return one->peer.get();
       }
     }

@@ -273,6 +273,30 @@ TEST(Delay, takes_a_port_again) {
   EXPECT_EQ(lab.node->state(0).spliced.used(), 0u) << "it goes with its flow";
 }
 
+/// A client that has lost its connection without a word, and opens another one from the same port.
+TEST(Delay, lets_a_client_begin_anew) {
+  Lab lab(reading_model());
+  DelayWorld world(lab);
+  TcpPeer& before = world.client("10.0.0.1:1000");
+  before.write(request("Cookie: SERVER=x.b1"));
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && !world.servers[0].peer->received().empty(); }));
+  TcpPeer* last = &before;
+  for (const char* name : {"b2", "b1"}) {
+    const std::string text = request(fmt::format("Cookie: SERVER=x.{}", name));
+    const std::size_t servers = world.servers.size();
+    last->vanish();
+    TcpPeer& after = world.client("10.0.0.1:1000");
+    after.write(text);
+    ASSERT_TRUE(world.run_until([&] { return world.servers.size() > servers; }, 10'000)) << name;
+    EXPECT_EQ(world.servers.back().name, name);
+    ASSERT_TRUE(world.run_until([&] { return world.servers.back().peer->received() == text; }));
+    world.servers.back().peer->write("answer");
+    EXPECT_TRUE(world.run_until([&] { return after.received() == "answer"; }));
+    last = &after;
+  }
+  EXPECT_EQ(lab.count(Counter::delayed_redispatched), 0u) << "b1, which still has the first one, is told of its end";
+}
+
 TEST(Delay, is_bounded) {
   Lab lab(reading_model());
   DelayWorld world(lab);
