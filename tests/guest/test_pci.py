@@ -66,7 +66,8 @@ def test_else_workers_hand_over(seen, run, asked):
     """IPv6 where the key is for IPv4; everything without RSS."""
     assert_served(seen["pairs"][run], asked)
     counters = seen["pairs"][run]["asked"][asked]["counters"]
-    assert counters["handed_off"] == counters["taken_over"] > 0
+    assert counters["taken_over"] > 0
+    assert abs(counters["handed_off"] - counters["taken_over"]) <= 2, "one may be under way while they are read"
 
 
 def test_answers_of_full_nat_come_to_their_owner(seen):
