@@ -58,7 +58,7 @@ def meson_step(name: str, directory: str, suites=(), tests=(), limit_s=900, envi
                prefix=()) -> Step:
     suite_options = [word for suite in suites for word in ("--suite", suite)]
     return Step(name, limit_s, [*prefix, "meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs",
-                                "--timeout-multiplier", "4",
+                                "--timeout-multiplier", "8",
                                 *suite_options, *tests], needs=ROOT / "tests/unit", build=directory, quick=quick,
                 environment=environment or {})
 
@@ -87,7 +87,7 @@ def steps() -> list[Step]:
         pytest_step("guest", "guest", "build", 1200),
         build_step("build-asan", "build-asan", "-Db_sanitize=address,undefined", *sanitize,
                    targets=unit_targets + SANITIZED_PROGRAMS),
-        meson_step("unit-asan", "build-asan", suites=["unit"], environment=SANITIZE_ENV),
+        meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1500, environment=SANITIZE_ENV),
         pytest_step("sim-asan", "sim", "build-asan", 600, environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
         pytest_step("packet-asan", "packet", "build-asan", 1500, environment=SANITIZE_ENV),
         build_step("build-tsan", "build-tsan", "-Db_sanitize=thread", *sanitize,
