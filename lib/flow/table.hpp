@@ -61,8 +61,8 @@ class Table {
   /// create() with enough memory would succeed, and bytes_needed() does not overflow.
   [[nodiscard]] static bool possible(Sizes sizes) noexcept;
   /// `memory`: bytes_needed() bytes or more, 64-byte aligned, zeroed; stays the caller's and must outlive the table.
-  [[nodiscard]] const hash::Key& seed() const noexcept { return seed_; }
   [[nodiscard]] static Result<Table> create(std::span<std::byte> memory, Sizes sizes, hash::Key seed);
+  [[nodiscard]] const hash::Key& seed() const noexcept { return seed_; }
 
   template <class Key>
   [[nodiscard]] std::uint64_t hash(const Key& key) const noexcept {

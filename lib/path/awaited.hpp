@@ -21,7 +21,6 @@ struct Awaited {
   std::uint32_t client_sequence = 0;  // of the client's SYN
   std::uint32_t own_sequence = 0;     // of the SYN-ACK that it got
   splice::Offer offer;                // of the client
-  Millis since_ms = 0;                // phase open: since the client's acknowledgment; connecting: since the first SYN
   Millis due_ms = 0;                  // when something must be done
   std::uint32_t first_held = ~0u;     // by sequence number
   std::uint16_t held = 0;

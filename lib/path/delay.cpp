@@ -41,6 +41,12 @@ bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
          data_offset(packet, parsed) <= packet.contiguous;
 }
 
+Segment segment_of(const Packet& packet, const net::Parsed& parsed) noexcept {
+  return {net::tcp_sequence(packet.data, parsed),
+          static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
+          static_cast<std::uint16_t>(data_offset(packet, parsed))};
+}
+
 void answer(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
             const l3::Segment& segment) noexcept {
   const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
@@ -58,7 +64,7 @@ void answer(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, I
 std::optional<flow::State> Delay::flow_state(const Connection& c, const plan::Listener& listener) noexcept {
   std::optional<flow::State> state;
   const auto note = [&](auto& entry) { state = entry.state(); };
-  flows_.with_forward(listener, c, false, note) || (listener.narrow && flows_.with_forward(listener, c, true, note));
+  flows_.with_any_forward(listener, c, note);
   return state;
 }
 
@@ -173,7 +179,6 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   one->client_sequence = net::tcp_sequence(packet.data, parsed) - 1;
   one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
   one->offer = *offer;
-  one->since_ms = now_ms_;
   one->due_ms = now_ms_ + plan_.service_of(*item.listener).inspect_delay_ms;
   entry->waiting = state_.awaited.index_of(*one);
   state_.counters.add(Counter::delayed_opened);
@@ -193,9 +198,7 @@ void Delay::hurry_oldest() noexcept {
 Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, const net::Parsed& parsed,
                   Item& item) noexcept {
   Awaited& one = state_.awaited.at(entry.waiting);
-  const Segment segment{net::tcp_sequence(packet.data, parsed),
-                        static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
-                        static_cast<std::uint16_t>(data_offset(packet, parsed))};
+  const Segment segment = segment_of(packet, parsed);
   if ((parsed.tcp_flags & tcp::rst) != 0) {
     if (segment.sequence - one.client_sequence - 1 < AwaitedConnections::held_bytes_of_one_max) {
       give_up(c, entry, *item.listener);
@@ -246,18 +249,14 @@ void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parse
   if (item.verdict != Verdict::undecided) {
     return give_up(c, *entry, *item.listener);
   }
-  const Segment segment{net::tcp_sequence(packet.data, parsed),
-                        static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
-                        static_cast<std::uint16_t>(data_offset(packet, parsed))};
   item.verdict = Verdict::keep;
-  if (state_.awaited.hold(one, packet, segment) != AwaitedConnections::Hold::held) {
+  if (state_.awaited.hold(one, packet, segment_of(packet, parsed)) != AwaitedConnections::Hold::held) {
     item.drop(Counter::drop_held_full);
   }
   entry->phase = Phase::connecting;
   one.tried[one.tried_count++] = item.backend->slot;
   one.refused = false;
   one.syns = 1;
-  one.since_ms = now_ms_;
   one.due_ms = now_ms_ + syn_again_ms;
   state_.awaited.want_syn(one);
 }

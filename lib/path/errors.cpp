@@ -89,9 +89,7 @@ class Errors {
       item_.backend = flows_.backend_of(entry.peer());
       seen = seen_of(entry);
     };
-    // A narrow listener's flow whose client port was rewritten has a wide entry.
-    const bool known = flows_.with_forward(listener, c, false, look) ||
-                       (listener.narrow && flows_.with_forward(listener, c, true, look));
+    const bool known = flows_.with_any_forward(listener, c, look);
     if (!known && !listener.local) {
       item_.backend = decided(state_, plan_, listener, c, now_ms_);
     }

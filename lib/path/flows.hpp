@@ -49,6 +49,11 @@ class Flows {
     return listener.narrow && !rewritten ? with_entry(narrow_forward(listener, c), f)
                                          : with_entry(wide_forward(listener, c), f);
   }
+  /// The same of a flow whose client port may have been rewritten: then a narrow listener's has a wide entry.
+  template <class F>
+  bool with_any_forward(const plan::Listener& listener, const Connection& c, F&& f) noexcept {
+    return with_forward(listener, c, false, f) || (listener.narrow && with_forward(listener, c, true, f));
+  }
 
   /// Seconds without a packet after which such a flow ends.
   [[nodiscard]] std::uint16_t timeout_s(const plan::Listener& listener, flow::State state) const noexcept;

@@ -122,9 +122,7 @@ void sweep_spliced(State& state, const plan::Plan& plan, std::uint64_t buckets) 
     const Connection c{entry.client, listener == nullptr ? net::IpAddress{} : listener->listen.prefix.address,
                        entry.client_port, listener == nullptr ? std::uint16_t{0} : listener->listen.l4_port};
     Flows flows(state, plan, state.last_sweep_ms);
-    const auto lives = [](auto&) {};
-    if (listener == nullptr || !(flows.with_forward(*listener, c, false, lives) ||
-                                 (listener->narrow && flows.with_forward(*listener, c, true, lives)))) {
+    if (listener == nullptr || !flows.with_any_forward(*listener, c, [](auto&) {})) {
       state.spliced.erase(entry);
     }
   });

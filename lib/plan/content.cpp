@@ -2,6 +2,7 @@
 
 #include "extract/client_hello.hpp"
 #include "extract/http_request.hpp"
+#include "extract/route.hpp"
 #include "extract/text.hpp"
 
 namespace limpet::plan {
@@ -72,11 +73,10 @@ std::string_view name_in(const Persist& persist, std::string_view value) noexcep
       value.remove_suffix(1);
     }
   }
-  if (persist.delimiter.empty()) {
-    return value;
-  }
-  const std::size_t at = value.rfind(persist.delimiter.front());
-  return at == std::string_view::npos ? std::string_view{} : value.substr(at + 1);
+  using Where = extract::Route::Where;
+  const extract::Route rule =
+      persist.delimiter.empty() ? extract::Route{} : extract::Route{Where::behind_last, persist.delimiter.front()};
+  return extract::route(extract::value_of(value), rule).bytes;
 }
 
 }  // namespace

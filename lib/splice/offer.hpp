@@ -25,12 +25,6 @@ struct Offer {
 /// scale above 14 is 14 (RFC 7323, section 2.3).
 [[nodiscard]] Offer read_offer(const std::uint8_t* frame, const net::Parsed& parsed) noexcept;
 
-/// What both sides of a connection then do: nothing that one of them did not offer.
-[[nodiscard]] constexpr Offer common(const Offer& one, const Offer& other) noexcept {
-  return {one.mss < other.mss ? one.mss : other.mss, one.scale == Offer::no_scale ? Offer::no_scale : other.scale,
-          one.sack && other.sack};
-}
-
 /// The options of a SYN with this offer, padded to whole words.
 class OfferOptions {
  public:
