@@ -75,9 +75,10 @@ def test_backends_of_the_other_ip_version(one_arm, family):
 
 
 def test_load_without_a_failed_request(one_arm):
-    """wrk with new connections all the time, then with kept ones. Room for those that close and ports at rest: no longer
-    than the one local address of IPv6 has ports towards the one backend of wrk's session."""
-    daemon = one_arm.start_limpetd(one_arm.config(limits={"flows_max": 400000}))
+    """wrk with new connections all the time, then with kept ones. Room for all that close: their ports towards the one
+    backend of wrk's session rest for longer than it runs, and the fastest host opens fewer than eight addresses have."""
+    service = {"local_addresses": ["198.51.100.200/29", "2001:db8:2::200/125"]}
+    daemon = one_arm.start_limpetd(one_arm.config(limits={"flows_max": 800000}, services={"web": service}))
     for host in (VIP4, f"[{VIP6}]"):
         for header in ("Connection: close", "Connection: keep-alive"):
             result = one_arm.namespaces["client"].run("wrk", "-t1", "-c20", "-d1s", "-H", header, f"http://{host}/")

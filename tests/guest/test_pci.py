@@ -8,6 +8,7 @@ from pci_job import CLIENTS, NICS, RUNS, SINGLE, TURNS
 from support import guest, guest_nics
 
 LOCAL = {4: "198.51.100.200", 6: "2001:db8:2::200"}
+UNDER_WAY = 2  # packets, perhaps, while counters are read
 DRIVERS = {"e1000e0": "net_e1000_em", "vmxnet30": "net_vmxnet3", "virtio0": "net_virtio"}
 
 
@@ -67,13 +68,13 @@ def test_else_workers_hand_over(seen, run, asked):
     assert_served(seen["pairs"][run], asked)
     counters = seen["pairs"][run]["asked"][asked]["counters"]
     assert counters["taken_over"] > 0
-    assert abs(counters["handed_off"] - counters["taken_over"]) <= 2, "one may be under way while they are read"
+    assert abs(counters["handed_off"] - counters["taken_over"]) <= UNDER_WAY
 
 
 def test_answers_of_full_nat_come_to_their_owner(seen):
     """Also where clients' IPv6 packets don't."""
     counters = seen["pairs"]["full_nat"]["asked"]["full_nat 6"]["counters"]
-    assert 0 < counters["handed_off"] <= counters["forwarded_in"]
+    assert 0 < counters["handed_off"] <= counters["forwarded_in"] + UNDER_WAY
 
 
 def test_no_rss_on_request(seen):
