@@ -39,6 +39,7 @@ struct Entry {
   std::int8_t shift_out = 0;     // of windows that backends give
   bool blanks_sack : 1 = false;  // the backend has not offered what the client was promised
   bool asked_anew : 1 = false;   // spliced: a SYN has come since, of who may be another client
+  bool edited : 1 = false;       // what the backend says is changed: never goes the express way
 
   [[nodiscard]] bool holds(const ConnectionKey& key) const noexcept {
     return phase != Phase::none && client == key.client && client_port == key.client_port && listener == key.listener;
