@@ -11,13 +11,27 @@ constexpr std::array<std::string_view, 14> profile_type_words{
     "source_ip", "source_ip_port", "destination_ip", "source_destination", "five_tuple",
     "none",      "cookie",         "header",         "url_param",          "path",
     "host",      "tls_sni",        "tls_session_id", "tls_ticket"};
-constexpr std::array<std::string_view, 3> by_words{"record", "route", "hash"};
+constexpr std::array<std::string_view, 5> by_words{"record", "route", "hash", "rewrite", "insert"};
+constexpr std::array<std::string_view, 4> same_site_words{"lax", "strict", "none", "unset"};
 constexpr std::array<std::string_view, 3> on_down_words{"reselect", "reset", "hold"};
 constexpr std::array<std::string_view, 2> on_drain_words{"keep", "expire"};
 constexpr std::array<std::string_view, 2> on_return_words{"stay", "return"};
 constexpr std::array<std::string_view, 3> on_full_words{"algorithm", "evict_oldest", "refuse"};
 constexpr std::array<std::string_view, 2> heavy_key_words{"stay", "split"};
 constexpr std::array<std::string_view, 3> scope_words{"service", "pool", "global"};
+
+const Section& set_cookie_section() {
+  static const Section result = section<SetCookie>(
+      "profiles.NAME.set_cookie",
+      {value<SetCookie, &SetCookie::path>(text("path", "Path attribute.")),
+       value<SetCookie, &SetCookie::domain>(text("domain", "Domain attribute; without it none.")),
+       value<SetCookie, &SetCookie::max_age_ms>(
+           duration("max_age", 0, 3650 * day, "Max-Age attribute; 0s: none, the cookie ends with the browser.")),
+       value<SetCookie, &SetCookie::secure>(row(Kind::boolean, "secure", "Secure attribute.")),
+       value<SetCookie, &SetCookie::http_only>(row(Kind::boolean, "http_only", "HttpOnly attribute.")),
+       value<SetCookie, &SetCookie::same_site>(word("same_site", same_site_words, "SameSite attribute."))});
+  return result;
+}
 
 }  // namespace
 
@@ -29,11 +43,23 @@ const Section& profile_section() {
        value<Profile, &Profile::by>(word(
            "by", by_words,
            "cookie and all that follow it in `type`: a record remembers the backend of each value; the value names "
-           "the backend (route); or it is hashed.")),
+           "the backend (route); or it is hashed. cookie alone: a token of Limpet's own names the backend, which takes "
+           "the place of 28 equal characters that a backend gives the cookie (rewrite), or is put into the first "
+           "response that lacks it (insert).")),
        value<Profile, &Profile::delimiter>(
            text("delimiter",
                 "route: the backend's name follows the last of these characters; without one the value is "
                 "the name. tls_ticket: the name is that of the ticket's key, without zeros at its end.")),
+       value<Profile, &Profile::learn>(
+           row(Kind::boolean, "learn",
+               "cookie, header, by record: what a response gives the cookie, or has in the header, is remembered.")),
+       value<Profile, &Profile::close_on_conflict>(
+           row(Kind::boolean, "close_on_conflict",
+               "route, rewrite, insert: a later request on a connection that names another backend, which can take it, "
+               "resets the connection; the client asks again on a new one.")),
+       table<Profile, &Profile::set_cookie>(
+           row(Kind::table, "set_cookie", "insert: attributes of the cookie (RFC 6265, section 4.1.2)."),
+           set_cookie_section()),
        value<Profile, &Profile::prefix4>(number("prefix4", 1, 32, "Bits of an IPv4 client address that make the key.")),
        value<Profile, &Profile::prefix6>(
            number("prefix6", 1, 128, "Bits of an IPv6 client address that make the key.")),
@@ -72,6 +98,10 @@ const Section& profile_section() {
        value<Profile, &Profile::backup>(
            row(Kind::name, "backup", "Profile to ask when this one finds no key in a packet."))});
   return result;
+}
+
+std::string_view by_name(By by) noexcept {
+  return by_words[static_cast<std::size_t>(by)];
 }
 
 }  // namespace limpet::model

@@ -44,8 +44,15 @@ enum class ProfileType : std::uint8_t {
 constexpr bool is_content(ProfileType type) noexcept {
   return type >= ProfileType::cookie;
 }
-/// How a value of the content leads to a backend: a record remembers which; it names it; it is hashed.
-enum class By : std::uint8_t { record, route, hash };
+/// How a value of the content leads to a backend: a record remembers which; it names it; it is hashed; it is a token of
+/// Limpet's own, which takes the place of what a backend sends for it (rewrite), or is put into the response (insert).
+enum class By : std::uint8_t { record, route, hash, rewrite, insert };
+/// As in the file.
+std::string_view by_name(By by) noexcept;
+constexpr bool by_own_token(By by) noexcept {
+  return by >= By::rewrite;
+}
+enum class SameSite : std::uint8_t { lax, strict, none, unset };
 enum class OnDown : std::uint8_t { reselect, reset, hold };
 enum class OnDrain : std::uint8_t { keep, expire };
 enum class OnReturn : std::uint8_t { stay, return_ };
@@ -123,11 +130,25 @@ struct Port : Interface {
   bool operator==(const Port&) const = default;
 };
 
+/// Attributes of a cookie that Limpet sets (RFC 6265, section 4.1.2).
+struct SetCookie {
+  std::string path = "/";
+  std::string domain;            // empty: none
+  std::uint64_t max_age_ms = 0;  // 0: for as long as the browser runs
+  bool secure = false;
+  bool http_only = true;
+  SameSite same_site = SameSite::lax;
+  bool operator==(const SetCookie&) const = default;
+};
+
 struct Profile {
   ProfileType type = ProfileType::source_ip;
-  std::string name{};       // of the cookie, header or parameter
-  By by = By::record;       // of content
-  std::string delimiter{};  // route: the backend's name follows the last one; empty: it is the whole value
+  std::string name{};              // of the cookie, header or parameter
+  By by = By::record;              // of content
+  std::string delimiter{};         // route: the backend's name follows the last one; empty: it is the whole value
+  bool learn = true;               // record of a cookie or header: what responses give is remembered
+  bool close_on_conflict = false;  // a later request on a connection that names another backend ends it
+  SetCookie set_cookie{};          // insert
   std::uint8_t prefix4 = 32;
   std::uint8_t prefix6 = 64;
   std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;

@@ -1,4 +1,5 @@
 // What persistence profiles must obey.
+#include "model/set_cookie.hpp"
 #include "model/validator.hpp"
 
 namespace limpet::model {
@@ -41,11 +42,44 @@ void Validator::check_content(const std::string& path, const Profile& profile) {
         named ? "the name of the cookie, header or parameter" : "none with a type that needs none");
   }
   if (!is_content(profile.type) && profile.by != By::record) {
-    add(path + ".by", profile.by == By::route ? quote("route") : quote("hash"), "a type that reads what clients say");
+    add(path + ".by", quote(by_name(profile.by)), "a type that reads what clients say");
   }
+  if (by_own_token(profile.by) && profile.type != ProfileType::cookie) {
+    add(path + ".by", quote(by_name(profile.by)), "type = \"cookie\" beside it");
+  }
+  if (profile.close_on_conflict && profile.by != By::route && !by_own_token(profile.by)) {
+    add(path + ".close_on_conflict", "true", "by = \"route\", \"rewrite\" or \"insert\" beside it");
+  }
+  check_set_cookie(path, profile);
   if (!profile.delimiter.empty() && (profile.by != By::route || profile.delimiter.size() != 1)) {
     add(path + ".delimiter", quote(profile.delimiter),
         profile.by != By::route ? "by = \"route\" beside it" : "one character");
+  }
+}
+
+/// RFC 6265, section 4.1.1.
+void Validator::check_set_cookie(const std::string& path, const Profile& profile) {
+  if (by_own_token(profile.by) && !is_cookie_name(profile.name)) {
+    add(path + ".name", quote(profile.name), "letters, digits and !#$%&'*+-.^_`|~");
+  }
+  if (profile.by != By::insert) {
+    if (profile.set_cookie != SetCookie{}) {
+      add(path + ".set_cookie", "attributes", "by = \"insert\" beside them");
+    }
+    return;
+  }
+  for (const auto& [key, text] : {std::pair{".set_cookie.path", &profile.set_cookie.path},
+                                  std::pair{".set_cookie.domain", &profile.set_cookie.domain}}) {
+    if (!is_cookie_attribute(*text)) {
+      add(path + key, quote(*text), "printable ASCII characters without ';'");
+    }
+  }
+  if (profile.set_cookie.same_site == SameSite::none && !profile.set_cookie.secure) {
+    add(path + ".set_cookie.same_site", quote("none"), "secure = true beside it", "browsers drop the cookie otherwise");
+  }
+  if (const std::size_t size = cookie_line_size(profile); size > cookie_line_bytes_max) {
+    add(path + ".set_cookie", fmt::format("a line of {} bytes", size), fmt::format("at most {}", cookie_line_bytes_max),
+        "each segment of the backend leaves room for it");
   }
 }
 

@@ -48,16 +48,28 @@ void Validator::check_service(const std::string& name, const Service& service) {
 
 /// What a service asks for that makes Limpet complete handshakes itself; empty: nothing.
 std::string Validator::delays(const Service& service) const {
-  for (const std::string& first : service.persist) {
-    std::set<std::string> seen;
-    for (auto found = model_.profiles.find(first); found != model_.profiles.end() && seen.insert(found->first).second;
-         found = model_.profiles.find(found->second.backup)) {
-      if (is_content(found->second.type)) {
-        return fmt::format("profile {}", quote(found->first));
-      }
+  std::string what = service.syn_proxy ? "syn_proxy" : "";
+  each_profile(service, [&](const std::string& name, const Profile& profile) {
+    if (is_content(profile.type)) {
+      what = fmt::format("profile {}", quote(name));
     }
-  }
-  return service.syn_proxy ? "syn_proxy" : "";
+    return is_content(profile.type);
+  });
+  return what;
+}
+
+void Validator::check_own_tokens(const std::string& path, const Service& service) {
+  std::string before;
+  each_profile(service, [&](const std::string& name, const Profile& profile) {
+    if (by_own_token(profile.by)) {
+      if (!before.empty()) {
+        add(path + ".persist", fmt::format("profiles {} and {}", quote(before), quote(name)),
+            "one with by = \"rewrite\" or \"insert\"");
+      }
+      before = name;
+    }
+    return false;
+  });
 }
 
 void Validator::check_delay(const std::string& path, const Service& service) {
@@ -69,6 +81,7 @@ void Validator::check_delay(const std::string& path, const Service& service) {
     add(path + ".forwarding", fmt::format("{} with {}", quote(forwarding_name(service.forwarding)), what),
         "\"nat\" or \"full_nat\"", "answers must pass Limpet, which has numbered them");
   }
+  check_own_tokens(path, service);
   for (const Listen& listen : service.listen) {
     if (listen.protocol == net::Protocol::tcp && (!listen.prefix.is_host() || listen.l4_port == 0)) {
       add(path + ".listen", fmt::format("{} with {}", quote(listen.text()), what), "one address and one port");

@@ -65,10 +65,12 @@ class Validator {
   void check_monitor(const std::string& path, const Monitor& monitor, bool some_backend_without_port);
   void check_profile(const std::string& path, const std::string& name, const Profile& profile);
   void check_content(const std::string& path, const Profile& profile);
+  void check_set_cookie(const std::string& path, const Profile& profile);
   void check_service(const std::string& name, const Service& service);
   /// What a service asks for that makes Limpet complete handshakes itself; empty: nothing.
   [[nodiscard]] std::string delays(const Service& service) const;
   void check_delay(const std::string& path, const Service& service);
+  void check_own_tokens(const std::string& path, const Service& service);
   void check_access(const std::string& path, const Service& service);
   /// Limpet's clock has milliseconds: what may come at once must last until it ticks again.
   void check_rate(const std::string& path, std::uint32_t per_s, std::uint32_t burst);
@@ -82,6 +84,20 @@ class Validator {
   void check_tunnel(const std::string& path, const Service& service);
   /// Direct return rewrites no port: a backend is reached on the port that the client used.
   void check_direct_return(const std::string& path, const Service& service, const Pool& pool);
+
+  /// Calls `f(name, profile)` for the service's profiles and their backups, each once, until it returns true.
+  template <class F>
+  void each_profile(const Service& service, F&& f) const {
+    std::set<std::string> seen;
+    for (const std::string& first : service.persist) {
+      for (auto found = model_.profiles.find(first); found != model_.profiles.end() && seen.insert(found->first).second;
+           found = model_.profiles.find(found->second.backup)) {
+        if (f(found->first, found->second)) {
+          return;
+        }
+      }
+    }
+  }
 
   const Model& model_;
   Problems& problems_;

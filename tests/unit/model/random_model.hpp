@@ -113,6 +113,17 @@ class RandomModel {
     profile.on_down = word<OnDown>(3);
     profile.on_drain = word<OnDrain>(2);
     profile.scope = word<Scope>(3);
+    if (maybe()) {
+      profile.type = ProfileType::cookie;
+      profile.name = "SRV";
+      profile.by = word<By>(5);
+      profile.learn = maybe();
+    }
+    if (profile.by == By::insert) {
+      profile.set_cookie = {maybe() ? "/" : "/x", maybe() ? "example.org" : "", below(2) * 3600'000, true, maybe(),
+                            word<SameSite>(4)};
+      profile.close_on_conflict = maybe();
+    }
     return profile;
   }
 
@@ -152,7 +163,9 @@ class RandomModel {
     Service service;
     service.pool = model.pools.begin()->first;
     for (const auto& [profile, value] : model.profiles) {
-      service.persist.push_back(profile);
+      if (!is_content(value.type)) {  // which wants other listeners
+        service.persist.push_back(profile);
+      }
     }
     service.listen.push_back({Prefix::host(v4(150, index, 9)), static_cast<std::uint16_t>(below(65536)), {}});
     service.listen.back().protocol = maybe() ? net::Protocol::tcp : net::Protocol::udp;

@@ -340,5 +340,52 @@ INSTANTIATE_TEST_SUITE_P(
               {"f:2:1: found a path of 108 bytes, expected at most 107"}}),
     name_of_row);
 
+constexpr std::string_view cookie_head = "[profiles.c]\ntype = \"cookie\"\nname = \"SRV\"\n";
+std::string cookie(std::string_view more) {
+  return std::string(cookie_head).append(more);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cookies, File,
+    testing::Values(
+        Wrong{"by_of_an_address",
+              "[profiles.c]\ntype = \"source_ip\"\nby = \"insert\"\n",
+              {"f:1:11: found \"\", expected letters, digits and !#$%&'*+-.^_`|~",
+               "f:3:1: found \"insert\", expected a type that reads what clients say",
+               "f:3:1: found \"insert\", expected type = \"cookie\" beside it"}},
+        Wrong{"token_in_a_header",
+              "[profiles.c]\ntype = \"header\"\nname = \"x\"\nby = \"rewrite\"\n",
+              {"f:4:1: found \"rewrite\", expected type = \"cookie\" beside it"}},
+        Wrong{"name_of_an_own_cookie",
+              "[profiles.c]\ntype = \"cookie\"\nname = \"a b\"\nby = \"insert\"\n",
+              {"f:3:1: found \"a b\", expected letters, digits and !#$%&'*+-.^_`|~"}},
+        Wrong{"attributes_of_others",
+              cookie("by = \"rewrite\"\nset_cookie = { secure = true }\n"),
+              {"f:5:14: found attributes, expected by = \"insert\" beside them"}},
+        Wrong{"attribute_that_ends_early",
+              cookie("by = \"insert\"\nset_cookie = { path = \"/;x\", domain = \"a;b\" }\n"),
+              {"f:5:16: found \"/;x\", expected printable ASCII characters without ';'",
+               "f:5:30: found \"a;b\", expected printable ASCII characters "
+               "without ';'"}},
+        Wrong{"cross_site_in_clear",
+              cookie("by = \"insert\"\nset_cookie = { same_site = \"none\" }\n"),
+              {"f:5:16: found \"none\", expected secure = true beside it (browsers drop "
+               "the cookie otherwise)"}},
+        Wrong{"line_too_long",
+              cookie("by = \"insert\"\nset_cookie = { path = \"/" + std::string(250, 'x') + "\" }\n"),
+              {"f:5:14: found a line of 328 bytes, expected at most 256 (each segment of the "
+               "backend leaves room for it)"}},
+        Wrong{"conflict_of_records",
+              cookie("close_on_conflict = true\n"),
+              {"f:4:1: found true, expected by = \"route\", \"rewrite\" or \"insert\" "
+               "beside it"}},
+        Wrong{
+            "two_own_tokens",
+            cookie("by = \"insert\"\n[profiles.d]\ntype = \"cookie\"\nname = \"T\"\nby = \"rewrite\"\n"
+                   "[pools.p]\n[services.s]\nlisten = \"192.0.2.1:80/tcp\"\npool = \"p\"\npersist = [\"c\", \"d\"]\n"),
+            {"f:13:1: found profiles \"c\" and \"d\", expected one with by = \"rewrite\" or "
+             "\"insert\""}}),
+    name_of_row);
+
 }  // namespace
 }  // namespace limpet::model
