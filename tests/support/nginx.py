@@ -1,5 +1,6 @@
 """A real nginx as a backend: `/` answers with the backend's name, `/login` with a cookie that ends in it, too, `/who` also with the client's address it saw,
-`/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it. On port 81 it wants a
+`/health` with 200 while `healthy`, `/upload` with the size of the body once it has all of it; what is PUT under `/put`
+it keeps as a file. On port 81 it wants a
 PROXY protocol header, and `/who` answers with what that said of the client and the VIP too."""
 
 import shutil
@@ -34,6 +35,7 @@ http {{
     location = /login {{ add_header Set-Cookie "SERVER=session.{name}"; return 200 "{name}\\n"; }}
     location = /health {{ root {folder}; }}
     location /large {{ root {folder}; }}
+    location /put {{ root {folder}; dav_methods PUT; }}
     location = /upload {{ proxy_pass http://127.0.0.1/received; }}
     location = /received {{ return 200 "$http_content_length\\n"; }}
   }}
