@@ -143,6 +143,13 @@ inline constexpr std::array why_parameters{
     Parameter{.name = "path", .type = Type::text, .help = "Its request's path."},
     Parameter{.name = "host", .type = Type::text, .help = "The host that its request is for."},
     Parameter{.name = "sni", .type = Type::text, .help = "The server name in its TLS hello."},
-    Parameter{.name = "ticket", .type = Type::text, .help = "The name of the key of the TLS ticket that it shows."}};
+    Parameter{.name = "ticket", .type = Type::text, .help = "The name of the key of the TLS ticket that it shows."},
+    Parameter{.name = "rdp", .type = Type::text, .help = "The user in its Remote Desktop cookie, mstshash."},
+    Parameter{.name = "msts", .type = Type::text, .help = "ADDRESS:PORT in its Remote Desktop routing token, msts."},
+    Parameter{.name = "mqtt", .type = Type::text, .help = "Its MQTT client id."},
+    Parameter{.name = "forwarded_for",
+              .type = Type::text,
+              .help = "The client's address as X-Forwarded-For has it, of a client that is a trusted proxy."},
+    Parameter{.name = "universal", .type = Type::text, .help = "The value that its expression stands before."}};
 
 }  // namespace limpet::api::rows

@@ -51,7 +51,8 @@ tl::expected<Candidate, api::RpcError> Configuration::prepare(model::Model model
   if (auto error = restart_error(candidate.changes)) {
     return tl::unexpected(std::move(*error));
   }
-  auto compiled = plan::compile({candidate.model, secret_, device_macs, plan_->version + 1}, candidate.slots);
+  auto compiled =
+      plan::compile({candidate.model, secret_, device_macs, plan_->version + 1, plan_.get()}, candidate.slots);
   if (!compiled) {
     return tl::unexpected(api::RpcError{api::Code::refused, compiled.error().text, nullptr});
   }

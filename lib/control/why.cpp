@@ -49,6 +49,7 @@ class Decide : public path::Task {
  public:
   void run(path::State& state, const plan::Plan& plan) noexcept override {
     const plan::Loads loads = state.loads();
+    asked.payload.scratch = asked.plan->scratch_of(state.index);
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
     decision = path::decide(asked.question(now_s), sight);
@@ -298,10 +299,18 @@ tl::expected<Subject, api::RpcError> find_subject(const Context& context, const 
 
 /// Parameters that say what a client would, with the types of profiles that would find it.
 constexpr std::pair<const char*, model::ProfileType> sayings[] = {
-    {"cookie", model::ProfileType::cookie},       {"header", model::ProfileType::header},
-    {"url_param", model::ProfileType::url_param}, {"path", model::ProfileType::path},
-    {"host", model::ProfileType::host},           {"sni", model::ProfileType::tls_sni},
-    {"ticket", model::ProfileType::tls_ticket}};
+    {"cookie", model::ProfileType::cookie},
+    {"header", model::ProfileType::header},
+    {"url_param", model::ProfileType::url_param},
+    {"path", model::ProfileType::path},
+    {"host", model::ProfileType::host},
+    {"sni", model::ProfileType::tls_sni},
+    {"ticket", model::ProfileType::tls_ticket},
+    {"rdp", model::ProfileType::rdp_mstshash},
+    {"msts", model::ProfileType::rdp_msts},
+    {"mqtt", model::ProfileType::mqtt_client_id},
+    {"forwarded_for", model::ProfileType::x_forwarded_for},
+    {"universal", model::ProfileType::universal}};
 
 tl::expected<std::vector<plan::Said>, api::RpcError> find_said(const Json& params) {
   std::vector<plan::Said> said;

@@ -19,6 +19,7 @@ struct Pattern {
   bool literal = false;
   bool caseless = false;
   bool open_ended = false;  // refused when what it matches depends on where the bytes end: $, \z, \b at its end
+  friend bool operator==(const Pattern&, const Pattern&) = default;
 };
 
 enum class Mode : std::uint8_t { block, vectored };  // bytes in one piece, or in several

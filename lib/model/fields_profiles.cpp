@@ -7,10 +7,11 @@ using namespace rows;
 
 namespace {
 
-constexpr std::array<std::string_view, 14> profile_type_words{
-    "source_ip", "source_ip_port", "destination_ip", "source_destination", "five_tuple",
-    "none",      "cookie",         "header",         "url_param",          "path",
-    "host",      "tls_sni",        "tls_session_id", "tls_ticket"};
+constexpr std::array<std::string_view, 19> profile_type_words{
+    "source_ip", "source_ip_port", "destination_ip",  "source_destination", "five_tuple",
+    "none",      "cookie",         "header",          "url_param",          "path",
+    "host",      "tls_sni",        "tls_session_id",  "tls_ticket",         "rdp_mstshash",
+    "rdp_msts",  "mqtt_client_id", "x_forwarded_for", "universal"};
 constexpr std::array<std::string_view, 5> by_words{"record", "route", "hash", "rewrite", "insert"};
 constexpr std::array<std::string_view, 4> same_site_words{"lax", "strict", "none", "unset"};
 constexpr std::array<std::string_view, 3> on_down_words{"reselect", "reset", "hold"};
@@ -49,7 +50,8 @@ const Section& profile_section() {
        value<Profile, &Profile::delimiter>(
            text("delimiter",
                 "route: the backend's name follows the last of these characters; without one the value is "
-                "the name. tls_ticket: the name is that of the ticket's key, without zeros at its end.")),
+                "the name. tls_ticket: the name is that of the ticket's key, without zeros at its end. "
+                "With `part`: what stands between a header's parts.")),
        value<Profile, &Profile::learn>(
            row(Kind::boolean, "learn",
                "cookie, header, by record: what a response gives the cookie, or has in the header, is remembered.")),
@@ -60,6 +62,24 @@ const Section& profile_section() {
        table<Profile, &Profile::set_cookie>(
            row(Kind::table, "set_cookie", "insert: attributes of the cookie (RFC 6265, section 4.1.2)."),
            set_cookie_section()),
+       value<Profile, &Profile::part>(
+           number("part", 0, 255,
+                  "header: the key is this part of the value, counted from 1, between delimiters; path: this segment, "
+                  "between slashes. 0: all of it.")),
+       value<Profile, &Profile::prefix_bytes>(
+           number("prefix_bytes", 0, 4096, "path: the key is its first bytes, so many; 0: all of it.")),
+       value<Profile, &Profile::trusted>(
+           many(Many::list, row(Kind::prefix, "trusted",
+                                "x_forwarded_for: proxies whose word counts. The key is the nearest address that is "
+                                "not one of theirs, of connections that come from one of them."))),
+       value<Profile, &Profile::after>(
+           text("after", "universal: a regular expression; the value begins where its first and shortest match ends.")),
+       value<Profile, &Profile::until>(
+           text("until",
+                "universal: the bytes that end the value, each for itself; \\s is white space, \\r, \\n, \\t, "
+                "\\xNN and \\\\ are single bytes. Without any the value has max_bytes.")),
+       value<Profile, &Profile::max_bytes>(
+           number("max_bytes", 1, 4096, "universal: a value is cut behind so many bytes.")),
        value<Profile, &Profile::prefix4>(number("prefix4", 1, 32, "Bits of an IPv4 client address that make the key.")),
        value<Profile, &Profile::prefix6>(
            number("prefix6", 1, 128, "Bits of an IPv6 client address that make the key.")),

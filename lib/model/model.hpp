@@ -38,7 +38,12 @@ enum class ProfileType : std::uint8_t {
   host,
   tls_sni,
   tls_session_id,
-  tls_ticket
+  tls_ticket,
+  rdp_mstshash,
+  rdp_msts,
+  mqtt_client_id,
+  x_forwarded_for,
+  universal
 };
 /// It lies in what a client says, not in addresses and ports.
 constexpr bool is_content(ProfileType type) noexcept {
@@ -149,6 +154,12 @@ struct Profile {
   bool learn = true;               // record of a cookie or header: what responses give is remembered
   bool close_on_conflict = false;  // a later request on a connection that names another backend ends it
   SetCookie set_cookie{};          // insert
+  std::uint16_t part = 0;          // header: of what delimiters part, path: of its segments; 0: all
+  std::uint16_t prefix_bytes = 0;  // path: only so many; 0: all
+  std::vector<Prefix> trusted{};   // x_forwarded_for: whose word counts
+  std::string after{};             // universal: what stands before the value
+  std::string until{};             // universal: what ends it; see byte_class.hpp
+  std::uint16_t max_bytes = 256;   // universal: a longer value is cut
   std::uint8_t prefix4 = 32;
   std::uint8_t prefix6 = 64;
   std::uint64_t idle_timeout_ms = 30ULL * 60 * 1000;

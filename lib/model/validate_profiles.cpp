@@ -1,4 +1,5 @@
 // What persistence profiles must obey.
+#include "model/byte_class.hpp"
 #include "model/set_cookie.hpp"
 #include "model/validator.hpp"
 
@@ -51,9 +52,53 @@ void Validator::check_content(const std::string& path, const Profile& profile) {
     add(path + ".close_on_conflict", "true", "by = \"route\", \"rewrite\" or \"insert\" beside it");
   }
   check_set_cookie(path, profile);
-  if (!profile.delimiter.empty() && (profile.by != By::route || profile.delimiter.size() != 1)) {
+  check_parts(path, profile);
+  check_pattern(path, profile);
+  if (profile.type == ProfileType::rdp_msts && profile.by != By::route) {
+    add(path + ".by", "rdp_msts without it", "by = \"route\"", "it names a backend by address and port");
+  }
+  if (profile.type == ProfileType::x_forwarded_for && profile.by == By::route) {
+    add(path + ".by", quote("route"), quote("record"), "an address names no backend");
+  }
+  if ((profile.type == ProfileType::x_forwarded_for) == profile.trusted.empty()) {
+    add(path + ".trusted", profile.trusted.empty() ? "missing" : "proxies of another type",
+        profile.trusted.empty() ? "the proxies whose word counts" : "type = \"x_forwarded_for\"");
+  }
+  for (std::size_t i = 0; i < profile.trusted.size(); ++i) {
+    if (network(profile.trusted[i]) != profile.trusted[i]) {
+      add(item(path, "trusted", i), quote(profile.trusted[i].text()), quote(network(profile.trusted[i]).text()),
+          "bits behind the length must be zero");
+    }
+  }
+}
+
+void Validator::check_parts(const std::string& path, const Profile& profile) {
+  const bool parts_header = profile.type == ProfileType::header && profile.part != 0;
+  if (!profile.delimiter.empty() && ((profile.by != By::route && !parts_header) || profile.delimiter.size() != 1)) {
     add(path + ".delimiter", quote(profile.delimiter),
-        profile.by != By::route ? "by = \"route\" beside it" : "one character");
+        profile.by != By::route && !parts_header ? "by = \"route\" beside it" : "one character");
+  }
+  if (parts_header && profile.delimiter.empty()) {
+    add(path + ".part", fmt::format("{}", profile.part), "delimiter beside it", "it says what stands between parts");
+  }
+  if (profile.part != 0 && profile.type != ProfileType::header && profile.type != ProfileType::path) {
+    add(path + ".part", fmt::format("{}", profile.part), "type = \"header\" or \"path\"");
+  }
+  if (profile.prefix_bytes != 0 && (profile.type != ProfileType::path || profile.part != 0)) {
+    add(path + ".prefix_bytes", fmt::format("{}", profile.prefix_bytes), "type = \"path\", and no part beside it");
+  }
+}
+
+void Validator::check_pattern(const std::string& path, const Profile& profile) {
+  const bool is_universal = profile.type == ProfileType::universal;
+  if (is_universal == profile.after.empty()) {
+    add(path + ".after", is_universal ? "missing" : quote(profile.after),
+        is_universal ? "a regular expression" : "type = \"universal\"");
+  }
+  if (!is_universal && !profile.until.empty()) {
+    add(path + ".until", quote(profile.until), "type = \"universal\"");
+  } else if (!byte_class(profile.until)) {
+    add(path + ".until", quote(profile.until), "characters, and \\s, \\r, \\n, \\t, \\xNN or \\\\");
   }
 }
 

@@ -66,6 +66,8 @@ class Validator {
   void check_profile(const std::string& path, const std::string& name, const Profile& profile);
   void check_content(const std::string& path, const Profile& profile);
   void check_set_cookie(const std::string& path, const Profile& profile);
+  void check_parts(const std::string& path, const Profile& profile);
+  void check_pattern(const std::string& path, const Profile& profile);
   void check_service(const std::string& name, const Service& service);
   /// What a service asks for that makes Limpet complete handshakes itself; empty: nothing.
   [[nodiscard]] std::string delays(const Service& service) const;

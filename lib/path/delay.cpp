@@ -226,7 +226,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
-  payload_ = {state_.awaited.contents(one), one.late};
+  payload_ = {.bytes = state_.awaited.contents(one), .last = one.late, .scratch = plan_.scratch_of(state_.index)};
   if (entry.phase == Phase::open && plan::find_key(plan_, service, tuple_of(*item.listener, c), &payload_).waits) {
     return Stand::ended;
   }

@@ -8,6 +8,7 @@ Result<std::shared_ptr<const Plan>> Compiler::run() {
     plan_->gates_made = input_.previous->gates_made;
     for (const Service& before : input_.previous->services) {
       gates_before_[before.name] = before.gate.get();
+      expressions_before_[before.name] = before.expressions;
     }
   }
   plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
@@ -19,6 +20,9 @@ Result<std::shared_ptr<const Plan>> Compiler::run() {
     return tl::unexpected(ok.error());
   }
   if (auto ok = add_services(); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = add_scratches(); !ok) {
     return tl::unexpected(ok.error());
   }
   keep_gates();

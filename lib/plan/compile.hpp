@@ -23,6 +23,7 @@ struct Input {
   std::map<std::string, net::Mac> device_macs;  // by port name, for ports whose model names none
   std::uint64_t version = 0;
   const Plan* previous = nullptr;  // what it has in common with the new plan is shared
+  std::size_t workers = 0;         // that will read it; 0: as many as the model has
 };
 
 /// Compiles; on error nothing but `slots` has changed, and that only by names acquired (give a copy for a dry run).

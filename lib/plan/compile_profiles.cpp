@@ -1,4 +1,5 @@
 // Persistence profiles as services use them.
+#include "model/byte_class.hpp"
 #include "plan/compiler.hpp"
 
 namespace limpet::plan {
@@ -16,6 +17,66 @@ std::vector<std::string> Compiler::chain(const model::Service& service) const {
   return names;
 }
 
+Reading Compiler::reading(const model::Profile& from) {
+  Reading to{.part = from.part, .prefix_bytes = from.prefix_bytes, .trusted = from.trusted, .universal = {}};
+  to.universal.max_bytes = from.max_bytes;
+  const auto until = model::byte_class(from.until).value_or(model::ByteClass{});
+  for (std::size_t byte = 0; byte < until.size(); ++byte) {
+    if (until[byte]) {
+      to.universal.until.add(static_cast<std::uint8_t>(byte));
+    }
+  }
+  return to;
+}
+
+/// Each profile that looks for an expression gets its number.
+Result<void> Compiler::add_expressions(Service& service) {
+  std::vector<Expression> list;
+  for (Persist& persist : service.persist) {
+    if (persist.type == model::ProfileType::universal) {
+      persist.reading.universal.after = static_cast<std::uint32_t>(list.size());
+      list.push_back({fmt::format("profiles.{}.after", persist.profile),
+                      {.id = persist.reading.universal.after,
+                       .text = model_.profiles.at(persist.profile).after,
+                       .open_ended = true}});
+    }
+  }
+  if (list.empty()) {
+    return {};
+  }
+  auto made = make_expressions(list, expressions_before_[service.name]);
+  if (!made) {
+    return tl::unexpected(made.error());
+  }
+  service.expressions = std::move(*made);
+  return {};
+}
+
+Result<void> Compiler::add_scratches() {
+  std::vector<const match::Database*> databases;
+  for (const Service& service : plan_->services) {
+    if (service.expressions != nullptr) {
+      databases.push_back(&service.expressions->database);
+    }
+  }
+  auto made = make_scratches(databases, input_.workers != 0 ? input_.workers : model_.limpetd.workers.size());
+  if (!made) {
+    return tl::unexpected(made.error());
+  }
+  plan_->scratches = std::move(*made);
+  return {};
+}
+
+/// Backends of the pool may be named by their addresses.
+void Compiler::index_addresses(Pool& pool) {
+  for (std::uint32_t i = 0; i < pool.backends.size(); ++i) {
+    const net::Endpoint& endpoint = pool.backends[i].endpoint(Family::v4);
+    if (!endpoint.address.is_none() && pool.by_v4.find(v4_word(endpoint)) == nullptr) {
+      pool.by_v4.add(v4_word(endpoint), i);
+    }
+  }
+}
+
 Result<Persist> Compiler::persist(const std::string& service, const std::string& pool, const std::string& name) {
   const model::Profile& from = model_.profiles.at(name);
   const std::string scope = from.scope == model::Scope::service ? fmt::format("{} of service {}", name, service)
@@ -29,6 +90,7 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   to.profile = name;
   to.type = from.type;
   to.name = from.name;
+  to.reading = reading(from);
   to.by = from.by;
   to.delimiter = from.delimiter;
   to.scope = *number;

@@ -74,7 +74,13 @@ Result<void> Compiler::add_services() {
       service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
       service.reads_content = service.reads_content || model::is_content(made->type);
       service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
+      if (made->type == model::ProfileType::rdp_msts) {
+        index_addresses(plan_->pools[service.pool]);
+      }
       service.persist.push_back(std::move(*made));
+    }
+    if (auto ok = add_expressions(service); !ok) {
+      return ok;
     }
     const auto limit = [](std::uint64_t ms) {
       return static_cast<std::uint16_t>(seconds(ms, flow_timeout_max_ms / 1000));

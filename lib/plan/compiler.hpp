@@ -38,6 +38,10 @@ class Compiler {
   }
   /// The service's profiles in order, each followed by its backups.
   std::vector<std::string> chain(const model::Service& service) const;
+  static Reading reading(const model::Profile& from);
+  Result<void> add_expressions(Service& service);
+  Result<void> add_scratches();
+  static void index_addresses(Pool& pool);
   Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name);
   static std::uint64_t seconds(std::uint64_t ms, std::uint64_t max) {
     return std::min<std::uint64_t>(std::max<std::uint64_t>((ms + 999) / 1000, 1), max);
@@ -64,7 +68,8 @@ class Compiler {
   std::shared_ptr<Plan> plan_ = std::make_shared<Plan>();
   std::vector<const model::Interface*> declared_;  // by InterfaceIndex
   std::map<std::string, std::uint32_t> pool_index_;
-  std::map<std::string, const Gate*> gates_before_;  // by service; null: it had none
+  std::map<std::string, std::shared_ptr<const Expressions>> expressions_before_;  // by service
+  std::map<std::string, const Gate*> gates_before_;                               // by service; null: it had none
 };
 
 }  // namespace limpet::plan

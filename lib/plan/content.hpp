@@ -6,8 +6,9 @@
 
 namespace limpet::plan {
 
-/// What this profile, one of the service's that read content, finds. The key is a keyed fingerprint of the value.
-[[nodiscard]] Found find_in(const Plan& plan, const Service& service, const Persist& persist,
+/// What this profile, one of the service's that read content, finds. The key is a keyed fingerprint of the value, but
+/// for addresses.
+[[nodiscard]] Found find_in(const Plan& plan, const Service& service, const Persist& persist, const Tuple& tuple,
                             const Payload& payload) noexcept;
 
 /// The backend of this name, or null.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/id.hpp"
+#include "extract/universal.hpp"
 #include "hash/keyed.hpp"
 #include "hash/maglev.hpp"
 #include "hash/owner.hpp"
@@ -17,6 +18,7 @@
 #include "net/address.hpp"
 #include "net/encap.hpp"
 #include "plan/express.hpp"
+#include "plan/expressions.hpp"
 #include "plan/front_table.hpp"
 #include "plan/gate.hpp"
 #include "plan/route_table.hpp"
@@ -72,6 +74,7 @@ struct Pool {
   hash::Key seed;                                 // of (secret, pool name)
   std::vector<Backend> backends;                  // by name
   FlatMap<std::uint64_t, std::uint32_t> by_name;  // name_hash -> index
+  FlatMap<std::uint64_t, std::uint32_t> by_v4;    // v4_word() of an address -> index; filled where clients name these
   model::Algorithm algorithm = model::Algorithm::rendezvous;
   std::uint32_t min_active = 1;
   std::vector<std::uint8_t> priorities;             // in use, lowest first
@@ -80,6 +83,18 @@ struct Pool {
 
 /// Endpoint slots that a node has room for.
 inline constexpr std::uint32_t endpoint_slots_max = 1u << 20;
+
+inline std::uint64_t v4_word(const net::Endpoint& endpoint) noexcept {
+  return std::uint64_t{endpoint.address.v4_host()} << 16 | endpoint.l4_port;
+}
+
+/// What more there is to know of where a value lies in what a client says.
+struct Reading {
+  std::uint16_t part = 0;          // from 1; 0: all
+  std::uint16_t prefix_bytes = 0;  // 0: all
+  std::vector<net::Prefix> trusted;
+  extract::Universal universal;
+};
 
 /// A profile as one service uses it.
 struct Persist {
@@ -102,6 +117,7 @@ struct Persist {
   model::OnFull on_full = model::OnFull::algorithm;
   model::HeavyKey heavy_key = model::HeavyKey::stay;
   bool override_limits = false;
+  Reading reading;
 
   [[nodiscard]] record::Room room() const noexcept {
     return {max_records == 0 ? ~std::uint64_t{0} : max_records, on_full == model::OnFull::evict_oldest};
@@ -148,8 +164,9 @@ struct Service {
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
-  std::shared_ptr<const Gate> gate;  // what new flows must pass; null: nothing
-  std::uint32_t record_passes = 1;   // a live flow tells its record of its use in one of so many sweeps
+  std::shared_ptr<const Gate> gate;                // what new flows must pass; null: nothing
+  std::shared_ptr<const Expressions> expressions;  // null: none
+  std::uint32_t record_passes = 1;                 // a live flow tells its record of its use in one of so many sweeps
 
   [[nodiscard]] bool is_full_nat() const noexcept { return forwarding == model::Forwarding::full_nat; }
   [[nodiscard]] bool tunnels() const noexcept { return model::tunnels(forwarding); }
@@ -204,6 +221,7 @@ struct Plan {
   hash::Key fingerprint_seed;                           // of keys that do not fit into a record
   hash::Key tunnel_seed;                                // of what outer headers show of a flow
   hash::Key cookie_seed;                                // of SYN cookies
+  std::shared_ptr<Scratches> scratches;                 // by worker; null: no service has expressions
   bool has_tunnels = false;                             // some service has
   FrontTable fronts;                                    // destination -> listener; source -> endpoint
   Vips vips;                                            // what their services say together
@@ -243,6 +261,10 @@ struct Plan {
       return nullptr;
     }
     return &services[scopes[scope].service].persist[scopes[scope].persist];
+  }
+  /// What the worker of that index, which alone may ask, scans in; null: nothing is to be scanned for.
+  [[nodiscard]] match::Scratch* scratch_of(unsigned worker) const noexcept {
+    return scratches == nullptr || worker >= scratches->size() ? nullptr : &(*scratches)[worker];
   }
   [[nodiscard]] const Pool& pool_of(const Service& service) const noexcept { return pools[service.pool]; }
 };

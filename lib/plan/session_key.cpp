@@ -171,6 +171,7 @@ std::optional<Tuple> parse_tuple(ProfileType type, std::string_view text) {
   bool good = false;
   switch (type) {
     case ProfileType::source_ip:
+    case ProfileType::x_forwarded_for:
       good = address(text, tuple.client);
       break;
     case ProfileType::destination_ip:
@@ -220,7 +221,7 @@ Found find_key(const Plan& plan, const Service& service, const Tuple& tuple, con
         return {&persist, *key};
       }
     } else if (payload != nullptr) {
-      const Found found = find_in(plan, service, persist, *payload);
+      const Found found = find_in(plan, service, persist, tuple, *payload);
       if (found.persist != nullptr || found.waits) {
         return found;
       }
@@ -273,7 +274,9 @@ std::optional<Key> parse_key(const Persist& persist, std::string_view text) {
   if (!tuple) {
     return std::nullopt;
   }
-  auto key = session_key(persist, *tuple, {});
+  auto key = persist.type == ProfileType::x_forwarded_for
+                 ? record::source_key(tuple->client, persist.prefix4, persist.prefix6, persist.scope)
+                 : session_key(persist, *tuple, {});
   return key && (key->scope & record::scope_fingerprint) == 0 ? key : std::nullopt;
 }
 

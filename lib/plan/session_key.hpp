@@ -45,6 +45,7 @@ struct Payload {
   std::span<const std::uint8_t> bytes{};
   bool last = false;  // nothing more is waited for
   std::span<const Said> said{};
+  match::Scratch* scratch = nullptr;  // the worker's own; null: no expression is looked for
 };
 
 /// The first of the service's profiles that finds a key, and the key; null: none does.

@@ -112,7 +112,7 @@ Result<void> Node::apply(const model::Model& model) {
   }
   plan::Slots slots = slots_;
   const std::uint64_t version = plan_ == nullptr ? 1 : plan_->version + 1;
-  auto plan = plan::compile({model, secret_, stand_in_macs(model), version, plan_.get()}, slots);
+  auto plan = plan::compile({model, secret_, stand_in_macs(model), version, plan_.get(), options_.workers}, slots);
   if (!plan) {
     return tl::unexpected(plan.error());
   }

@@ -209,6 +209,7 @@ def test_an_offices_callers_keep_their_relay_a_tenant():
 
 @pytest.mark.parametrize("type_", ["source_ip", "source_ip_port", "destination_ip", "source_destination", "five_tuple",
                                    "none", "cookie", "header", "url_param", "path", "host", "tls_sni",
-                                   "tls_session_id", "tls_ticket"])
+                                   "tls_session_id", "tls_ticket", "rdp_mstshash", "rdp_msts", "mqtt_client_id",
+                                   "x_forwarded_for", "universal"])
 def test_every_type_is_in_the_table(type_):
     assert f"| `{type_}`" in PAGE

@@ -26,7 +26,8 @@ TEST(Manual, shows_how_commands_are_called) {
   EXPECT_EQ(usage_line(*find_name("why")),
             "limpetctl why --service SERVICE [--client ADDR[:PORT]] [--key KEY] [--profile PROFILE] [--destination "
             "ADDR[:PORT]] [--listen LISTEN] [--cookie COOKIE] [--header HEADER] [--url-param URL_PARAM] [--path PATH] "
-            "[--host HOST] [--sni SNI] [--ticket TICKET]");
+            "[--host HOST] [--sni SNI] [--ticket TICKET] [--rdp RDP] [--msts MSTS] [--mqtt MQTT] "
+            "[--forwarded-for FORWARDED_FOR] [--universal UNIVERSAL]");
   EXPECT_EQ(usage_line(*find_name("records load")), "limpetctl records load FILE");
   EXPECT_EQ(usage_line(*find_name("show services")),
             "limpetctl show services [--filter FILTER] [--limit N] [--cursor CURSOR]");

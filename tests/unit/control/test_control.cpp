@@ -146,6 +146,37 @@ TEST_F(ControlTest, applies_and_says_what_changed) {
       << "records of another prefix are found no more";
 }
 
+TEST_F(ControlTest, an_apply_goes_on_from_the_plan_before) {
+  const auto with = [&](const char* keys) {
+    std::string configuration = text(two);
+    configuration.replace(configuration.find("persist = ["), 0, keys);
+    return configuration;
+  };
+  start(with("syn_proxy = true\nlimits = { new_flows_per_s = 1000 }\n"));
+  const auto before = runtime.current_plan();
+  call("apply", {{"text", with("limits = { new_flows_per_s = 1000 }\n")}});
+  const auto after = runtime.current_plan();
+  EXPECT_FALSE(after->listeners.at(0).delays);
+  EXPECT_TRUE(after->listeners.at(0).splices) << "connections that were opened so go on";
+  EXPECT_EQ(after->services.at(0).gate->id, before->services.at(0).gate->id) << "what has been taken stays taken";
+}
+
+TEST_F(ControlTest, an_expression_that_is_none_is_refused_with_its_place) {
+  start(text(two));
+  const auto error = refused("apply", {{"text", text(two, {}, R"(
+[profiles.call]
+type = "universal"
+after = "Call-ID:("
+[services.calls]
+listen = "192.0.2.11:5060/tcp"
+pool = "web"
+persist = ["call"]
+)")}});
+  EXPECT_EQ(error.code, Code::refused);
+  EXPECT_NE(error.message.find("profiles.call.after: \"Call-ID:(\""), std::string::npos) << error.message;
+  EXPECT_EQ(runtime.published, 1);
+}
+
 TEST_F(ControlTest, removes_a_backend_from_what_runs) {
   start(text(three));
   bind_client("203.0.113.1", "web/b1");

@@ -115,6 +115,38 @@ name = "X-Agent"
   EXPECT_EQ(refused("why", wrong).code, Code::invalid_params);
 }
 
+TEST_F(ControlTest, tells_why_by_what_other_protocols_say) {
+  std::string configuration = text(two, {}, R"(
+[profiles.broker]
+type = "rdp_msts"
+by = "route"
+[profiles.user]
+type = "rdp_mstshash"
+[profiles.device]
+type = "mqtt_client_id"
+[profiles.visitor]
+type = "x_forwarded_for"
+trusted = ["203.0.113.1"]
+[profiles.call]
+type = "universal"
+after = "Call-ID: "
+)");
+  configuration.replace(configuration.find("persist = ["), std::string("persist = [").size(),
+                        "persist = [\"broker\", \"user\", \"device\", \"visitor\", \"call\", ");
+  start(configuration);
+  const auto profile = [&](const char* name, const char* value, const char* from = "203.0.113.1") {
+    return call("why", {{"service", "web"}, {"client", from}, {name, value}}).at("profile");
+  };
+  EXPECT_EQ(profile("rdp", "anna"), "user");
+  EXPECT_EQ(profile("mqtt", "sensor"), "device");
+  EXPECT_EQ(profile("forwarded_for", "198.18.0.1"), "visitor");
+  EXPECT_EQ(profile("forwarded_for", "198.18.0.1", "203.0.113.2"), "client") << "no trusted proxy";
+  EXPECT_EQ(profile("universal", "a84b"), "call");
+  const Json named = call("why", {{"service", "web"}, {"client", "203.0.113.1"}, {"msts", "198.51.100.12:80"}});
+  EXPECT_EQ(named.at("step"), "token");
+  EXPECT_EQ(named.at("backend"), "web/b2");
+}
+
 TEST_F(ControlTest, tells_why_for_services_on_prefixes_and_any_port) {
   start(text(two, {}, R"(
 [profiles.pair]

@@ -86,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
               {"f:2:1: found \"flow_max\", expected a key of [limits] (did you mean \"flows_max\"?)",
                "f:4:8: found \"source-ip\", expected \"source_ip\", \"source_ip_port\", \"destination_ip\", "
                "\"source_destination\", \"five_tuple\", \"none\", \"cookie\", \"header\", "
-               "\"url_param\", \"path\", \"host\", \"tls_sni\", \"tls_session_id\" or \"tls_ticket\" (did you mean "
+               "\"url_param\", \"path\", \"host\", \"tls_sni\", \"tls_session_id\", \"tls_ticket\", "
+               "\"rdp_mstshash\", \"rdp_msts\", \"mqtt_client_id\", \"x_forwarded_for\" or \"universal\" (did you mean "
                "\"source_ip\"?)",
                "f:5:11: found 33, expected an integer, 1 to 32",
                "f:6:16: found 30, expected a duration such as \"1h30m\" or \"500ms\", 1s to 365d (with a unit and in "

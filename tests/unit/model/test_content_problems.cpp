@@ -1,0 +1,67 @@
+// What a wrong profile of content gives: the place, what was found and what was expected.
+#include <gtest/gtest.h>
+
+#include "model/byte_class.hpp"
+#include "model/load.hpp"
+
+namespace limpet::model {
+namespace {
+
+std::vector<std::string> problems(const std::string& toml) {
+  std::vector<std::string> texts;
+  for (const auto& problem : load_text(toml, "f").problems) {
+    texts.push_back(problem.text());
+  }
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(ContentProblems, of_profiles) {
+  const auto of = [](const std::string& keys) { return problems("[profiles.p]\n" + keys); };
+  EXPECT_EQ(
+      of("type = \"rdp_msts\"\n"),
+      Texts{"f:1:11: found rdp_msts without it, expected by = \"route\" (it names a backend by address and port)"});
+  EXPECT_EQ(of("type = \"x_forwarded_for\"\nby = \"route\"\n"),
+            (Texts{"f:1:11: found missing, expected the proxies whose word counts",
+                   "f:3:1: found \"route\", expected \"record\" (an address names no backend)"}));
+  EXPECT_EQ(of("type = \"x_forwarded_for\"\ntrusted = [\"10.0.0.1/8\"]\n"),
+            Texts{"f:3:12: found \"10.0.0.1/8\", expected \"10.0.0.0/8\" (bits behind the length must be zero)"});
+  EXPECT_EQ(of("type = \"source_ip\"\ntrusted = [\"10.0.0.0/8\"]\npart = 1\n"),
+            (Texts{"f:3:1: found proxies of another type, expected type = \"x_forwarded_for\"",
+                   "f:4:1: found 1, expected type = \"header\" or \"path\""}));
+  EXPECT_EQ(of("type = \"header\"\nname = \"a\"\npart = 2\n"),
+            Texts{"f:4:1: found 2, expected delimiter beside it (it says what stands between parts)"});
+  EXPECT_EQ(of("type = \"path\"\npart = 2\nprefix_bytes = 5\n"),
+            Texts{"f:4:1: found 5, expected type = \"path\", and no part beside it"});
+  EXPECT_EQ(of("type = \"universal\"\nuntil = '\\q'\n"),
+            (Texts{"f:1:11: found missing, expected a regular expression",
+                   "f:3:1: found \"\\q\", expected characters, and \\s, \\r, \\n, \\t, \\xNN or \\\\"}));
+  EXPECT_EQ(of("type = \"host\"\nafter = \"a\"\nuntil = \"b\"\n"),
+            (Texts{"f:3:1: found \"a\", expected type = \"universal\"",
+                   "f:4:1: found \"b\", expected type = \"universal\""}));
+  EXPECT_EQ(of("type = \"header\"\nname = \"a\"\npart = 2\ndelimiter = \" \"\n"), Texts{});
+  EXPECT_EQ(of("type = \"universal\"\nafter = 'Call-ID:\\s'\nuntil = '\\s;\\x00\\\\'\nmax_bytes = 64\n"), Texts{});
+}
+
+TEST(ByteClass, is_read) {
+  const auto bytes = [](std::string_view text) {
+    std::string found;
+    const auto made = byte_class(text);
+    for (std::size_t byte = 0; made && byte < made->size(); ++byte) {
+      found += (*made)[byte] ? std::string(1, static_cast<char>(byte)) : "";
+    }
+    return made ? found : "none";
+  };
+  EXPECT_EQ(bytes(""), "");
+  EXPECT_EQ(bytes("ba;"), ";ab");
+  EXPECT_EQ(bytes(R"(\r\n)"), "\n\r");
+  EXPECT_EQ(bytes(R"(\s)"), "\t\n\v\f\r ");
+  EXPECT_EQ(bytes(R"(\x41\xff\\)"), "A\\\xff");
+  for (const char* wrong : {"\\", R"(\x)", R"(\x4)", R"(\x4g)", R"(\d)", R"(a\)", R"(\x-1)"}) {
+    EXPECT_EQ(bytes(wrong), "none") << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace limpet::model
