@@ -149,6 +149,8 @@ inline constexpr std::array worker_columns{
     Column{"flows", "FLOWS", "live flows"},
     Column{"busy_percent", "BUSY%", "share of cycles spent on packets"},
     Column{"cycles_per_packet", "CYC/PKT", "busy cycles a packet"},
+    Column{"busy_us", "BUSY US", "microseconds spent on packets"},
+    Column{"device_us", "DEVICE US", "of these, in calls of devices; 0 unless time_devices is on"},
 };
 inline constexpr std::array event_columns{
     Column{"number", "NUMBER", "counts from 1"},

@@ -50,6 +50,8 @@ struct WorkerInfo {
   unsigned cpu = 0;
   std::uint64_t turns = 0, empty_turns = 0, packets = 0;
   std::uint64_t busy_cycles = 0, total_cycles = 0;  // TSC
+  std::uint64_t device_cycles = 0;                  // of busy_cycles; 0 where calls of devices are not timed
+  std::uint64_t cycles_per_s = 0;                   // of the TSC
   int numa_node = 0;                                // of the CPU
 };
 

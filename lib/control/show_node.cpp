@@ -118,6 +118,12 @@ std::int64_t live_flows(const Context& context, const path::State& state) {
   return std::max<std::int64_t>(flows, 0);
 }
 
+std::uint64_t microseconds(std::uint64_t cycles, std::uint64_t cycles_per_s) {
+  return cycles_per_s == 0
+             ? 0
+             : static_cast<std::uint64_t>(static_cast<double>(cycles) * 1e6 / static_cast<double>(cycles_per_s));
+}
+
 Json worker_row(const Context& context, const WorkerInfo& worker) {
   const auto states = context.runtime.states();
   const auto share = worker.total_cycles == 0 ? 0 : worker.busy_cycles * 1000 / worker.total_cycles;
@@ -129,7 +135,9 @@ Json worker_row(const Context& context, const WorkerInfo& worker) {
           {"packets", worker.packets},
           {"flows", worker.index < states.size() ? live_flows(context, *states[worker.index]) : 0},
           {"busy_percent", static_cast<double>(share) / 10},
-          {"cycles_per_packet", worker.packets == 0 ? 0 : worker.busy_cycles / worker.packets}};
+          {"cycles_per_packet", worker.packets == 0 ? 0 : worker.busy_cycles / worker.packets},
+          {"busy_us", microseconds(worker.busy_cycles, worker.cycles_per_s)},
+          {"device_us", microseconds(worker.device_cycles, worker.cycles_per_s)}};
 }
 
 void list_workers(const Context& context, Listing& listing) {

@@ -26,6 +26,9 @@ const Section& limpetd_section() {
            restart(many(Many::list, number("workers", 0, 1023, "The CPU of each worker; repeats are allowed.")))),
        value<Daemon, &Daemon::idle>(restart(
            word("idle", idle_words, "What a worker without packets does: poll on, or sleep at most 100 us a turn."))),
+       value<Daemon, &Daemon::time_devices>(
+           restart(row(Kind::boolean, "time_devices",
+                       "Workers time each call of a device, for `show workers`; it costs some cycles a call."))),
        value<Daemon, &Daemon::eal>(
            restart(many(Many::list, text("eal", "Arguments for DPDK's environment layer, one a string."))))});
   return result;

@@ -91,6 +91,7 @@ struct Daemon {
   std::string secret_file = "/etc/limpet/secret";
   std::vector<unsigned> workers = {0};  // CPU of each worker
   Idle idle = Idle::poll;
+  bool time_devices = false;
   std::vector<std::string> eal;
   bool operator==(const Daemon&) const = default;
 };

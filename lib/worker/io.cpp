@@ -1,6 +1,5 @@
 #include "worker/io.hpp"
 
-#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include <algorithm>
@@ -51,14 +50,6 @@ unsigned fill_looking(Packet* packets, rte_mbuf** mbufs, unsigned count, PortInd
   return count;
 }
 
-unsigned take(nic::Port& port, unsigned worker, Packet* packets, unsigned max) noexcept {
-  std::array<rte_mbuf*, burst_max> mbufs;
-  const unsigned count = port.receive(worker, mbufs.data(), max);
-  const std::uint64_t look_at = port.offloads().look_at;
-  return look_at == 0 ? fill(packets, mbufs.data(), count, port.index())
-                      : fill_looking(packets, mbufs.data(), count, port.index(), look_at);
-}
-
 /// What another core wrote last comes from its cache: all are asked for before the first is read.
 unsigned pop(MbufRing& ring, Packet* packets, unsigned max) noexcept {
   std::array<rte_mbuf*, burst_max> mbufs;
@@ -91,7 +82,8 @@ unsigned release(const Packet* packets, unsigned n) noexcept {
 
 }  // namespace
 
-Io::Io(unsigned worker, Fabric& fabric, rte_mempool* pool) : worker_(worker), fabric_(fabric), pool_(pool) {
+Io::Io(unsigned worker, Fabric& fabric, rte_mempool* pool, bool times_devices)
+    : worker_(worker), fabric_(fabric), pool_(pool), times_devices_(times_devices) {
   for (std::size_t i = 0; i < fabric.port_count(); ++i) {
     add_device(fabric.kernel(i), Origin::kernel);
     add_device(fabric.port(i), Origin::port);
@@ -129,13 +121,21 @@ Io::~Io() {
   }
 }
 
+unsigned Io::take(nic::Port& port, Packet* packets, unsigned max) noexcept {
+  std::array<rte_mbuf*, burst_max> mbufs;
+  const unsigned count = timed([&] { return port.receive(worker_, mbufs.data(), max); });
+  const std::uint64_t look_at = port.offloads().look_at;
+  return look_at == 0 ? fill(packets, mbufs.data(), count, port.index())
+                      : fill_looking(packets, mbufs.data(), count, port.index(), look_at);
+}
+
 unsigned Io::receive(Source source, Packet* packets, unsigned max) noexcept {
   max = std::min(max, burst_max);
   switch (source.origin) {
     case Origin::port:
-      return take(*fabric_.port(source.index), worker_, packets, max);
+      return take(*fabric_.port(source.index), packets, max);
     case Origin::kernel:
-      return take(*fabric_.kernel(source.index), worker_, packets, std::min(max, kernel_burst_max));
+      return take(*fabric_.kernel(source.index), packets, std::min(max, kernel_burst_max));
     case Origin::worker:
       return pop(fabric_.handoff(source.index, worker_), packets, max);
     case Origin::control:
@@ -200,7 +200,7 @@ unsigned Io::send(nic::Port* port, const Packet* packets, unsigned n) noexcept {
     for (unsigned i = 0; i < chunk; ++i) {
       mbufs[i] = nic::to_mbuf(packets[sent + i]);
     }
-    const unsigned taken = port->send(worker_, mbufs.data(), chunk);
+    const unsigned taken = timed([&] { return port->send(worker_, mbufs.data(), chunk); });
     sent += taken;
     if (taken < chunk) {
       break;
@@ -242,7 +242,7 @@ void Io::send_pulses(std::uint64_t now_tsc) noexcept {
 }
 
 unsigned Io::send_staged(Relay& relay) noexcept {
-  const unsigned taken = relay.port->send(worker_, relay.staged.data(), relay.staged_count);
+  const unsigned taken = timed([&] { return relay.port->send(worker_, relay.staged.data(), relay.staged_count); });
   std::copy(relay.staged.begin() + taken, relay.staged.begin() + relay.staged_count, relay.staged.begin());
   relay.staged_count -= taken;
   return taken;

@@ -3,8 +3,11 @@
 // pool, or waits when there is none.
 #pragma once
 
+#include <rte_cycles.h>
+
 #include <array>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "path/packet.hpp"
@@ -15,7 +18,7 @@ namespace limpet::worker {
 class Io {
  public:
   /// `pool`: where frames of control's come from.
-  Io(unsigned worker, Fabric& fabric, rte_mempool* pool);
+  Io(unsigned worker, Fabric& fabric, rte_mempool* pool, bool times_devices = false);
   Io(const Io&) = delete;
   Io& operator=(const Io&) = delete;
   ~Io();
@@ -36,6 +39,9 @@ class Io {
   /// a small part of the worker's time however much there is. How many packets left.
   unsigned relay() noexcept;
 
+  /// TSC cycles that calls of devices have taken since it was asked last; 0 where they are not timed.
+  std::uint64_t take_device_cycles() noexcept { return std::exchange(device_cycles_, 0); }
+
  private:
   /// A ring of another worker whose packets leave by this one's queue. What the device does not take stays `staged`.
   struct Relay {
@@ -45,7 +51,19 @@ class Io {
     std::array<rte_mbuf*, path::burst_max> staged{};
   };
 
+  template <class Call>
+  unsigned timed(Call&& call) noexcept {
+    if (!times_devices_) [[likely]] {
+      return call();
+    }
+    const std::uint64_t begin = rte_rdtsc();
+    const unsigned result = call();
+    device_cycles_ += rte_rdtsc() - begin;
+    return result;
+  }
+
   void send_pulses(std::uint64_t now_tsc) noexcept;
+  unsigned take(nic::Port& port, path::Packet* packets, unsigned max) noexcept;
   unsigned send_staged(Relay& relay) noexcept;
   void add_device(nic::Port* port, path::Origin origin);
   unsigned receive_control(path::Packet* packets, unsigned max) noexcept;
@@ -54,11 +72,13 @@ class Io {
   const unsigned worker_;
   Fabric& fabric_;
   rte_mempool* const pool_;
+  const bool times_devices_;
   std::vector<path::Source> sources_;
   std::vector<Relay> relays_;
   std::vector<nic::Port*> pulses_;
   std::uint64_t next_pulse_ = 0;   // TSC
   std::uint64_t kernel_from_ = 0;  // TSC: not before then is anything sent to the kernel
+  std::uint64_t device_cycles_ = 0;
 };
 
 }  // namespace limpet::worker

@@ -27,15 +27,22 @@ bool run_task(Worker& worker, const plan::Plan& plan) noexcept {
   return true;
 }
 
-void account(Work& work, unsigned packets, std::uint64_t cycles_of_turn, std::uint64_t cycles_of_all) noexcept {
+struct Turn {
+  unsigned packets;
+  std::uint64_t cycles, device_cycles;
+  std::uint64_t all_cycles;  // with the rest before it
+};
+
+void account(Work& work, const Turn& turn) noexcept {
   path::add_relaxed(work.turns, 1);
-  path::add_relaxed(work.total_cycles, cycles_of_all);
-  if (packets == 0) {
+  path::add_relaxed(work.total_cycles, turn.all_cycles);
+  if (turn.packets == 0) {
     path::add_relaxed(work.empty_turns, 1);
     return;
   }
-  path::add_relaxed(work.packets, packets);
-  path::add_relaxed(work.busy_cycles, cycles_of_turn);
+  path::add_relaxed(work.packets, turn.packets);
+  path::add_relaxed(work.busy_cycles, turn.cycles);
+  path::add_relaxed(work.device_cycles, turn.device_cycles);
 }
 
 }  // namespace
@@ -63,7 +70,7 @@ void run(Worker& worker) noexcept {
     const bool worked = run_task(worker, *plan);
     worker.plans.quiescent(worker.state.index);
 
-    account(worker.work, packets, rte_rdtsc() - begin, begin - before);
+    account(worker.work, {packets, rte_rdtsc() - begin, worker.io.take_device_cycles(), begin - before});
     before = begin;
     empty_turns = packets != 0 || relayed != 0 || worked ? 0 : empty_turns + 1;
     if (sleeps && empty_turns >= empty_turns_before_sleep) {

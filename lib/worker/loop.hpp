@@ -21,6 +21,7 @@ namespace limpet::worker {
 struct alignas(64) Work {
   std::atomic<std::uint64_t> turns{0}, empty_turns{0}, packets{0};
   std::atomic<std::uint64_t> busy_cycles{0}, total_cycles{0};  // TSC
+  std::atomic<std::uint64_t> device_cycles{0};                 // of busy_cycles, in calls of devices, where timed
 };
 
 inline constexpr unsigned empty_turns_before_sleep = 1000;
@@ -29,12 +30,12 @@ inline constexpr unsigned sleep_us = 100;
 /// What a worker writes, and nobody else but where a line says so. Lies in cache lines of its own.
 struct alignas(64) Worker {
   Worker(unsigned worker, const path::Node& node, flow::Table&& table, std::uint32_t backend_slots, Fabric& fabric,
-         rte_mempool* pool, PlanCell& cell, model::Idle idling, const path::Limits& limits)
+         rte_mempool* pool, PlanCell& cell, const model::Daemon& daemon, const path::Limits& limits)
       : flows(std::move(table)),
         state(worker, node, flows, backend_slots, limits),
-        io(worker, fabric, pool),
+        io(worker, fabric, pool, daemon.time_devices),
         plans(cell),
-        idle(idling) {}
+        idle(daemon.idle) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();

@@ -282,7 +282,7 @@ Result<void> Machine::make_workers() {
     const auto make = [&, i] {
       const path::Node node{owner_, *records_, backends_, adjacencies_};
       workers_.push_back(std::make_unique<Worker>(i, node, std::move(flows_[i]), backends_.count(), *fabric_,
-                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd.idle,
+                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd,
                                                   path::limits_of(model_.limits, workers)));
     };
     if (const int code = call_on(lcore_of(i), make); code != 0) {
@@ -406,7 +406,7 @@ std::vector<control::WorkerInfo> Machine::workers() const {
     const auto& work = worker->work;
     infos.push_back({worker->state.index, model_.limpetd.workers[worker->state.index], get(work.turns),
                      get(work.empty_turns), get(work.packets), get(work.busy_cycles), get(work.total_cycles),
-                     nodes_[worker->state.index]});
+                     get(work.device_cycles), rte_get_tsc_hz(), nodes_[worker->state.index]});
   }
   return infos;
 }

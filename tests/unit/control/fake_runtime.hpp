@@ -100,7 +100,7 @@ class FakeRuntime : public Runtime {
   std::vector<WorkerInfo> workers() const override {
     std::vector<WorkerInfo> result;
     for (unsigned i = 0; i < states_.size(); ++i) {
-      result.push_back({i, i, 100, 50, 40, 1000, 4000});
+      result.push_back({i, i, 100, 50, 40, 1000, 4000, 600, 10'000'000});
     }
     return result;
   }

@@ -66,7 +66,8 @@ bool soon(Condition condition) {
 }
 
 struct Node {
-  Node() : model(ring_model()) {
+  explicit Node(bool times_devices = false) : model(ring_model()) {
+    model.limpetd.time_devices = times_devices;
     auto started = Machine::start(model, secret);
     EXPECT_TRUE(started) << (started ? "" : started.error().text);
     machine = std::move(*started);
@@ -113,7 +114,7 @@ struct Node {
 TEST(Machine, FourWorkersForwardEveryPacketOnce) {
   test::in_child([] {
     constexpr std::uint64_t injected = std::uint64_t{workers} * packets_per_queue;
-    Node node;
+    Node node(true);
     for (unsigned queue = 0; queue < workers; ++queue) {
       node.fill_queue(queue);
     }
@@ -135,11 +136,25 @@ TEST(Machine, FourWorkersForwardEveryPacketOnce) {
     for (const auto& info : machine.workers()) {
       EXPECT_GT(info.packets, 0u) << "worker " << info.index << " had nothing to do";
       EXPECT_LE(info.busy_cycles, info.total_cycles);
+      EXPECT_GT(info.device_cycles, 0u);
+      EXPECT_LT(info.device_cycles, info.busy_cycles);
     }
     EXPECT_EQ(machine.ports().at(0).queues, workers);
     EXPECT_EQ(machine.ports().at(0).name, "front");
     machine.halt();
     EXPECT_EQ(machine.buffers_available(), node.buffers);
+  });
+}
+
+TEST(Machine, CallsOfDevicesAreTimedOnlyWhereItIsAskedFor) {
+  test::in_child([] {
+    Node node;
+    node.fill_queue(0);
+    node.publish(1);
+    EXPECT_TRUE(soon([&] { return sum(*node.machine, Counter::drop_not_ours) == packets_per_queue; }));
+    for (const auto& info : node.machine->workers()) {
+      EXPECT_EQ(info.device_cycles, 0u);
+    }
   });
 }
 
