@@ -15,6 +15,9 @@ void measure_tables(const Options& options, Report& report);
 /// l7.scan.*: keys found in the first bytes of a connection.
 void measure_scans(const Options& options, Report& report);
 
+/// l7.cookie.*.memory: connections whose backend is chosen by a cookie.
+void measure_spliced(const Options& options, Report& report);
+
 /// workers.*: packets a second of several workers at once.
 void measure_workers(const Options& options, Report& report);
 

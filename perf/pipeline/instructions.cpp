@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "scan_cases.hpp"
+#include "spliced_run.hpp"
 #include "traffic_run.hpp"
 
 /// What is counted. Not inlined: callgrind knows it by its name.
@@ -59,6 +60,17 @@ void collect_scans() {
     limpet_perf_collected([&] {});
     limpet_perf_collected([&] { one.run(heads); });
     fmt::print("instructions.{} {}\n", one.name(), heads);
+  }
+}
+
+/// What a connection of a service that reads cookies takes, 32 side by side.
+void collect_spliced() {
+  for (const Part part : {Part::whole, Part::request}) {
+    SplicedRun spliced(part, 256, path::burst_max, stopped);
+    spliced.make_ready();
+    limpet_perf_collected([&] { spliced.run_source(); });
+    limpet_perf_collected([&] { spliced.run(); });
+    fmt::print("instructions.l7.cookie.{} {}\n", part == Part::whole ? "connection" : "request", spliced.count());
   }
 }
 
@@ -132,6 +144,7 @@ void run() {
   collect(many.text() + ".churn", churn);
 
   collect_scans();
+  collect_spliced();
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ int run(Options& options) {
   measure_path(options, report);
   measure_tables(options, report);
   measure_scans(options, report);
+  measure_spliced(options, report);
   measure_workers(options, report);
   measure_memory(options, report);
   if (!options.json.empty() && !report.write_json(options.json)) {

@@ -113,6 +113,13 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   return std::move(model);
 }
 
+void read_cookies(model::Model& model) {
+  model.profiles["route"] = {.type = model::ProfileType::cookie, .name = "SERVER", .by = model::By::route};
+  for (auto& [name, service] : model.services) {
+    service.persist = {"route"};
+  }
+}
+
 Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
                        unsigned generation) {
   const bool v4 = family == net::Family::v4;

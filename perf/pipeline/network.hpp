@@ -47,5 +47,7 @@ net::IpAddress client_address(net::Family family, std::uint32_t flow);
 
 /// The configuration. `forwarding`: as in a configuration; full_nat and ipip in IPv4, gue in IPv6.
 model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate);
+/// All services choose by the cookie SERVER, which names the backend.
+void read_cookies(model::Model& model);
 
 }  // namespace limpet::perf

@@ -64,7 +64,10 @@ House::House(const Setup& setup, std::uint64_t records_max)
                                                     hash::derive_key(hash::fixed_secret(), "record table")))),
       owner_(setup.workers),
       backend_states_(setup.backend_slots()) {
-  const model::Model model = configuration(setup.family, setup.forwarding, setup.estate);
+  model::Model model = configuration(setup.family, setup.forwarding, setup.estate);
+  if (setup.reads_cookie) {
+    read_cookies(model);
+  }
   plan::Slots slots(setup.backend_slots());
   plan_ = value_or_throw(plan::compile({model, hash::fixed_secret(), {}, 1}, slots));
   plan::each_interface(model, [&](InterfaceIndex index, const model::Interface& interface) {

@@ -25,6 +25,7 @@ struct Setup {
   unsigned workers = 1;          // 1 or 2, but where each has a source of its own
   std::uint32_t first_flow = 0;  // of those that all rigs have
   Estate estate{};
+  bool reads_cookie = false;               // choices wait for what clients say
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool full_nat() const { return forwarding == "full_nat"; }
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }

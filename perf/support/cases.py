@@ -90,6 +90,23 @@ def scan_cases() -> list[Case]:
     ]
 
 
+def cookie_cases() -> list[Case]:
+    haproxy = "haproxy, CPU time"
+    connection, request = "a connection with one GET, routed by its cookie", "one more request on it"
+    return [
+        Case("l7.cookie.connection", "versus", f"{connection}: stages", haproxy, 0.10),
+        Case("l7.cookie.connection.devices", "versus", f"{connection}: stages and devices", haproxy),
+        Case("l7.cookie.connection.rate", "versus", "thousands of those a second", "haproxy", least=True),
+        Case("l7.cookie.request", "versus", f"{request}: stages", haproxy, 0.05),
+        Case("l7.cookie.request.devices", "versus", f"{request}: stages and devices", haproxy),
+        Case("l7.cookie.request.rate", "versus", "thousands of those a second", "haproxy", least=True),
+        Case("l7.cookie.moved", "versus", "curl's sessions that met another backend than their first", "haproxy",
+             target=0, absolute=True),
+        Case("l7.cookie.connection.memory", "pipeline", f"{connection}, in memory"),
+        Case("l7.cookie.request.memory", "pipeline", f"{request}, in memory"),
+    ]
+
+
 def memory_cases() -> list[Case]:
     most = {"flow_v4_dr": 32, "flow_v4_nat": 64, "flow_v6_dr": 64, "flow_v6_nat": 96, "record_narrow": 32,
             "record_wide": 48}
@@ -112,7 +129,7 @@ def wire_cases() -> list[Case]:
     ]
 
 
-CASES = [*path_cases(), *table_cases(), *scan_cases(), *memory_cases(), *instruction_cases(), *wire_cases()]
+CASES = [*path_cases(), *table_cases(), *scan_cases(), *cookie_cases(), *memory_cases(), *instruction_cases(), *wire_cases()]
 
 
 def case_of(name: str) -> Case | None:

@@ -13,6 +13,7 @@ CHAPTERS = (
     ("The whole path", ("path.*", "services.*"), "cycles a packet"),
     ("Tables alone", ("flow.lookup.*", "record.*"), "cycles a key"),
     ("First bytes", ("l7.scan.*",), "cycles a head"),
+    ("Cookies, beside HAProxy", ("l7.cookie.*",), "as said"),
     ("Workers", ("workers.*",), "Mpps"),
     ("Memory", ("memory.*",), "bytes each"),
     ("Instructions", ("instructions.*",), "instructions a packet"),

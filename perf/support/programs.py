@@ -27,5 +27,6 @@ class Program:
 PROGRAMS = {
     "pipeline": Program("perf/pipeline/perf_pipeline", built=True),
     "instructions": Program("perf/instructions", needs=("perf/pipeline/perf_instructions",)),
+    "versus": Program("perf/versus_haproxy", needs=("src/limpetd/limpetd", "src/limpetctl/limpetctl")),
     "wire": Program("perf/wire/run", needs=("perf/wire/wire_probe", "src/limpetd/limpetd", "src/limpetctl/limpetctl")),
 }
