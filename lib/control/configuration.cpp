@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <ctime>
+
 #include "api/convert.hpp"
 #include "control/event_log.hpp"
 
@@ -24,10 +26,23 @@ std::optional<api::RpcError> restart_error(const std::vector<model::Change>& cha
                        api::Json{{"changes", api::changes_json(refused)}}};
 }
 
+plan::Input input(const model::Model& model, const hash::Secret& secret, const Configuration::Macs& device_macs,
+                  const plan::Plan* previous) {
+  timespec boot{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  return {.model = model,
+          .secret = secret,
+          .device_macs = device_macs,
+          .version = previous == nullptr ? 1 : previous->version + 1,
+          .previous = previous,
+          .unix_at_zero_s = unix_ms() / 1000 - boot.tv_sec,
+          .now_s = static_cast<std::uint32_t>(boot.tv_sec)};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const plan::Plan>> Configuration::compile_first(const Macs& device_macs) {
-  auto compiled = plan::compile({model_, secret_, device_macs, 1}, slots_);
+  auto compiled = plan::compile(input(model_, secret_, device_macs, nullptr), slots_);
   if (compiled) {
     plan_ = *compiled;
     plan::keep_only_used(*plan_, slots_);
@@ -51,8 +66,7 @@ tl::expected<Candidate, api::RpcError> Configuration::prepare(model::Model model
   if (auto error = restart_error(candidate.changes)) {
     return tl::unexpected(std::move(*error));
   }
-  auto compiled =
-      plan::compile({candidate.model, secret_, device_macs, plan_->version + 1, plan_.get()}, candidate.slots);
+  auto compiled = plan::compile(input(candidate.model, secret_, device_macs, plan_.get()), candidate.slots);
   if (!compiled) {
     return tl::unexpected(api::RpcError{api::Code::refused, compiled.error().text, nullptr});
   }

@@ -52,6 +52,7 @@ class Decide : public path::Task {
     asked.payload.scratch = asked.plan->scratch_of(state.index);
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
+    asked.payload.now_s = now_s;
     decision = path::decide(asked.question(now_s), sight);
     const plan::Gate* const gate = asked.plan->service_of(*asked.listener).gate.get();
     admission = gate == nullptr || asked.tuple.client.is_none()

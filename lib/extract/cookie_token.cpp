@@ -91,8 +91,10 @@ std::optional<CookieContent> read_cookie_token(const CookieEpochs& epochs, std::
   if (text.size() != cookie_token_bytes) {
     return std::nullopt;
   }
-  const bool is_current = text.front() == epoch_digit(epochs.current);
-  const CookieEpoch& epoch = is_current ? epochs.current : epochs.previous;
+  const auto made_in = [&](const CookieEpoch& epoch) { return text.front() == epoch_digit(epoch); };
+  const CookieEpoch& epoch = made_in(epochs.current)    ? epochs.current
+                             : made_in(epochs.previous) ? epochs.previous
+                                                        : epochs.next;
   Sealed sealed;
   if (text.front() != epoch_digit(epoch) || !from_digits(text.substr(1), sealed)) {
     return std::nullopt;

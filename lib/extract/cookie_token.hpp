@@ -37,10 +37,11 @@ struct CookieEpoch {
 /// Control thread: derives with HMAC-SHA256.
 [[nodiscard]] CookieEpoch cookie_epoch(const hash::Secret& secret, std::string_view purpose, std::uint32_t number);
 
-/// What tokens are made with, and what they may have been made with before. In the first epoch of all both are alike.
+/// What tokens are made with, and what they may have been made with: before, or by a node whose clock is ahead.
 struct CookieEpochs {
   CookieEpoch current;
   CookieEpoch previous;
+  CookieEpoch next;
 };
 
 /// Writes a token. `nonce` is to differ from call to call, so that tokens of one backend look different; it can be read

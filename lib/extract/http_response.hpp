@@ -12,4 +12,8 @@ namespace limpet::extract {
 /// name, case included, without quotes around it. Where it lies in `response.bytes` is where it may be overwritten.
 [[nodiscard]] Value set_cookie(const Head& response, std::string_view name) noexcept;
 
+/// What there is of such a value in the last line, which is not whole yet; no quotes are cut. Empty where there is
+/// none.
+[[nodiscard]] std::string_view unfinished_set_cookie(const Head& response, std::string_view name) noexcept;
+
 }  // namespace limpet::extract

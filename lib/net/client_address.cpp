@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "net/checksum.hpp"
+#include "net/payload_edit.hpp"
 #include "net/proxy_protocol.hpp"
 #include "net/tcp_edit.hpp"
 
@@ -15,24 +16,6 @@ constexpr std::uint8_t nothing[52]{};
 std::uint8_t* put(std::uint8_t* to, const void* bytes, std::size_t size) noexcept {
   std::memcpy(to, bytes, size);
   return to + size;
-}
-
-/// Makes room for `size` bytes at `at`, and the IP packet longer by them. What comes there is all zeros to `delta`.
-std::uint8_t* open_gap(std::uint8_t* frame, Parsed& parsed, std::size_t at, std::size_t size, Delta& delta) noexcept {
-  std::memmove(frame, frame + size, at);
-  const auto before = static_cast<std::uint16_t>(parsed.l3_size - (parsed.l4_offset - parsed.l3_offset));
-  delta.change16(before, static_cast<std::uint16_t>(before + size));  // of the pseudo-header
-  std::uint8_t* const ip = frame + parsed.l3_offset;
-  std::uint8_t* const field = ip + (parsed.source.is_v4() ? ipv4::total_length : ipv6::payload_length);
-  const auto length = load_be<std::uint16_t>(field);
-  store_be<std::uint16_t>(field, static_cast<std::uint16_t>(length + size));
-  if (parsed.source.is_v4()) {
-    Delta header;
-    header.change16(length, static_cast<std::uint16_t>(length + size));
-    header.apply(ip + ipv4::checksum);
-  }
-  parsed.l3_size = static_cast<std::uint16_t>(parsed.l3_size + size);
-  return frame + at;
 }
 
 void set16(std::uint8_t* field, std::uint16_t value, Delta& delta) noexcept {

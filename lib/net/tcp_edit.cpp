@@ -52,12 +52,16 @@ void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_
 }
 
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept {
+  move_sack(frame, parsed, by, {});
+}
+
+void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, const Inserted& inserted) noexcept {
   if (tcp_header_size(frame, parsed) == tcp::size) {
     return;
   }
   edit_options(frame, parsed, [&](std::uint8_t kind, std::span<std::uint8_t> option) {
     for (std::size_t at = 2; kind == tcp_option::sack && at + 4 <= option.size(); at += 4) {
-      store_be<std::uint32_t>(&option[at], load_be<std::uint32_t>(&option[at]) + by);
+      store_be<std::uint32_t>(&option[at], inserted.to_sender(load_be<std::uint32_t>(&option[at]) + by));
     }
   });
 }

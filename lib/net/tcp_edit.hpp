@@ -7,6 +7,7 @@
 #include <span>
 
 #include "net/headers.hpp"
+#include "net/inserted.hpp"
 #include "net/parsed.hpp"
 
 namespace limpet::net {
@@ -33,6 +34,8 @@ void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_
 
 /// `by` is added to the edges of all blocks of a SACK option (RFC 2018, section 3).
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
+/// The same, and what the edges' sender has got of inserted bytes is no more than where they stand.
+void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, const Inserted& inserted) noexcept;
 /// The window becomes what stands for it by another scale: shifted to the left, at most 65535, or, negative, to the
 /// right.
 void shift_window(std::uint8_t* frame, const Parsed& parsed, int by) noexcept;

@@ -30,7 +30,7 @@ void bind(State& state, const plan::Plan& plan, Burst& burst) noexcept {
       prefetch(state, parsed, item);
     }
   });
-  burst.each_undecided([&](Packet& packet, const net::Parsed& parsed, Item& item) {
+  burst.each_undecided([&](Packet& packet, net::Parsed& parsed, Item& item) {
     if (parsed.fragment && (item.way == Way::in || item.way == Way::back)) {
       bind_fragment(state, plan, burst.now_ms, packet, parsed, item);
     } else if (item.way == Way::in) {

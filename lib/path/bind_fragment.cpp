@@ -50,7 +50,7 @@ void bind_unclaimed(State& state, const plan::Plan& plan, const net::Parsed& par
   }
 }
 
-void bind_first(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+void bind_first(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, net::Parsed& parsed,
                 Item& item) noexcept {
   const hash::Owner& owner = state.node.owner;
   const unsigned answered = item.local ? owner.owner_of_answer({parsed.source, parsed.source_port},
@@ -140,7 +140,7 @@ std::optional<Counter> refusal_of(State& state, Datagram& datagram, const net::F
 
 }  // namespace
 
-void bind_fragment(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+void bind_fragment(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, net::Parsed& parsed,
                    Item& item) noexcept {
   const net::Fragment piece = net::read_fragment(packet.data, parsed);
   if (const auto fault = fault_of(piece, parsed)) {

@@ -9,7 +9,7 @@
 namespace limpet::path {
 
 /// A fragment of Way::in or Way::back; later ones have neither listener nor endpoint yet.
-void bind_fragment(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+void bind_fragment(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, net::Parsed& parsed,
                    Item& item) noexcept;
 
 /// Fragments that had to wait: those in state.burst leave as their datagrams' first ones did.

@@ -5,7 +5,9 @@
 #include "net/parse.hpp"
 #include "net/tcp_edit.hpp"
 #include "path/admit.hpp"
+#include "path/reply.hpp"
 #include "path/reset.hpp"
+#include "plan/replies.hpp"
 #include "splice/cookie.hpp"
 
 namespace limpet::path {
@@ -27,6 +29,11 @@ Offer promise_of(const plan::Service& service, net::Family client) noexcept {
   const std::size_t taken =
       service.client_address == model::ClientAddress::proxy_v2 ? net::proxy_header_size(client) : 0;
   return {static_cast<std::uint16_t>(mss - taken), service.window_scale, true};
+}
+
+/// What a backend may send in a segment that something is put into.
+std::uint16_t room_left(std::uint16_t mss, std::uint16_t taken) noexcept {
+  return static_cast<std::uint16_t>(std::max(mss - taken, mss / 2));
 }
 
 /// Bytes from the packet's start to what its TCP segment carries.
@@ -179,6 +186,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   one->client_sequence = net::tcp_sequence(packet.data, parsed) - 1;
   one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
   one->offer = *offer;
+  one->offer.mss = room_left(one->offer.mss, plan_.service_of(*item.listener).reply_room);
   one->due_ms = now_ms_ + plan_.service_of(*item.listener).inspect_delay_ms;
   entry->waiting = state_.awaited.index_of(*one);
   state_.counters.add(Counter::delayed_opened);
@@ -226,7 +234,10 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
-  payload_ = {.bytes = state_.awaited.contents(one), .last = one.late, .scratch = plan_.scratch_of(state_.index)};
+  payload_ = {.bytes = state_.awaited.contents(one),
+              .last = one.late,
+              .now_s = now_s(),
+              .scratch = plan_.scratch_of(state_.index)};
   if (entry.phase == Phase::open && plan::find_key(plan_, service, tuple_of(*item.listener, c), &payload_).waits) {
     return Stand::ended;
   }
@@ -271,17 +282,23 @@ void Delay::give_up(const Connection& c, splice::Entry& entry, const plan::Liste
 }
 
 void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
-  const splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
   if (entry == nullptr || entry->phase != Phase::spliced || (parsed.tcp_flags & tcp::syn) != 0) {
     return;
   }
+  Response response(state_, plan_, flows_, c, *item.listener, *entry);
   if ((parsed.tcp_flags & tcp::ack) != 0) {
-    net::move_acknowledgment(packet.data, parsed, 0 - entry->difference);
+    const std::uint32_t clients = net::tcp_acknowledgment(packet.data, parsed);
+    const std::uint32_t number = clients - entry->difference;
+    net::move_acknowledgment(packet.data, parsed, response.inserted().to_sender(number) - clients);
     if (entry->blanks_sack) {
       constexpr std::array<std::uint8_t, 1> sack{net::tcp_option::sack};
       net::blank_tcp_options(packet.data, parsed, sack);
     } else {
-      net::move_sack(packet.data, parsed, 0 - entry->difference);
+      net::move_sack(packet.data, parsed, 0 - entry->difference, response.inserted());
+    }
+    if (entry->edited) {
+      response.note_client(clients, !parsed.fragment && net::tcp_payload_size(packet.data, parsed) != 0);
     }
   }
   if (entry->shift_in != 0) {
@@ -289,8 +306,8 @@ void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& 
   }
 }
 
-bool Delay::edit_outward(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
-  const splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
+  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
   if (entry == nullptr || entry->phase != Phase::spliced) {
     return true;
   }
@@ -302,7 +319,16 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, const net::Parsed&
             .window = AwaitedConnections::held_bytes_of_one_max});
     return false;
   }
-  net::move_sequence(packet.data, parsed, entry->difference);
+  std::uint32_t by = entry->difference;
+  if (entry->edited) {
+    const std::uint32_t number = net::tcp_sequence(packet.data, parsed);
+    Response response(state_, plan_, flows_, c, *item.listener, *entry);
+    if (!response.read(packet, parsed, item, now_ms_)) {
+      return false;
+    }
+    by += response.inserted().to_receiver(number) - number;
+  }
+  net::move_sequence(packet.data, parsed, by);
   if (entry->shift_out != 0) {
     net::shift_window(packet.data, parsed, entry->shift_out);
   }
@@ -328,14 +354,49 @@ void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& 
     return state_.awaited.bring_up(one);
   }
   if ((parsed.tcp_flags & tcp::syn) != 0) {
-    splice(*entry, one, splice::read_offer(packet.data, parsed), net::tcp_sequence(packet.data, parsed),
-           plan_.service_of(*item.listener));
+    splice(c, *item.listener, *entry, one, splice::read_offer(packet.data, parsed),
+           net::tcp_sequence(packet.data, parsed));
   }
 }
 
-std::uint32_t Delay::difference_of(const Connection& c, const plan::Listener& listener) noexcept {
-  const splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
-  return entry == nullptr || entry->phase != Phase::spliced ? 0 : entry->difference;
+std::uint32_t Delay::backends_number(const Connection& c, const plan::Listener& listener,
+                                     std::uint32_t clients) noexcept {
+  splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
+  if (entry == nullptr || entry->phase != Phase::spliced) {
+    return clients;
+  }
+  return Response(state_, plan_, flows_, c, listener, *entry).inserted().to_sender(clients - entry->difference);
+}
+
+bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  const plan::Service& service = plan_.service_of(*item.listener);
+  splice::Entry* const entry = service.reads_requests ? state_.spliced.find(key_of(c, *item.listener)) : nullptr;
+  if (entry == nullptr || entry->phase != Phase::spliced || !is_sane(packet, parsed) ||
+      !Response(state_, plan_, flows_, c, *item.listener, *entry)
+           .asks_again(net::tcp_acknowledgment(packet.data, parsed))) {
+    return false;
+  }
+  const Segment segment = segment_of(packet, parsed);
+  const std::size_t size = std::min<std::size_t>(segment.size, packet.contiguous - segment.offset);
+  const plan::Payload said{.bytes = {packet.data + segment.offset, size}, .last = true, .now_s = now_s()};
+  const Question question{
+      .plan = plan_, .listener = *item.listener, .tuple = tuple_of(*item.listener, c), .payload = &said};
+  const plan::Backend* const named = size == 0 ? nullptr : plan::named_again(plan_, service, question.tuple, said);
+  if (named == nullptr || named == item.backend || !reaches(question, *named) ||
+      must_leave(plan_, plan_.pool_of(service), named->slot, state_.node.backends, nullptr)) {
+    return false;
+  }
+  const std::uint32_t clients = net::tcp_acknowledgment(packet.data, parsed);
+  edit_inward(c, packet, parsed, item);
+  const net::Endpoint from{item.client.address.is_none() ? c.client : item.client.address,
+                           item.client.l4_port != 0 ? item.client.l4_port : c.client_port};
+  net::Endpoint to = item.backend->endpoint(from.address.family());
+  to.l4_port = to.l4_port != 0 ? to.l4_port : c.vip_port;
+  reset_receiver(state_, plan_, packet, parsed, from, to);
+  net::move_acknowledgment(packet.data, parsed, clients - net::tcp_acknowledgment(packet.data, parsed));
+  end_flow(c, *item.listener);
+  reset_sender(state_, plan_, packet, parsed, item, Counter::drop_conflict);
+  return true;
 }
 
 bool Delay::note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept {
@@ -352,8 +413,9 @@ bool Delay::note_error(const Connection& c, const plan::Listener& listener, std:
 }
 
 /// Both sides are joined: what the client was promised, and what the backend keeps to.
-void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std::uint32_t sequence,
-                   const plan::Service& service) noexcept {
+void Delay::splice(const Connection& c, const plan::Listener& listener, splice::Entry& entry, Awaited& one,
+                   const Offer& backend, std::uint32_t sequence) noexcept {
+  const plan::Service& service = plan_.service_of(listener);
   const Offer promise = promise_of(service, entry.client.family());
   const bool client_scales = one.offer.scale != Offer::no_scale;
   const bool backend_scales = client_scales && backend.scale != Offer::no_scale;
@@ -365,6 +427,10 @@ void Delay::splice(splice::Entry& entry, Awaited& one, const Offer& backend, std
   entry.phase = Phase::spliced;
   entry.waiting = one.own_sequence;
   state_.counters.add(Counter::delayed_spliced);
+  if (const plan::Backend* const chosen = plan_.backend(one.tried[one.tried_count - 1u])) {
+    Response(state_, plan_, flows_, c, listener, entry)
+        .expect({.bytes = state_.awaited.contents(one), .last = true, .now_s = now_s()}, *chosen);
+  }
   state_.awaited.release(one);
 }
 

@@ -43,12 +43,16 @@ class Delay {
   /// A client's packet, bound: as its backend numbers.
   void edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept;
   /// A backend's packet, before it is bound: as its client numbers. False: it has been answered.
-  bool edit_outward(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  bool edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept;
   /// A backend's packet, bound: its answer to the SYN ends here.
   void note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
 
-  /// By how much the client's number of what the backend says is greater than the backend's.
-  [[nodiscard]] std::uint32_t difference_of(const Connection& c, const plan::Listener& listener) noexcept;
+  /// The backend's number of what it has said, of the client's.
+  [[nodiscard]] std::uint32_t backends_number(const Connection& c, const plan::Listener& listener,
+                                              std::uint32_t clients) noexcept;
+  /// A client's packet, bound, asks for another backend than its connection has, on a service that closes for it. True:
+  /// both sides are told.
+  bool conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
   /// An ICMP error to the client, about a packet with this number. True: it is about the SYN to its backend, which is
   /// then as refused, and the client's no business.
   bool note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept;
@@ -57,6 +61,7 @@ class Delay {
   [[nodiscard]] splice::ConnectionKey key_of(const Connection& c, const plan::Listener& listener) const noexcept {
     return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};
   }
+  [[nodiscard]] std::uint32_t now_s() const noexcept { return static_cast<std::uint32_t>(now_ms_ / 1000); }
   [[nodiscard]] std::optional<flow::State> flow_state(const Connection& c, const plan::Listener& listener) noexcept;
   void end_flow(const Connection& c, const plan::Listener& listener) noexcept;
   [[nodiscard]] std::optional<splice::Offer> cookie(const Connection& c, const Packet& packet,
@@ -67,8 +72,8 @@ class Delay {
                            Item& item) noexcept;
   void hurry_oldest() noexcept;
   void give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept;
-  void splice(splice::Entry& entry, Awaited& one, const splice::Offer& backend, std::uint32_t sequence,
-              const plan::Service& service) noexcept;
+  void splice(const Connection& c, const plan::Listener& listener, splice::Entry& entry, Awaited& one,
+              const splice::Offer& backend, std::uint32_t sequence) noexcept;
 
   State& state_;
   const plan::Plan& plan_;

@@ -108,7 +108,8 @@ class Errors {
       }
       if (listener.splices) {
         Delay delay(state_, plan_, flows_, now_ms_);
-        net::move_quoted_sequence(packet_.data, parsed_, quote_, 0 - delay.difference_of(c, listener));
+        const std::uint32_t number = net::quoted_sequence(packet_.data, quote_);
+        net::move_quoted_sequence(packet_.data, parsed_, quote_, delay.backends_number(c, listener, number) - number);
       }
       state_.counters.add(Counter::icmp_relayed);
     }

@@ -59,7 +59,7 @@ class Inward {
     if (!follow(c, packet, parsed, item, previous)) {
       return bind_without_flow(c, packet, parsed, item);
     }
-    if (item.verdict == Verdict::undecided) {
+    if (item.verdict == Verdict::undecided && !delay.conflicts(c, packet, parsed, item)) {
       delay.edit_inward(c, packet, parsed, item);
     }
   }

@@ -21,6 +21,7 @@ struct Limits {
   std::uint32_t awaited_max = awaited_default;       // connections that a backend is yet to be found for
   std::uint32_t awaited_held_max = awaited_default;  // packets of theirs
   std::uint64_t spliced_max = 65536;
+  std::uint32_t replies_max = awaited_default;  // responses in hand
 };
 
 inline Limits limits_of(const model::Limits& limits, unsigned workers) noexcept {

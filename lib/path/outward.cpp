@@ -18,7 +18,7 @@ class Outward {
   Outward(State& state, const plan::Plan& plan, Millis now_ms) noexcept
       : state_(state), plan_(plan), now_ms_(now_ms), flows_(state, plan, now_ms) {}
 
-  void operator()(Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  void operator()(Packet& packet, net::Parsed& parsed, Item& item) noexcept {
     const plan::EndpointEntry& endpoint = *item.endpoint;
     const net::IpAddress& client = parsed.destination;
     const bool known =
@@ -69,7 +69,7 @@ class Outward {
   }
 
   template <class Key>
-  bool answer(const Key& key, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+  bool answer(const Key& key, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
     flow::Entry<Key>* entry = state_.flows.find(key, state_.flows.hash(key));
     const plan::Listener* listener = entry == nullptr ? nullptr : plan_.listener(ListenerSlot(entry->peer()));
     if (listener == nullptr) {
@@ -126,7 +126,8 @@ class Outward {
       if (introduces(plan_, *listener)) {
         note_introduced(state_, plan_, flows_, c, *entry, packet, parsed, item);
         if (item.way == Way::in && listener->splices) {  // it goes back: as the backend numbers what it said
-          net::move_acknowledgment(packet.data, parsed, 0 - delay.difference_of(c, *listener));
+          const std::uint32_t number = net::tcp_acknowledgment(packet.data, parsed);
+          net::move_acknowledgment(packet.data, parsed, delay.backends_number(c, *listener, number) - number);
         }
       }
     }
@@ -174,7 +175,7 @@ class Outward {
 
 }  // namespace
 
-void bind_outward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+void bind_outward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, net::Parsed& parsed,
                   Item& item) noexcept {
   Outward(state, plan, now_ms)(packet, parsed, item);
 }

@@ -7,7 +7,7 @@
 namespace limpet::path {
 
 /// Leaves the packet with the VIP to write and next hop, or with a verdict.
-void bind_outward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, const net::Parsed& parsed,
+void bind_outward(State& state, const plan::Plan& plan, Millis now_ms, Packet& packet, net::Parsed& parsed,
                   Item& item) noexcept;
 
 }  // namespace limpet::path

@@ -27,6 +27,7 @@
 #include "path/waiting.hpp"
 #include "plan/backend_state.hpp"
 #include "record/table.hpp"
+#include "splice/replies.hpp"
 
 namespace limpet::path {
 
@@ -65,6 +66,7 @@ struct State {
         icmp_errors(limits.icmp_errors_max),
         fragments(limits),
         spliced(limits.spliced_max, flow_table.seed()),
+        replies(limits.replies_max, flow_table.seed()),
         awaited(limits) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
@@ -89,6 +91,7 @@ struct State {
   Budget icmp_errors;  // that this worker makes
   Fragments fragments;
   splice::Table spliced;
+  splice::Replies replies;
   AwaitedConnections awaited;
   Millis last_sweep_ms = 0;
   Budget proxy_repeats{10'000};      // PROXY headers sent again: a backend that never takes one is no loop

@@ -1,4 +1,5 @@
 #include "plan/compiler.hpp"
+#include "plan/own_token.hpp"
 
 namespace limpet::plan {
 
@@ -14,6 +15,8 @@ Result<std::shared_ptr<const Plan>> Compiler::run() {
   plan_->fingerprint_seed = hash::derive_key(input_.secret, "fingerprints");
   plan_->tunnel_seed = hash::derive_key(input_.secret, "tunnels");
   plan_->cookie_seed = hash::derive_key(input_.secret, "SYN cookies");
+  plan_->unix_at_zero_s = input_.unix_at_zero_s;
+  plan_->cookie_epoch = cookie_epoch_at(wall_s(*plan_, input_.now_s));
   add_interfaces();
   add_routes();
   if (auto ok = add_pools(); !ok) {

@@ -22,8 +22,10 @@ struct Input {
   const hash::Secret& secret;
   std::map<std::string, net::Mac> device_macs;  // by port name, for ports whose model names none
   std::uint64_t version = 0;
-  const Plan* previous = nullptr;  // what it has in common with the new plan is shared
-  std::size_t workers = 0;         // that will read it; 0: as many as the model has
+  const Plan* previous = nullptr;   // what it has in common with the new plan is shared
+  std::size_t workers = 0;          // that will read it; 0: as many as the model has
+  std::int64_t unix_at_zero_s = 0;  // wall clock, seconds since 1970, when the data path's clock was 0
+  std::uint32_t now_s = 0;          // by the data path's clock
 };
 
 /// Compiles; on error nothing but `slots` has changed, and that only by names acquired (give a copy for a dry run).

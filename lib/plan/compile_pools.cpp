@@ -1,5 +1,6 @@
 // Pools and backends.
 #include "plan/compiler.hpp"
+#include "plan/own_token.hpp"
 
 namespace limpet::plan {
 
@@ -57,6 +58,9 @@ Result<void> Compiler::add_pools() {
       place_at(plan_->backend_of_slot, made->slot.value(), place, BackendPlace{});
       plan_->express.add_backend(*made, static_cast<std::uint32_t>(plan_->pools.size()));
       pool.by_name.add(made->name_hash, static_cast<std::uint32_t>(pool.backends.size()));
+      if (const std::uint64_t token = token_of(*made); pool.by_token.find(token) == nullptr) {
+        pool.by_token.add(token, static_cast<std::uint32_t>(pool.backends.size()));
+      }
       pool.backends.push_back(std::move(*made));
     }
     std::set<std::uint8_t> priorities;

@@ -1,6 +1,7 @@
 // Persistence profiles as services use them.
 #include "model/byte_class.hpp"
 #include "plan/compiler.hpp"
+#include "plan/own_token.hpp"
 
 namespace limpet::plan {
 
@@ -93,6 +94,12 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   to.reading = reading(from);
   to.by = from.by;
   to.delimiter = from.delimiter;
+  to.learns = from.learn && from.by == model::By::record &&
+              (from.type == model::ProfileType::cookie || from.type == model::ProfileType::header);
+  to.closes_on_conflict = from.close_on_conflict;
+  if (model::by_own_token(from.by)) {
+    to.own = own_token(from, input_.secret, scope, plan_->cookie_epoch);
+  }
   to.scope = *number;
   to.reach = from.scope;
   to.prefix4 = from.prefix4;

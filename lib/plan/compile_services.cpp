@@ -73,6 +73,11 @@ Result<void> Compiler::add_services() {
       place_at(plan_->scopes, made->scope, use, ScopeUse{});
       service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
       service.reads_content = service.reads_content || model::is_content(made->type);
+      service.reads_requests = service.reads_requests || made->closes_on_conflict;
+      service.reads_replies = service.reads_replies || made->learns || made->by == model::By::rewrite;
+      if (made->by == model::By::insert) {
+        service.reply_room = static_cast<std::uint16_t>(made->own->line.size());
+      }
       service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
       if (made->type == model::ProfileType::rdp_msts) {
         index_addresses(plan_->pools[service.pool]);

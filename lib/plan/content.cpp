@@ -6,6 +6,7 @@
 #include "extract/rdp.hpp"
 #include "extract/route.hpp"
 #include "extract/text.hpp"
+#include "plan/own_token.hpp"
 
 namespace limpet::plan {
 namespace {
@@ -68,25 +69,6 @@ const Said* said_of(const Persist& persist, std::span<const Said> said) noexcept
   return nullptr;
 }
 
-/// The part of a value that the profile is about.
-Value shaped(const Persist& persist, Value value) noexcept {
-  if (value.found != extract::Found::value) {
-    return value;
-  }
-  const Reading& reading = persist.reading;
-  const bool is_path = persist.type == ProfileType::path;
-  if (reading.prefix_bytes != 0) {
-    value.bytes = value.bytes.substr(0, reading.prefix_bytes);
-  }
-  if (reading.part == 0) {
-    return value;
-  }
-  if (is_path && value.bytes.starts_with('/')) {
-    value.bytes.remove_prefix(1);
-  }
-  return extract::part(value, is_path ? '/' : persist.delimiter.front(), reading.part - 1u);
-}
-
 bool trusts(const Persist& persist, const net::IpAddress& address) noexcept {
   for (const net::Prefix& prefix : persist.reading.trusted) {
     if (prefix.contains(address)) {
@@ -122,22 +104,6 @@ Found find_forwarded(const Persist& persist, const Tuple& tuple, const Payload& 
 /// Host names are the same in any case (RFC 4343; RFC 9110, section 4.2.3), and so are users of Windows.
 bool ignores_case(ProfileType type) noexcept {
   return type == ProfileType::host || type == ProfileType::tls_sni || type == ProfileType::rdp_mstshash;
-}
-
-record::Key fingerprint(const Persist& persist, std::string_view value, const hash::Key& seed) noexcept {
-  const bool lowers = ignores_case(persist.type);
-  const auto half = [&](std::uint64_t which) {
-    std::uint64_t state = which;
-    for (std::size_t at = 0; at < value.size(); at += 8) {
-      std::uint64_t word = 0;
-      for (const char c : value.substr(at, 8)) {
-        word = word << 8 | static_cast<std::uint8_t>(lowers ? extract::lower(c) : c);
-      }
-      state = hash::keyed(seed, state, word);
-    }
-    return hash::keyed(seed, state, value.size());
-  };
-  return {half(0), half(0x9e3779b97f4a7c15ULL), persist.scope | record::scope_fingerprint, true};
 }
 
 /// The part of a value that names a backend.
@@ -176,11 +142,46 @@ Found find_msts(const Pool& pool, const Persist& persist, const Tuple& tuple, co
     return {};
   }
   const std::uint64_t word = v4_word(routed.backend);
-  return {&persist, fingerprint(persist, {reinterpret_cast<const char*>(&word), sizeof word}, seed),
+  return {&persist, content_key(persist, {reinterpret_cast<const char*>(&word), sizeof word}, seed),
           &pool.backends[*index]};
 }
 
 }  // namespace
+
+/// The part of a value that the profile is about.
+extract::Value shaped(const Persist& persist, Value value) noexcept {
+  if (value.found != extract::Found::value) {
+    return value;
+  }
+  const Reading& reading = persist.reading;
+  const bool is_path = persist.type == ProfileType::path;
+  if (reading.prefix_bytes != 0) {
+    value.bytes = value.bytes.substr(0, reading.prefix_bytes);
+  }
+  if (reading.part == 0) {
+    return value;
+  }
+  if (is_path && value.bytes.starts_with('/')) {
+    value.bytes.remove_prefix(1);
+  }
+  return extract::part(value, is_path ? '/' : persist.delimiter.front(), reading.part - 1u);
+}
+
+record::Key content_key(const Persist& persist, std::string_view value, const hash::Key& seed) noexcept {
+  const bool lowers = ignores_case(persist.type);
+  const auto half = [&](std::uint64_t which) {
+    std::uint64_t state = which;
+    for (std::size_t at = 0; at < value.size(); at += 8) {
+      std::uint64_t word = 0;
+      for (const char c : value.substr(at, 8)) {
+        word = word << 8 | static_cast<std::uint8_t>(lowers ? extract::lower(c) : c);
+      }
+      state = hash::keyed(seed, state, word);
+    }
+    return hash::keyed(seed, state, value.size());
+  };
+  return {half(0), half(0x9e3779b97f4a7c15ULL), persist.scope | record::scope_fingerprint, true};
+}
 
 const Backend* backend_named(const Pool& pool, std::string_view name) noexcept {
   const std::uint32_t* const index = pool.by_name.find(hash::keyed(pool.seed, name));
@@ -211,11 +212,13 @@ Found find_in(const Plan& plan, const Service& service, const Persist& persist, 
   if (value.found != extract::Found::value) {
     return {.waits = may_come(value.found, payload)};
   }
-  const record::Key key = fingerprint(persist, value.bytes, plan.fingerprint_seed);
-  if (persist.by != model::By::route) {
+  const record::Key key = content_key(persist, value.bytes, plan.fingerprint_seed);
+  if (persist.by == model::By::record || persist.by == model::By::hash) {
     return {&persist, key};
   }
-  const Backend* const backend = backend_named(pool, name_in(persist, value.bytes));
+  const Backend* const backend = model::by_own_token(persist.by)
+                                     ? backend_of_token(plan, pool, persist, value.bytes, payload.now_s)
+                                     : backend_named(pool, name_in(persist, value.bytes));
   return backend == nullptr ? Found{} : Found{&persist, key, backend};
 }
 

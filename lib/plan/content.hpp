@@ -11,6 +11,11 @@ namespace limpet::plan {
 [[nodiscard]] Found find_in(const Plan& plan, const Service& service, const Persist& persist, const Tuple& tuple,
                             const Payload& payload) noexcept;
 
+/// The part of what was found that counts for this profile.
+[[nodiscard]] extract::Value shaped(const Persist& persist, extract::Value value) noexcept;
+/// The record's key of a value that a profile of the service has found.
+[[nodiscard]] record::Key content_key(const Persist& persist, std::string_view value, const hash::Key& seed) noexcept;
+
 /// The backend of this name, or null.
 [[nodiscard]] const Backend* backend_named(const Pool& pool, std::string_view name) noexcept;
 

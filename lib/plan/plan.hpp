@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "base/id.hpp"
+#include "extract/cookie_token.hpp"
 #include "extract/universal.hpp"
 #include "hash/keyed.hpp"
 #include "hash/maglev.hpp"
 #include "hash/owner.hpp"
 #include "model/model.hpp"
+#include "model/set_cookie.hpp"
 #include "net/address.hpp"
 #include "net/encap.hpp"
 #include "plan/express.hpp"
@@ -71,10 +73,11 @@ struct Backend {
 
 struct Pool {
   std::string name;
-  hash::Key seed;                                 // of (secret, pool name)
-  std::vector<Backend> backends;                  // by name
-  FlatMap<std::uint64_t, std::uint32_t> by_name;  // name_hash -> index
-  FlatMap<std::uint64_t, std::uint32_t> by_v4;    // v4_word() of an address -> index; filled where clients name these
+  hash::Key seed;                                  // of (secret, pool name)
+  std::vector<Backend> backends;                   // by name
+  FlatMap<std::uint64_t, std::uint32_t> by_name;   // name_hash -> index
+  FlatMap<std::uint64_t, std::uint32_t> by_v4;     // v4_word() of an address -> index; filled where clients name these
+  FlatMap<std::uint64_t, std::uint32_t> by_token;  // its lower half -> index of the first that has it
   model::Algorithm algorithm = model::Algorithm::rendezvous;
   std::uint32_t min_active = 1;
   std::vector<std::uint8_t> priorities;             // in use, lowest first
@@ -96,13 +99,22 @@ struct Reading {
   extract::Universal universal;
 };
 
+/// Cookies that Limpet itself gives values: by rewrite or insert.
+struct OwnToken {
+  extract::CookieEpochs epochs;
+  model::CookieLine line;  // insert
+};
+
 /// A profile as one service uses it.
 struct Persist {
   std::string profile;
   model::ProfileType type = model::ProfileType::source_ip;
   std::string name;  // of a cookie, header or parameter
   model::By by = model::By::record;
-  std::string delimiter;    // before a backend's name; empty: none
+  std::string delimiter;  // before a backend's name; empty: none
+  bool learns = false;    // from responses
+  bool closes_on_conflict = false;
+  std::shared_ptr<const OwnToken> own;  // by rewrite or insert; else null
   std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
   model::Scope reach = model::Scope::service;
   std::uint8_t prefix4 = 32;
@@ -158,6 +170,9 @@ struct Service {
   std::uint8_t window_scale = 7;
   std::uint32_t inspect_delay_ms = 0;
   bool reads_content = false;    // one of its profiles does
+  bool reads_requests = false;   // all of a connection: one of its profiles closes on conflict
+  bool reads_replies = false;    // one of its profiles learns or rewrites
+  std::uint16_t reply_room = 0;  // bytes that a backend leaves in each segment for the line of a cookie
   std::uint32_t pool = 0;        // index in Plan::pools
   std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
   bool splits = false;           // one of them spreads heavy keys
@@ -222,6 +237,8 @@ struct Plan {
   hash::Key tunnel_seed;                                // of what outer headers show of a flow
   hash::Key cookie_seed;                                // of SYN cookies
   std::shared_ptr<Scratches> scratches;                 // by worker; null: no service has expressions
+  std::int64_t unix_at_zero_s = 0;                      // wall clock when the data path's was 0
+  std::uint32_t cookie_epoch = 0;                       // whose keys own tokens are made with
   bool has_tunnels = false;                             // some service has
   FrontTable fronts;                                    // destination -> listener; source -> endpoint
   Vips vips;                                            // what their services say together

@@ -44,6 +44,7 @@ struct Said {
 struct Payload {
   std::span<const std::uint8_t> bytes{};
   bool last = false;  // nothing more is waited for
+  std::uint32_t now_s = 0;
   std::span<const Said> said{};
   match::Scratch* scratch = nullptr;  // the worker's own; null: no expression is looked for
 };

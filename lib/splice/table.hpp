@@ -33,13 +33,19 @@ struct Entry {
   std::uint16_t listener = 0;
   /// spliced: the client's number less the backend's, of what the backend says; before: the number in Limpet's SYN-ACK
   std::uint32_t difference = 0;
-  std::uint32_t waiting = 0;  // before: index of what waits. spliced: the number in Limpet's SYN-ACK
+  /// before: index of what waits. spliced: the number in Limpet's SYN-ACK; edited: of the last byte that the client had
+  /// got when it asked last
+  std::uint32_t waiting = 0;
   Phase phase = Phase::none;
   std::int8_t shift_in = 0;      // of windows that clients give; negative: to the right
   std::int8_t shift_out = 0;     // of windows that backends give
   bool blanks_sack : 1 = false;  // the backend has not offered what the client was promised
   bool asked_anew : 1 = false;   // spliced: a SYN has come since, of who may be another client
   bool edited : 1 = false;       // what the backend says is changed: never goes the express way
+  bool requested : 1 = false;    // edited: the client has asked, and nothing of the response has come
+  bool owes_cookie : 1 = false;  // edited: the next response gets a cookie
+  bool unread : 1 = false;       // no more responses are looked at: they are no HTTP, or come out of step
+  bool replying : 1 = false;     // edited: Replies has what was done to the last response, which none outlives
 
   [[nodiscard]] bool holds(const ConnectionKey& key) const noexcept {
     return phase != Phase::none && client == key.client && client_port == key.client_port && listener == key.listener;

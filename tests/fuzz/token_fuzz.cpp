@@ -31,7 +31,8 @@ std::uint32_t nonce_of(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const CookieEpochs epochs{cookie_epoch(limpet::hash::fixed_secret(), "cookie/web", 64),
-                                   cookie_epoch(limpet::hash::fixed_secret(), "cookie/web", 63)};
+                                   cookie_epoch(limpet::hash::fixed_secret(), "cookie/web", 63),
+                                   cookie_epoch(limpet::hash::fixed_secret(), "cookie/web", 65)};
   const std::string text(reinterpret_cast<const char*>(data), size);
   if (const auto content = read_cookie_token(epochs, text)) {
     const CookieEpoch& epoch = text[0] == '_' ? epochs.previous : epochs.current;

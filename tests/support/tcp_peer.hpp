@@ -193,6 +193,9 @@ class TcpPeer {
                            for (std::size_t at = 2; at + 8 <= option.size(); at += 8) {
                              const auto left = load_be<std::uint32_t>(&option[at]);
                              const auto right = load_be<std::uint32_t>(&option[at + 4]);
+                             if (ahead(right, una_) <= 0) {
+                               continue;  // of long ago: nobody looks at it
+                             }
                              EXPECT_LE(ahead(right, highest_), 0) << "a SACK of what was never sent";
                              EXPECT_GT(ahead(right, left), 0);
                              EXPECT_GE(ahead(left, o_.first), 0);

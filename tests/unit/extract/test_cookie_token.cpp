@@ -15,7 +15,7 @@ CookieEpoch epoch(std::uint32_t number, const char* purpose = "cookie/web") {
   return cookie_epoch(hash::fixed_secret(), purpose, number);
 }
 CookieEpochs epochs(std::uint32_t number) {
-  return {epoch(number), epoch(number > 0 ? number - 1 : 0)};
+  return {epoch(number), epoch(number > 0 ? number - 1 : 0), epoch(number + 1)};
 }
 std::string token(const CookieEpoch& made_in, const CookieContent& content, std::uint32_t nonce) {
   std::string text(cookie_token_bytes, ' ');
@@ -39,7 +39,7 @@ TEST(CookieToken, says_what_was_written) {
   const CookieEpochs valid = epochs(77);
   for (int i = 0; i < 2000; ++i) {
     const CookieContent content{random(), random()};
-    const CookieEpoch& made_in = i % 2 == 0 ? valid.current : valid.previous;
+    const CookieEpoch& made_in = i % 3 == 0 ? valid.current : i % 3 == 1 ? valid.previous : valid.next;
     const std::string text = token(made_in, content, random());
     ASSERT_EQ(text.size(), cookie_token_bytes);
     ASSERT_EQ(text.find_first_not_of(digits), std::string::npos) << text;
@@ -47,10 +47,10 @@ TEST(CookieToken, says_what_was_written) {
   }
 }
 
-TEST(CookieToken, counts_in_the_last_two_epochs_only) {
+TEST(CookieToken, counts_in_the_last_two_epochs_and_the_next) {
   const std::string text = token(epoch(5), {1, 2}, 3);
   for (const std::uint32_t now : {0u, 4u, 5u, 6u, 7u, 8u, 69u, 70u}) {
-    EXPECT_EQ(read_cookie_token(epochs(now), text).has_value(), now == 5 || now == 6) << now;
+    EXPECT_EQ(read_cookie_token(epochs(now), text).has_value(), now >= 4 && now <= 6) << now;
   }
 }
 
@@ -84,11 +84,11 @@ TEST(CookieToken, of_another_length_is_refused) {
 
 TEST(CookieToken, of_another_purpose_or_secret_is_refused) {
   const std::string text = token(epoch(9), {0xcafe, 1767225600}, 7);
-  EXPECT_FALSE(read_cookie_token({epoch(9, "cookie/api"), epoch(8, "cookie/api")}, text));
+  EXPECT_FALSE(read_cookie_token({epoch(9, "cookie/api"), epoch(8, "cookie/api"), epoch(10, "cookie/api")}, text));
   hash::Secret other = hash::fixed_secret();
   other[31] ^= 1;
   const CookieEpoch strange = cookie_epoch(other, "cookie/web", 9);
-  EXPECT_FALSE(read_cookie_token({strange, strange}, text));
+  EXPECT_FALSE(read_cookie_token({strange, strange, strange}, text));
 }
 
 TEST(CookieToken, tells_nobody_the_backend) {

@@ -1,0 +1,348 @@
+#include "path/reply.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "extract/http_response.hpp"
+#include "net/payload_edit.hpp"
+#include "net/tcp_edit.hpp"
+#include "path/records.hpp"
+#include "plan/own_token.hpp"
+#include "plan/replies.hpp"
+
+namespace limpet::path {
+namespace {
+
+using counters::Counter;
+using extract::Found;
+using splice::Reply;
+
+constexpr std::string_view response_begin = "HTTP/1.";
+/// Room that later stages may need before the packet: a larger IP header, a VLAN tag.
+constexpr std::size_t headroom_left = 32;
+
+std::int32_t ahead(std::uint32_t number, std::uint32_t of) noexcept {
+  return static_cast<std::int32_t>(number - of);
+}
+
+/// Another response follows for the same request (RFC 9110, section 15.2). Behind 101 comes another protocol.
+bool is_interim(const extract::Head& head) noexcept {
+  return !extract::is_final(head) && head.status != 101;
+}
+
+/// As many equal characters as a token has, or the first of them.
+bool is_placeholder(std::string_view value, bool whole) noexcept {
+  return !value.empty() && value.size() <= extract::cookie_token_bytes &&
+         (!whole || value.size() == extract::cookie_token_bytes) &&
+         value.find_first_not_of(value.front()) == std::string_view::npos;
+}
+
+}  // namespace
+
+void Response::expect(const plan::Payload& said, const plan::Backend& backend) noexcept {
+  const plan::Service& service = plan_.service_of(listener_);
+  entry_.owes_cookie =
+      service.reply_room != 0 && plan::owes_cookie(plan_, service, tuple_of(listener_, c_), said, backend);
+  entry_.requested = wants_heads();
+  settle();
+}
+
+bool Response::wants_heads() const noexcept {
+  return !entry_.unread && (entry_.owes_cookie || plan_.service_of(listener_).reads_replies);
+}
+
+void Response::lose_step() noexcept {
+  entry_.unread = true;
+  entry_.owes_cookie = entry_.requested = false;
+}
+
+/// Whether anything is left to be done to what the backend says.
+void Response::settle() noexcept {
+  if (reply_ != nullptr && !reply_->reads && reply_->text_size == 0) {
+    state_.replies.erase(*reply_);
+    reply_ = nullptr;
+  }
+  const plan::Service& service = plan_.service_of(listener_);
+  entry_.replying = reply_ != nullptr;
+  entry_.edited = entry_.replying || wants_heads() || service.reads_requests;
+}
+
+bool Response::read(Packet& packet, net::Parsed& parsed, Item& item, Millis now_ms) noexcept {
+  const std::size_t offset = std::size_t{parsed.l4_offset} + net::tcp_header_size(packet.data, parsed);
+  const std::size_t end = std::size_t{parsed.l3_offset} + parsed.l3_size;
+  if (parsed.fragment || offset > end || offset > packet.contiguous) {
+    if (entry_.replying || entry_.owes_cookie) {
+      item.drop(parsed.fragment ? Counter::drop_reply_early : Counter::drop_malformed);
+    }
+    return item.verdict == Verdict::undecided;
+  }
+  const Segment segment{net::tcp_sequence(packet.data, parsed), static_cast<std::uint32_t>(end - offset), offset};
+  if (segment.size != 0 && entry_.requested && !find_begin(packet, segment)) {
+    item.drop(Counter::drop_reply_early);
+    return false;
+  }
+  if (segment.size != 0 && reply_ != nullptr && reply_->reads) {
+    if (ahead(segment.sequence, reply_->next()) > 0) {
+      item.drop(Counter::drop_reply_early);
+      return false;
+    }
+    if (ahead(segment.sequence + segment.size, reply_->next()) > 0) {
+      add(packet, segment);
+      digest(now_ms);
+      if (reply_->reads && reply_->next() != segment.sequence + segment.size) {  // the rest lies in other segments
+        stop_reading(true);
+        lose_step();
+      }
+    }
+  }
+  const bool goes_on = reply_ == nullptr || reply_->text_size == 0 || apply(packet, parsed, item, segment);
+  settle();
+  return goes_on;
+}
+
+/// Whether the packet begins the response, or comes before it. False: what lies between is yet to come.
+bool Response::find_begin(const Packet& packet, const Segment& segment) noexcept {
+  const std::uint32_t number = entry_.waiting + 1 - entry_.difference;
+  if (!wants_heads() || ahead(segment.sequence + segment.size, number) <= 0) {
+    return true;
+  }
+  if (ahead(segment.sequence, number) > 0) {
+    return false;
+  }
+  entry_.requested = false;
+  begin(packet, segment, number);
+  return true;
+}
+
+/// The packet has the byte of this number, with which a response begins.
+void Response::begin(const Packet& packet, const Segment& segment, std::uint32_t number) noexcept {
+  const std::size_t offset = segment.offset + (number - segment.sequence);
+  const std::size_t end = std::min<std::size_t>(segment.offset + segment.size, packet.contiguous);
+  const std::size_t size = std::min(response_begin.size(), end - std::min(offset, end));
+  if (reply_ != nullptr || std::memcmp(packet.data + offset, response_begin.data(), size) != 0) {
+    return lose_step();  // what was done to the last one may still be asked for
+  }
+  reply_ = state_.replies.add(entry_.key(), [&](const splice::ConnectionKey& key) {
+    const splice::Entry* const entry = state_.spliced.find(key);
+    return entry == nullptr || !entry->replying;
+  });
+  if (reply_ == nullptr) {
+    state_.counters.add(Counter::replies_missed);
+    return lose_step();
+  }
+  reply_->reads = true;
+  reply_->begin = number;
+}
+
+/// What is new of the head.
+void Response::add(const Packet& packet, const Segment& segment) noexcept {
+  const std::size_t known = reply_->next() - segment.sequence;
+  const std::size_t here = std::min<std::size_t>(segment.size, packet.contiguous - segment.offset);
+  const std::size_t size = std::min<std::size_t>(here - std::min(known, here), Reply::head_max - reply_->head_size);
+  std::memcpy(reply_->head + reply_->head_size, packet.data + segment.offset + known, size);
+  reply_->head_size = static_cast<std::uint16_t>(reply_->head_size + size);
+}
+
+void Response::stop_reading(bool missed) noexcept {
+  reply_->reads = false;
+  state_.counters.add(Counter::replies_missed, missed ? 1 : 0);
+}
+
+void Response::digest(Millis now_ms) noexcept {
+  extract::Head head = extract::read_response(reply_->head_view());
+  while (head.found == Found::value && is_interim(head)) {
+    const extract::Value whole = extract::whole_head(head);
+    if (whole.found != Found::value) {
+      head.found = whole.found;
+      break;
+    }
+    const std::size_t rest = reply_->head_size - whole.bytes.size();
+    std::memmove(reply_->head, reply_->head + whole.bytes.size(), rest);
+    reply_->begin += static_cast<std::uint32_t>(whole.bytes.size());
+    reply_->head_size = static_cast<std::uint16_t>(rest);
+    head = extract::read_response(reply_->head_view());
+  }
+  if (head.found == Found::value) {
+    take_whole(head, now_ms);
+  } else if (head.found != Found::incomplete || reply_->head_size == Reply::head_max) {
+    stop_reading(head.found == Found::incomplete);
+    lose_step();
+  }
+}
+
+/// The first line of the final response is there, and as much as has come of the fields.
+void Response::take_whole(const extract::Head& head, Millis now_ms) noexcept {
+  const plan::Service& service = plan_.service_of(listener_);
+  if (entry_.owes_cookie) {
+    insert(head, now_ms);
+  }
+  if (head.status == 101) {
+    lose_step();
+  }
+  if (!service.reads_replies) {
+    return stop_reading(false);
+  }
+  if (!reply_->changed) {
+    rewrite(head, now_ms);
+  }
+  const Found whole = extract::whole_head(head).found;
+  if (whole == Found::incomplete && reply_->head_size != Reply::head_max) {
+    return;
+  }
+  if (const plan::Backend* const from = whole == Found::value ? backend() : nullptr) {
+    for (const plan::Persist& persist : service.persist) {
+      if (const auto key = persist.learns ? plan::learnt_key(plan_, persist, head) : std::nullopt) {
+        learn(persist, *key, *from, now_ms);
+      }
+    }
+  }
+  stop_reading(whole == Found::incomplete);
+}
+
+const plan::Backend* Response::backend() noexcept {
+  const plan::Backend* found = nullptr;
+  flows_.with_any_forward(listener_, c_, [&](auto& flow) { found = flows_.backend_of(flow.peer()); });
+  return found;
+}
+
+void Response::token(const plan::Persist& persist, char* to, Millis now_ms) noexcept {
+  const plan::Backend* const from = backend();
+  if (from == nullptr) {
+    reply_->text_size = 0;
+    return;
+  }
+  const std::uint64_t nonce = hash::keyed(plan_.cookie_seed, std::uint64_t{entry_.waiting} << 32 | reply_->at, now_ms);
+  plan::write_own_token(plan_, persist, *from, static_cast<std::uint32_t>(now_ms / 1000),
+                        static_cast<std::uint32_t>(nonce),
+                        std::span<char, extract::cookie_token_bytes>(to, extract::cookie_token_bytes));
+}
+
+/// A line of its own, the first of the fields.
+void Response::insert(const extract::Head& head, Millis now_ms) noexcept {
+  entry_.owes_cookie = false;
+  const plan::Persist* const persist = plan::own_token_profile(plan_.service_of(listener_));
+  if (persist == nullptr || persist->by != model::By::insert) {
+    return;  // the plan has changed
+  }
+  const model::CookieLine& line = persist->own->line;
+  reply_->inserts = true;
+  reply_->at = reply_->begin + static_cast<std::uint32_t>(head.fields_at);
+  reply_->text_size = static_cast<std::uint16_t>(line.size());
+  char* const value = std::copy(line.before.begin(), line.before.end(), reply_->text);
+  std::copy(line.behind.begin(), line.behind.end(), value + extract::cookie_token_bytes);
+  token(*persist, value, now_ms);
+  state_.counters.add(Counter::cookies_inserted, reply_->text_size != 0 ? 1 : 0);
+}
+
+/// The placeholder may not be whole yet: what is there of it goes out changed.
+void Response::rewrite(const extract::Head& head, Millis now_ms) noexcept {
+  const plan::Persist* const persist = plan::own_token_profile(plan_.service_of(listener_));
+  if (persist == nullptr || persist->by != model::By::rewrite) {
+    return;
+  }
+  const extract::Value value = extract::set_cookie(head, persist->name);
+  const std::string_view text =
+      value.found == Found::incomplete ? extract::unfinished_set_cookie(head, persist->name) : value.bytes;
+  if (!is_placeholder(text, value.found == Found::value)) {
+    return;
+  }
+  reply_->at = reply_->begin + static_cast<std::uint32_t>(text.data() - reply_->head);
+  reply_->text_size = extract::cookie_token_bytes;
+  reply_->changed = true;
+  token(*persist, reply_->text, now_ms);
+  state_.counters.add(Counter::cookies_rewritten, reply_->text_size != 0 ? 1 : 0);
+}
+
+/// Its backend's word counts, whatever was known of that value.
+void Response::learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& from,
+                     Millis now_ms) noexcept {
+  record::Table& records = state_.node.records;
+  const std::uint64_t hash = records.hash(key);
+  const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
+  if (const auto record = records.find(key, hash)) {
+    if (record->backend != from.slot &&
+        records.replace(key, hash, record->backend, from.slot, now_s, record::at_home)) {
+      state_.counters.add(Counter::record_learned);
+    } else {
+      records.touch(key, hash, now_s);
+    }
+    return;
+  }
+  const record::Claim claim = records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room());
+  const bool claimed = claim.outcome == record::Outcome::claimed;
+  state_.counters.add(Counter::record_learned, claimed ? 1 : 0);
+  state_.counters.add(Counter::record_new, claimed ? 1 : 0);
+  state_.counters.add(Counter::record_not_remembered, claim.outcome == record::Outcome::full ? 1 : 0);
+  state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
+}
+
+/// False: there is no room in the packet, which is dropped.
+bool Response::apply(Packet& packet, net::Parsed& parsed, Item& item, const Segment& segment) noexcept {
+  if (reply_->inserts) {
+    if (segment.has(reply_->at) && !apply_inserted(packet, parsed, segment.offset + (reply_->at - segment.sequence))) {
+      item.drop(Counter::drop_no_headroom);
+    }
+    return item.verdict == Verdict::undecided;
+  }
+  const std::int32_t first = std::max(ahead(reply_->at, segment.sequence), 0);
+  const std::int32_t last = std::min<std::int32_t>(ahead(reply_->at + reply_->text_size, segment.sequence),
+                                                   static_cast<std::int32_t>(segment.size));
+  if (first >= last) {
+    return true;
+  }
+  const std::size_t at = segment.offset + static_cast<std::size_t>(first);
+  const auto size = static_cast<std::size_t>(last - first);
+  if (at + size > packet.contiguous) {
+    item.drop(Counter::drop_no_headroom);
+    return false;
+  }
+  const std::uint32_t from = segment.sequence + static_cast<std::uint32_t>(first) - reply_->at;
+  net::overwrite(packet.data, parsed, at, reply_->text_view().substr(from, size));
+  return true;
+}
+
+/// Before the packet where there is room, as few bytes stand there; else behind it.
+bool Response::apply_inserted(Packet& packet, net::Parsed& parsed, std::size_t at) noexcept {
+  const std::size_t size = reply_->text_size;
+  net::Delta delta;
+  if (packet.headroom >= size + headroom_left && at <= packet.contiguous) {
+    begin_earlier(packet, static_cast<std::ptrdiff_t>(size));
+    net::open_gap(packet.data, parsed, at, size, delta);
+  } else if (packet.contiguous == packet.size && packet.capacity >= packet.size + size) {
+    packet.size += static_cast<std::uint32_t>(size);
+    packet.contiguous = static_cast<std::uint16_t>(packet.contiguous + size);
+    net::open_gap_behind(packet.data, parsed, at, size, delta);
+  } else {
+    return false;
+  }
+  net::fill_gap(packet.data, parsed, at, reply_->text_view(), delta);
+  return true;
+}
+
+void Response::note_client(std::uint32_t acknowledgment, bool says) noexcept {
+  const bool asks = asks_again(acknowledgment);
+  note_received(acknowledgment - entry_.difference);
+  if (!entry_.edited || !asks || (reply_ != nullptr && reply_->reads)) {
+    return;
+  }
+  if (says) {
+    entry_.waiting = acknowledgment - 1;
+    entry_.requested = wants_heads();
+  } else if (entry_.requested) {
+    lose_step();  // it has got what was not read
+    settle();
+  }
+}
+
+/// The client has got everything up to this number: the backend's, but for what was inserted.
+void Response::note_received(std::uint32_t number) noexcept {
+  if (reply_ == nullptr || reply_->text_size == 0 || ahead(number, reply_->at + reply_->text_size) < 0) {
+    return;
+  }
+  entry_.difference += reply_->inserted().size;
+  reply_->text_size = 0;
+  reply_->inserts = false;
+  settle();
+}
+
+}  // namespace limpet::path
