@@ -12,6 +12,7 @@
 #include "control/context.hpp"
 #include "control/local_ports.hpp"
 #include "control/server.hpp"
+#include "plan/own_token.hpp"
 
 namespace limpet::control {
 namespace {
@@ -48,6 +49,7 @@ struct Control::Parts {
   bool answers_for(InterfaceIndex interface, const net::IpAddress& address) const;
   void send(InterfaceIndex interface, std::span<const std::uint8_t> bytes);
   void finish_tasks();
+  void renew_cookie_keys(const Moment& now);
 
   Runtime& runtime;
   std::string config_path;
@@ -70,6 +72,7 @@ struct Control::Parts {
   std::unique_ptr<Event> timer;
   std::unique_ptr<Event> stopped;  // activated by stop(), from any thread
   Millis neighbour_traffic_ms = 0;
+  std::uint32_t cookie_epoch = 0;  // whose keys were made last, or could not be made
 };
 
 Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path, const hash::Secret& secret)
@@ -166,10 +169,25 @@ void Control::Parts::tick() {
   life.tick(now);
   accounts.tick(now.boot_ms);
   local_ports.tick(now.boot_ms);
+  renew_cookie_keys(now);
   jobs.step();
   constexpr Millis lively_ms = 100;
   const bool busy = !jobs.empty() || now.boot_ms < neighbour_traffic_ms + lively_ms;
   timer->add(busy ? busy_tick_ms : tick_ms);
+}
+
+/// The plan has the keys of its own epoch and of those beside it: a new one is due long before they are too few.
+void Control::Parts::renew_cookie_keys(const Moment& now) {
+  const std::uint32_t epoch = plan::cookie_epoch_at(now.unix_ms / 1000);
+  if (epoch == configuration.plan().cookie_epoch || epoch == cookie_epoch) {
+    return;
+  }
+  cookie_epoch = epoch;
+  auto candidate = configuration.prepare(configuration.model(), runtime.device_macs());
+  if (!candidate) {
+    return events.add("apply", fmt::format("new keys for cookies were not made: {}", candidate.error().message));
+  }
+  switch_to(context, std::move(*candidate));
 }
 
 void Control::Parts::drain(path::State& state, Moment now) {

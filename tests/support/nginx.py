@@ -32,6 +32,8 @@ http {{
     listen [::]:80 reuseport backlog=1024 ipv6only=on;
     location / {{ return 200 "{name}\\n"; }}
     location = /who {{ return 200 "{name} $remote_addr\\n"; }}
+    location = /start {{ add_header Set-Cookie "SESSION=$request_id; Path=/"; add_header Mcp-Session-Id $request_id;
+      add_header Set-Cookie "SRV=0000000000000000000000000000; Path=/"; return 200 "{name}\\n"; }}
     location = /login {{ add_header Set-Cookie "SERVER=session.{name}"; return 200 "{name}\\n"; }}
     location = /health {{ root {folder}; }}
     location /large {{ root {folder}; }}
