@@ -53,6 +53,7 @@ class Run:
             for part, value in side.busy_us().items():
                 self.found[side.name, kind, part].append((value - before[part]) / count)
             self.found[side.name, kind, "rate"].append(rate)
+        side.check()
 
     def show(self, number: int):
         texts = []

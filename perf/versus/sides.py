@@ -10,7 +10,9 @@ import time
 from support.lab import VIP4, Lab, backend4
 
 L4_PORT = 82  # of backends
+FLOWS = 200_000
 COOKIE = "SERVER"
+ENDS = ("drop_consumed", "drop_not_ours")  # Limpet's own handshakes with backends; the other kernel's frames
 BACKEND_SERVER = """
   server {{
     listen {port} reuseport backlog=1024;
@@ -55,6 +57,7 @@ class Cpus:
 def make_lab(backends: int, clients: int) -> Lab:
     lab = Lab(backends=backends, clients=clients)
     lab.__enter__()
+    lab.namespaces["client"].sysctl("net.ipv4.ip_local_port_range", "1024 65535")
     for name, nginx in lab.nginx.items():
         nginx.add(BACKEND_SERVER.format(port=L4_PORT, name=name, cookie=COOKIE))
     return lab
@@ -74,6 +77,7 @@ class Limpet:
     def config(self) -> dict:
         backends = {name: {"address": f"{backend4(i)}:{L4_PORT}"} for i, name in enumerate(self.lab.names)}
         return self.lab.config(
+            limits={"flows_max": FLOWS, "records_max": FLOWS},
             limpetd={"workers": [self.cpus.own], "idle": "poll", "time_devices": True},
             profiles={"route": {"type": "cookie", "name": COOKIE, "by": "route"}},
             pools={"web": {"backends": backends}},
@@ -96,8 +100,14 @@ class Limpet:
         (worker,) = self.limpetd.json("show", "workers")
         return {"stages": worker["busy_us"] - worker["device_us"], "all": worker["busy_us"]}
 
-    def connections(self) -> int:
-        return self.limpetd.counters().get("delayed_spliced", 0)
+    def check(self):
+        """Everything went the way that is measured."""
+        counters = self.limpetd.counters()
+        login = counters["delayed_spliced"] - counters["token_hit"]
+        lost = {name: value for name, value in counters.items() if name.startswith("drop_") and name not in ENDS and value}
+        if sum(lost.values()) > counters["received"] // 1000 or login > counters["delayed_spliced"] // 100:
+            raise RuntimeError(f"limpetd dropped {lost}; of {counters['delayed_spliced']} connections {login} came "
+                               "without a cookie")
 
 
 class Haproxy:
@@ -142,6 +152,11 @@ class Haproxy:
     def busy_us(self) -> dict[str, float]:
         """Since it started: user and system time of its process."""
         return {"all": time.clock_gettime(~self.process.pid << 3 | CPU_CLOCK_OF_ALL) * 1e6}
+
+    def check(self):
+        """It is still there."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"haproxy ended with {self.process.returncode}")
 
 
 def program() -> str | None:
