@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 from support.lab import VIP4, Lab, backend4
@@ -88,6 +89,7 @@ class Limpet:
         with self.cpus.all_allowed():
             self.limpetd = self.lab.start_limpetd(self.config())
         os.sched_setaffinity(self.limpetd.process.pid, self.cpus.others)  # its main thread is control
+        self.begin = time.monotonic(), cpu_us(self.limpetd.process)
         return self
 
     def __exit__(self, *error):
@@ -108,6 +110,10 @@ class Limpet:
         if sum(lost.values()) > counters["received"] // 1000 or login > counters["delayed_spliced"] // 100:
             raise RuntimeError(f"limpetd dropped {lost}; of {counters['delayed_spliced']} connections {login} came "
                                "without a cookie")
+        share = (cpu_us(self.limpetd.process) - self.begin[1]) / (time.monotonic() - self.begin[0]) / 1e6
+        if share < 0.95:  # it polls
+            print(f"perf/versus_haproxy: the worker had {share:.0%} of its CPU, and its times are too long for that: the "
+                  "machine is not quiet", file=sys.stderr, flush=True)
 
 
 class Haproxy:
@@ -151,12 +157,17 @@ class Haproxy:
 
     def busy_us(self) -> dict[str, float]:
         """Since it started: user and system time of its process."""
-        return {"all": time.clock_gettime(~self.process.pid << 3 | CPU_CLOCK_OF_ALL) * 1e6}
+        return {"all": cpu_us(self.process)}
 
     def check(self):
         """It is still there."""
         if self.process.poll() is not None:
             raise RuntimeError(f"haproxy ended with {self.process.returncode}")
+
+
+def cpu_us(process: subprocess.Popen) -> float:
+    """User and system time of all its threads."""
+    return time.clock_gettime(~process.pid << 3 | CPU_CLOCK_OF_ALL) * 1e6
 
 
 def program() -> str | None:
