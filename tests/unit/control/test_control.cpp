@@ -238,6 +238,10 @@ TEST_F(ControlTest, tells_which_workers_are_far_from_a_port) {
   EXPECT_EQ(ports[0].at("offloads"), "checksums by the NIC");
   EXPECT_EQ(ports[1].at("numa_node"), -1);
   EXPECT_EQ(ports[1].at("far_workers"), "");
+}
+
+TEST_F(ControlTest, tells_how_long_workers_were_busy) {
+  start(text(two));
   const Json worker = items("show.workers")[0];
   EXPECT_EQ(worker.at("busy_us"), 100) << "1000 cycles at 10 MHz";
   EXPECT_EQ(worker.at("device_us"), 60);

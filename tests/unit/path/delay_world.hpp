@@ -17,6 +17,7 @@ class DelayWorld {
   struct Weather {
     unsigned loss_percent = 0, twice_percent = 0, late_percent = 0;
     std::uint32_t seed = 1;
+    Millis front_ms = 5, back_ms = 5;  // one way, to clients and backends; multiples of 5
   };
   /// What each backend is like; by name, "" for all others.
   struct Backend {
@@ -84,7 +85,8 @@ class DelayWorld {
       return;
     }
     for (int copies = once_in(weather_.twice_percent) ? 2 : 1; copies > 0; --copies) {
-      const Millis due = now() + 5 + (once_in(weather_.late_percent) ? random_() % 40 : 0);
+      const Millis way_ms = port == front_port ? weather_.front_ms : weather_.back_ms;
+      const Millis due = now() + way_ms + (once_in(weather_.late_percent) ? random_() % 40 : 0);
       wire_.emplace(due, Frame{port, bytes, leaves});
     }
   }
