@@ -66,17 +66,6 @@ void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, cons
   });
 }
 
-void shift_window(std::uint8_t* frame, const Parsed& parsed, int by) noexcept {
-  std::uint8_t* const l4 = frame + parsed.l4_offset;
-  const auto before = load_be<std::uint16_t>(l4 + tcp::window);
-  const std::uint32_t shifted = by >= 0 ? std::uint32_t{before} << by : std::uint32_t{before} >> -by;
-  const auto after = static_cast<std::uint16_t>(std::min<std::uint32_t>(shifted, 0xffff));
-  store_be<std::uint16_t>(l4 + tcp::window, after);
-  Delta delta;
-  delta.change16(before, after);
-  delta.apply(l4 + tcp::checksum);
-}
-
 bool has_tcp_option(const std::uint8_t* frame, const Parsed& parsed, std::uint8_t kind) noexcept {
   const std::size_t size = tcp_header_size(frame, parsed) - tcp::size;
   bool found = false;

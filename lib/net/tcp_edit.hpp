@@ -36,9 +36,6 @@ void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
 /// The same, and what the edges' sender has got of inserted bytes is no more than where they stand.
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, const Inserted& inserted) noexcept;
-/// The window becomes what stands for it by another scale: shifted to the left, at most 65535, or, negative, to the
-/// right.
-void shift_window(std::uint8_t* frame, const Parsed& parsed, int by) noexcept;
 
 [[nodiscard]] bool has_tcp_option(const std::uint8_t* frame, const Parsed& parsed, std::uint8_t kind) noexcept;
 /// Options of these kinds become no-operations.

@@ -9,6 +9,7 @@
 #include "path/reset.hpp"
 #include "plan/replies.hpp"
 #include "splice/cookie.hpp"
+#include "splice/edit.hpp"
 
 namespace limpet::path {
 namespace {
@@ -99,6 +100,7 @@ std::optional<Offer> Delay::cookie(const Connection& c, const Packet& packet,
 
 Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Listener& listener = *item.listener;
+  entry_ = state_.spliced.find(key_of(c, listener));
   if (!is_sane(packet, parsed)) {
     if (parsed.fragment && flow_state(c, listener)) {
       return Stand::goes_on;
@@ -109,7 +111,7 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   if (opens_connection(parsed) && state_.burst.source.origin == Origin::self) {
     return Stand::goes_on;  // it is ours, to the backend
   }
-  splice::Entry* entry = state_.spliced.find(key_of(c, listener));
+  splice::Entry* const entry = entry_;
   if (opens_connection(parsed) && (listener.delays || entry != nullptr)) {
     if (entry != nullptr) {
       entry->asked_anew = true;
@@ -128,6 +130,7 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   }
   if (entry != nullptr) {
     state_.spliced.erase(*entry);
+    entry_ = nullptr;
   } else if (!listener.delays) {
     return Stand::goes_on;
   }
@@ -282,33 +285,32 @@ void Delay::give_up(const Connection& c, splice::Entry& entry, const plan::Liste
 }
 
 void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
-  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
-  if (entry == nullptr || entry->phase != Phase::spliced || (parsed.tcp_flags & tcp::syn) != 0) {
+  if (entry_ == nullptr || entry_->phase != Phase::spliced || (parsed.tcp_flags & tcp::syn) != 0) {
     return;
   }
-  Response response(state_, plan_, flows_, c, *item.listener, *entry);
+  std::uint8_t* const l4 = packet.data + parsed.l4_offset;
+  if (!entry_->edited) {
+    return splice::edit_inward(*entry_, l4);
+  }
+  Response response(state_, plan_, flows_, c, *item.listener, *entry_);
   if ((parsed.tcp_flags & tcp::ack) != 0) {
     const std::uint32_t clients = net::tcp_acknowledgment(packet.data, parsed);
-    const std::uint32_t number = clients - entry->difference;
+    const std::uint32_t number = clients - entry_->difference;
     net::move_acknowledgment(packet.data, parsed, response.inserted().to_sender(number) - clients);
-    if (entry->blanks_sack) {
+    if (entry_->blanks_sack) {
       constexpr std::array<std::uint8_t, 1> sack{net::tcp_option::sack};
       net::blank_tcp_options(packet.data, parsed, sack);
     } else {
-      net::move_sack(packet.data, parsed, 0 - entry->difference, response.inserted());
+      net::move_sack(packet.data, parsed, 0 - entry_->difference, response.inserted());
     }
-    if (entry->edited) {
-      response.note_client(clients, !parsed.fragment && net::tcp_payload_size(packet.data, parsed) != 0);
-    }
+    response.note_client(clients, !parsed.fragment && net::tcp_payload_size(packet.data, parsed) != 0);
   }
-  if (entry->shift_in != 0) {
-    net::shift_window(packet.data, parsed, entry->shift_in);
-  }
+  splice::shift_window(l4, entry_->shift_in);
 }
 
 bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
-  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
-  if (entry == nullptr || entry->phase != Phase::spliced) {
+  entry_ = state_.spliced.find(key_of(c, *item.listener));
+  if (entry_ == nullptr || entry_->phase != Phase::spliced) {
     return true;
   }
   if ((parsed.tcp_flags & tcp::syn) != 0) {  // the acknowledgment of its SYN-ACK got lost
@@ -319,24 +321,23 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parse
             .window = AwaitedConnections::held_bytes_of_one_max});
     return false;
   }
-  std::uint32_t by = entry->difference;
-  if (entry->edited) {
-    const std::uint32_t number = net::tcp_sequence(packet.data, parsed);
-    Response response(state_, plan_, flows_, c, *item.listener, *entry);
-    if (!response.read(packet, parsed, item, now_ms_)) {
-      return false;
-    }
-    by += response.inserted().to_receiver(number) - number;
+  if (!entry_->edited) {
+    splice::edit_outward(*entry_, packet.data + parsed.l4_offset);
+    return true;
   }
-  net::move_sequence(packet.data, parsed, by);
-  if (entry->shift_out != 0) {
-    net::shift_window(packet.data, parsed, entry->shift_out);
+  const std::uint32_t number = net::tcp_sequence(packet.data, parsed);
+  const std::uint32_t by = entry_->difference;
+  Response response(state_, plan_, flows_, c, *item.listener, *entry_);
+  if (!response.read(packet, parsed, item, now_ms_)) {
+    return false;
   }
+  net::move_sequence(packet.data, parsed, by + response.inserted().to_receiver(number) - number);
+  splice::shift_window(packet.data + parsed.l4_offset, entry_->shift_out);
   return true;
 }
 
 void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
-  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  splice::Entry* const entry = entry_;
   if (entry == nullptr || entry->phase == Phase::spliced || item.verdict != Verdict::undecided) {
     return;
   }
@@ -370,7 +371,7 @@ std::uint32_t Delay::backends_number(const Connection& c, const plan::Listener& 
 
 bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Service& service = plan_.service_of(*item.listener);
-  splice::Entry* const entry = service.reads_requests ? state_.spliced.find(key_of(c, *item.listener)) : nullptr;
+  splice::Entry* const entry = service.reads_requests ? entry_ : nullptr;
   if (entry == nullptr || entry->phase != Phase::spliced || !is_sane(packet, parsed) ||
       !Response(state_, plan_, flows_, c, *item.listener, *entry)
            .asks_again(net::tcp_acknowledgment(packet.data, parsed))) {
@@ -419,13 +420,13 @@ void Delay::splice(const Connection& c, const plan::Listener& listener, splice::
   const Offer promise = promise_of(service, entry.client.family());
   const bool client_scales = one.offer.scale != Offer::no_scale;
   const bool backend_scales = client_scales && backend.scale != Offer::no_scale;
-  entry.difference = one.own_sequence - sequence;
-  entry.shift_in = static_cast<std::int8_t>(client_scales && !backend_scales ? one.offer.shift() : 0);
-  entry.shift_out =
-      static_cast<std::int8_t>((backend_scales ? int{backend.scale} : 0) - (client_scales ? int{promise.scale} : 0));
-  entry.blanks_sack = one.offer.sack && !backend.sack;
-  entry.phase = Phase::spliced;
-  entry.waiting = one.own_sequence;
+  const int scale_in = client_scales && !backend_scales ? static_cast<int>(one.offer.shift()) : 0;
+  const int scale_out = (backend_scales ? int{backend.scale} : 0) - (client_scales ? int{promise.scale} : 0);
+  entry.join({.difference = one.own_sequence - sequence,
+              .own = one.own_sequence,
+              .shift_in = static_cast<std::int8_t>(scale_in),
+              .shift_out = static_cast<std::int8_t>(scale_out),
+              .blanks_sack = one.offer.sack && !backend.sack});
   state_.counters.add(Counter::delayed_spliced);
   if (const plan::Backend* const chosen = plan_.backend(one.tried[one.tried_count - 1u])) {
     Response(state_, plan_, flows_, c, listener, entry)

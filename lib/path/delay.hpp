@@ -40,11 +40,11 @@ class Delay {
   /// The item is bound to a backend, which is asked to open, or refused, and the client told so.
   void chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
 
-  /// A client's packet, bound: as its backend numbers.
+  /// A client's packet, bound after stand(): as its backend numbers.
   void edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept;
   /// A backend's packet, before it is bound: as its client numbers. False: it has been answered.
   bool edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept;
-  /// A backend's packet, bound: its answer to the SYN ends here.
+  /// A backend's packet, bound after edit_outward(): its answer to the SYN ends here.
   void note_answer(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
 
   /// The backend's number of what it has said, of the client's.
@@ -79,6 +79,7 @@ class Delay {
   const plan::Plan& plan_;
   Flows& flows_;
   Millis now_ms_;
+  splice::Entry* entry_ = nullptr;  // of the connection that the last packet was of
   plan::Payload payload_;
   std::span<const BackendSlot> tried_;
 };

@@ -6,9 +6,9 @@ namespace {
 struct Locals {
   Locals(State& state, const plan::Plan& plan, Burst& burst) noexcept
       : v4(state, plan, burst), v6(state, plan, burst) {}
-  bool read_v4(unsigned i) noexcept { return v4.read(i); }
-  bool read_v6(unsigned i) noexcept { return v6.read(i); }
-  unsigned finish() noexcept { return v4.finish() + v6.finish(); }
+  [[gnu::noinline]] bool read_v4(unsigned i) noexcept { return v4.read(i); }
+  [[gnu::noinline]] bool read_v6(unsigned i) noexcept { return v6.read(i); }
+  [[gnu::always_inline]] inline unsigned finish() noexcept { return v4.finish() + v6.finish(); }
   Lane<wire::Local<wire::V4>> v4;
   Lane<wire::Local<wire::V6>> v6;
 };

@@ -55,6 +55,15 @@ class Flows {
     return with_forward(listener, c, false, f) || (listener.narrow && with_forward(listener, c, true, f));
   }
 
+  /// What a spliced connection was joined by is still of use.
+  [[nodiscard]] bool has_flow(const splice::Entry& entry) noexcept {
+    const plan::Listener* const listener = plan_.listener(ListenerSlot(entry.listener));
+    return listener != nullptr &&
+           with_any_forward(
+               *listener, {entry.client, listener->listen.prefix.address, entry.client_port, listener->listen.l4_port},
+               [](auto&) {});
+  }
+
   /// Seconds without a packet after which such a flow ends.
   [[nodiscard]] std::uint16_t timeout_s(const plan::Listener& listener, flow::State state) const noexcept;
   /// The backend behind a forward entry, while its plan has it.

@@ -6,6 +6,7 @@
 #include "path/tunnel.hpp"
 #include "path/turns.hpp"
 #include "plan/gateways.hpp"
+#include "splice/edit.hpp"
 
 namespace limpet::path {
 
@@ -46,7 +47,8 @@ class Lane : public LaneReader<Wire> {
         decide<true>(c);
       }
     }
-    if (!openings_.empty() || half_open_count_ + ending_count_ != 0) [[unlikely]] {
+    if (!openings_.empty() || half_open_count_ + ending_count_ + spliced_count_ != 0) [[unlikely]] {
+      decide_spliced();
       decide_turns();
     }
     return count();
@@ -162,6 +164,57 @@ class Lane : public LaneReader<Wire> {
     open();
   }
 
+  /// A segment of a live flow that may be a spliced connection: decided about when the numbers that it needs have had
+  /// time to come. Not yet decided: false.
+  [[gnu::noinline]] bool put_off(const Candidate& c) noexcept {
+    if (c.kind == Kind::goes_on && c.entry->state() == flow::State::established && is_plain(*c.entry) &&
+        c.protocol == net::ip_protocol::tcp) {
+      const std::uint64_t hash = state_.spliced.hash(connection_of(c));
+      state_.spliced.prefetch(hash);
+      spliced_hash_[spliced_count_] = hash;
+      spliced_[spliced_count_++] = static_cast<std::uint8_t>(&c - candidates_.data());
+    }
+    return false;
+  }
+
+  [[nodiscard]] splice::ConnectionKey connection_of(const Candidate& c) const noexcept {
+    const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
+    if (c.front != nullptr) {
+      return {Wire::address(ip + Wire::source), load_be<std::uint16_t>(ip + Wire::header + net::tcp::source_port),
+              c.front->listener};
+    }
+    const auto listener = static_cast<std::uint16_t>(c.entry->peer());
+    if constexpr (Wire::local) {
+      const flow::Carried client = c.entry->carried();
+      return {client.vip, client.translated_port, listener};
+    } else {
+      return {Wire::address(ip + Wire::destination),
+              load_be<std::uint16_t>(ip + Wire::header + net::tcp::destination_port), listener};
+    }
+  }
+
+  /// Those whose connection is spliced, and nothing else is to be done about it.
+  [[gnu::noinline]] void decide_spliced() noexcept {
+    for (unsigned i = 0; i < spliced_count_; ++i) {
+      Candidate& c = candidates_[spliced_[i]];
+      const splice::Entry* const joint = state_.spliced.find(connection_of(c), spliced_hash_[i]);
+      if (joint == nullptr || !joint->is_plain()) {
+        continue;
+      }
+      std::uint8_t* const l4 = burst_.packets[c.packet].data + l3 + Wire::header;
+      bool done = false;
+      if (c.front != nullptr) {
+        done = hand_in<true>(c, [&] { splice::edit_inward(*joint, l4); });
+      } else if (const plan::Vip* const vip = plan_.express.spliced_vip(c.entry->peer())) {
+        done = hand_back<true>(c, *vip, [&] { splice::edit_outward(*joint, l4); });
+      }
+      if (done) {
+        burst_.items[c.packet].verdict = Verdict::forward;
+        ++state_.spliced_express;
+      }
+    }
+  }
+
   /// Asks for the entry of the flow's other direction.
   [[gnu::noinline]] void prefetch_other(const Candidate& c) noexcept {
     const std::uint8_t* const ip = burst_.packets[c.packet].data + l3;
@@ -221,9 +274,15 @@ class Lane : public LaneReader<Wire> {
 
   template <bool live>
   [[gnu::always_inline]] inline bool to_backend(Candidate& c) noexcept {
-    if ((c.front->flags & plan::Front::tunnel) != 0) {
-      return to_tunnel<live>(c);
+    if ((c.front->flags & (plan::Front::tunnel | plan::Front::spliced)) != 0) {
+      return (c.front->flags & plan::Front::tunnel) != 0 ? to_tunnel<live>(c) : put_off(c);
     }
+    return hand_in<live>(c, [] {});
+  }
+
+  /// `edit`: called before the packet is readdressed.
+  template <bool live, class Edit>
+  [[gnu::always_inline]] inline bool hand_in(Candidate& c, Edit&& edit) noexcept {
     const plan::Front front = *c.front;
     const std::uint32_t slot = c.entry->peer();
     const Leg& leg = state_.legs.to_backend(family, slot, state_.node, state_.waiting);
@@ -233,6 +292,7 @@ class Lane : public LaneReader<Wire> {
       return false;
     }
     ++in_;
+    edit();
     readdress(packet, front, slot, leg, c.protocol, *c.entry);
     send(packet, c.l3_size, *out);
     return true;
@@ -330,15 +390,19 @@ class Lane : public LaneReader<Wire> {
 
   template <bool live>
   [[gnu::always_inline]] inline bool to_client(Candidate& c) noexcept {
+    const plan::Vip* const vip = plan_.express.vip(c.entry->peer());
+    return vip != nullptr ? hand_back<live>(c, *vip, [] {}) : put_off(c);
+  }
+
+  template <bool live, class Edit>
+  [[gnu::always_inline]] inline bool hand_back(Candidate& c, const plan::Vip& vip, Edit&& edit) noexcept {
     Entry& entry = *c.entry;
     Packet& packet = burst_.packets[c.packet];
-    const plan::Vip* vip = plan_.express.vip(entry.peer());
-    if (c.kind == Kind::answers && vip != nullptr && vip->lowers_mss) {
+    if (c.kind == Kind::answers && vip.lowers_mss) {
       return false;
     }
     const bool silent = (entry.flags() & flow::flag::answered) == 0;
-    if (vip == nullptr || (silent && (live || entry.state() != flow::State::embryonic)) ||
-        !is_current(entry, vip->timeout_s)) {
+    if ((silent && (live || entry.state() != flow::State::embryonic)) || !is_current(entry, vip.timeout_s)) {
       return false;
     }
     const net::IpAddress client = Wire::local ? entry.carried().vip : net::IpAddress{};
@@ -349,15 +413,16 @@ class Lane : public LaneReader<Wire> {
     if (c.l3_size > leg.mtu && (out = gateway(c, leg, c.l3_size)) == nullptr) {
       return false;
     }
-    if (!note_back<live>(entry, c.kind, *vip, packet.data + l3)) {
+    if (!note_back<live>(entry, c.kind, vip, packet.data + l3)) {
       return false;
     }
     ++back_;
+    edit();
     if constexpr (Wire::local) {
-      net::readdress_plain<Wire>(packet.data + l3, c.protocol, {vip->wire_address(), vip->l4_port},
+      net::readdress_plain<Wire>(packet.data + l3, c.protocol, {vip.wire_address(), vip.l4_port},
                                  {client.wire_bytes(), be16(entry.carried().translated_port).raw()});
     } else {
-      net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip->wire_address(), vip->l4_port);
+      net::readdress_plain<Wire, true>(packet.data + l3, c.protocol, vip.wire_address(), vip.l4_port);
     }
     send(packet, c.l3_size, *out);
     return true;
@@ -391,6 +456,7 @@ class Lane : public LaneReader<Wire> {
   unsigned found_count_ = 0;
   unsigned half_open_count_ = 0;
   unsigned ending_count_ = 0;
+  unsigned spliced_count_ = 0;
   unsigned in_ = 0;
   unsigned opened_ = 0;
   unsigned back_ = 0;
@@ -398,6 +464,8 @@ class Lane : public LaneReader<Wire> {
   std::array<std::uint8_t, burst_max> found_;
   std::array<std::uint8_t, burst_max> half_open_;
   std::array<std::uint8_t, burst_max> ending_;
+  std::array<std::uint8_t, burst_max> spliced_;
+  std::array<std::uint64_t, burst_max> spliced_hash_;
 };
 
 }  // namespace limpet::path

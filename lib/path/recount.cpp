@@ -3,18 +3,41 @@
 #include <algorithm>
 
 #include "path/admit.hpp"
-#include "path/flow_keys.hpp"
+#include "path/flows.hpp"
 #include "path/records.hpp"
 
 namespace limpet::path {
 
+namespace {
+
+/// By how much the numbers of both sides of a flow's connection differ is known. A local port that rests has no flow.
+template <class Key>
+bool is_joined(const State& state, const plan::Listener& listener, const Key& key,
+               const flow::Entry<Key>& entry) noexcept {
+  if ((entry.flags() & flow::flag::rests) != 0 && key.direction == flow::Direction::back) {
+    return listener.splices;
+  }
+  splice::ConnectionKey connection{{}, key.client_port, static_cast<std::uint16_t>(listener.slot.value())};
+  if constexpr (std::is_same_v<Key, flow::NarrowKey>) {
+    connection.client = net::IpAddress::v4(key.client);
+  } else {
+    const bool back = key.direction == flow::Direction::back;
+    const flow::Carried carried = entry.carried();
+    connection.client = back && (entry.flags() & flow::flag::local) != 0 ? carried.vip : key.client;
+    connection.client_port = back && carried.translated_port != 0 ? carried.translated_port : key.client_port;
+  }
+  const splice::Entry* const joint = state.spliced.find(connection);
+  return joint != nullptr && joint->phase == splice::Phase::spliced;
+}
+
+}  // namespace
+
 void recount(State& state, const plan::Plan& plan) noexcept {
   Records records(state, plan, 0);
   state.flows.each([&](const auto& key, auto& entry) {
-    // By how much the numbers of a spliced connection's two sides differ is not kept.
     const bool forward = key.direction == flow::Direction::forward;
     const plan::Listener* const listener = plan.listener(ListenerSlot(forward ? key.slot : entry.peer()));
-    if (listener != nullptr && listener->splices) {
+    if (listener != nullptr && listener->splices != is_joined(state, *listener, key, entry)) {
       return flow::Sweep::erase;
     }
     if (!forward) {
@@ -41,6 +64,11 @@ void recount(State& state, const plan::Plan& plan) noexcept {
     }
     entry.set_flags(flags);
     return flow::Sweep::keep;
+  });
+  state.spliced.each([&](splice::Entry& entry) {
+    if (!Flows(state, plan, 0).has_flow(entry)) {
+      state.spliced.erase(entry);
+    }
   });
 }
 

@@ -54,8 +54,13 @@ struct ToControl {
 };
 
 struct State {
+  /// With spliced connections in memory of its own.
   State(unsigned worker, const Node& shared, flow::Table& flow_table, std::uint32_t backend_slots,
         const Limits& limits = {})
+      : State(worker, shared, flow_table, splice::Table(limits.spliced_max, flow_table.seed()), backend_slots, limits) {
+  }
+  State(unsigned worker, const Node& shared, flow::Table& flow_table, splice::Table&& spliced_table,
+        std::uint32_t backend_slots, const Limits& limits)
       : index(worker),
         node(shared),
         flows(flow_table),
@@ -65,7 +70,7 @@ struct State {
         legs(backend_slots),
         icmp_errors(limits.icmp_errors_max),
         fragments(limits),
-        spliced(limits.spliced_max, flow_table.seed()),
+        spliced(std::move(spliced_table)),
         replies(limits.replies_max, flow_table.seed()),
         awaited(limits) {}
 
@@ -92,6 +97,7 @@ struct State {
   Fragments fragments;
   splice::Table spliced;
   splice::Replies replies;
+  std::uint64_t spliced_express = 0;  // packets of spliced connections that went the express way, for tests
   AwaitedConnections awaited;
   Millis last_sweep_ms = 0;
   Budget proxy_repeats{10'000};      // PROXY headers sent again: a backend that never takes one is no loop

@@ -115,14 +115,7 @@ class Sweeper {
 /// What connections were joined by goes with their flows.
 void sweep_spliced(State& state, const plan::Plan& plan, std::uint64_t buckets) noexcept {
   state.spliced.sweep(buckets, [&](splice::Entry& entry) {
-    if (entry.phase != splice::Phase::spliced) {
-      return;
-    }
-    const plan::Listener* const listener = plan.listener(ListenerSlot(entry.listener));
-    const Connection c{entry.client, listener == nullptr ? net::IpAddress{} : listener->listen.prefix.address,
-                       entry.client_port, listener == nullptr ? std::uint16_t{0} : listener->listen.l4_port};
-    Flows flows(state, plan, state.last_sweep_ms);
-    if (listener == nullptr || !flows.with_any_forward(*listener, c, [](auto&) {})) {
+    if (entry.phase == splice::Phase::spliced && !Flows(state, plan, state.last_sweep_ms).has_flow(entry)) {
       state.spliced.erase(entry);
     }
   });

@@ -79,7 +79,7 @@ void Express::add_listener(const Listener& listener, const Service& service) {
     }
   }
   if (!prefix.is_host() || l4_port == 0 || service.resets() || service.pool > pools_mask ||
-      service.client_address != model::ClientAddress::none || listener.splices) {
+      service.client_address != model::ClientAddress::none) {
     return;
   }
   const bool udp = protocol == net::Protocol::udp;
@@ -87,8 +87,8 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   front.pool = service.pool & pools_mask;
   front.flags = (service.returns_directly() ? Front::dr : 0) | (service.tunnels() ? Front::tunnel : 0) |
                 (listener.local ? Front::local : 0) | (udp ? Front::udp : 0) |
-                (needs_packets(service, udp) ? Front::every_second : 0) |
-                (follows_records(service) ? Front::follows_records : 0);
+                (needs_packets(service, udp) ? Front::every_second : 0) | (listener.splices ? Front::spliced : 0) |
+                (!listener.splices && follows_records(service) ? Front::follows_records : 0);
   front.listener = static_cast<std::uint16_t>(listener.slot.value());
   const std::uint16_t timeout_s = udp ? service.timeouts.udp_s : service.timeouts.established_s;
   front.quiet_max_s = quiet_max_s(service, timeout_s);
@@ -98,9 +98,10 @@ void Express::add_listener(const Listener& listener, const Service& service) {
   } else {
     fronts_v6_.add(exact<ExactV6>(endpoint, protocol), front);
   }
-  vips_.resize(std::max<std::size_t>(vips_.size(), listener.slot.value() + 1u));
-  vips_[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), timeout_s,
-                                  static_cast<std::uint8_t>(16 - prefix.address.wire_size()), service.max_mss != 0};
+  std::vector<Vip>& vips = listener.splices ? spliced_vips_ : vips_;
+  vips.resize(std::max<std::size_t>(vips.size(), listener.slot.value() + 1u));
+  vips[listener.slot.value()] = {prefix.address, be16(l4_port).raw(), timeout_s,
+                                 static_cast<std::uint8_t>(16 - prefix.address.wire_size()), service.max_mss != 0};
 }
 
 void Express::add_endpoint(const net::Endpoint& endpoint, net::Protocol protocol, EndpointSlot slot) {

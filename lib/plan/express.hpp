@@ -52,6 +52,7 @@ struct Front {
   static constexpr std::uint32_t follows_records = 8;  // a new flow's session is told by its source address alone
   static constexpr std::uint32_t tunnel = 16;          // dr, and into the service's tunnel
   static constexpr std::uint32_t local = 32;           // full NAT
+  static constexpr std::uint32_t spliced = 64;         // flows may be spliced connections
   std::uint32_t pool : 24 = 0;                         // index in Plan::pools
   std::uint32_t flags : 8 = 0;
   std::uint16_t listener = 0;     // its slot
@@ -94,15 +95,18 @@ class Express {
   [[nodiscard]] const std::uint32_t* find_endpoint(const ExactV6& key) const noexcept { return ends_v6_.find(key); }
   /// The slot of the endpoint that a backend with this address and port answers from; ~0: it keeps clients' ports.
   [[nodiscard]] std::uint32_t endpoint_slot(const net::Endpoint& backend, net::Protocol protocol) const noexcept;
-  /// Null: the listener's flows don't go the express way.
-  [[nodiscard]] const Vip* vip(std::uint32_t listener) const noexcept {
-    return listener < vips_.size() && !vips_[listener].address.is_none() ? &vips_[listener] : nullptr;
-  }
+  /// Null: the listener's flows don't go the express way, or may be spliced connections.
+  [[nodiscard]] const Vip* vip(std::uint32_t listener) const noexcept { return vip(vips_, listener); }
+  /// The same of a listener whose flows may be spliced connections.
+  [[nodiscard]] const Vip* spliced_vip(std::uint32_t listener) const noexcept { return vip(spliced_vips_, listener); }
   [[nodiscard]] const Face* face(PortIndex port) const noexcept {
     return port.value() < faces_.size() && faces_[port.value()].there ? &faces_[port.value()] : nullptr;
   }
 
  private:
+  static const Vip* vip(const std::vector<Vip>& vips, std::uint32_t listener) noexcept {
+    return listener < vips.size() && !vips[listener].address.is_none() ? &vips[listener] : nullptr;
+  }
   void digest(std::uint64_t word) noexcept;
   void digest(const net::Endpoint& endpoint, std::uint64_t more) noexcept;
 
@@ -111,8 +115,8 @@ class Express {
   FlatMap<ExactV6, Front> fronts_v6_;
   FlatMap<ExactV4, std::uint32_t> ends_v4_;
   FlatMap<ExactV6, std::uint32_t> ends_v6_;
-  std::vector<Vip> vips_;    // by listener slot
-  std::vector<Face> faces_;  // by PortIndex
+  std::vector<Vip> vips_, spliced_vips_;  // by listener slot
+  std::vector<Face> faces_;               // by PortIndex
 };
 
 }  // namespace limpet::plan

@@ -3,40 +3,125 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstring>
 
 #include "base/assert.hpp"
 
 namespace limpet::splice {
+namespace {
+
+constexpr std::uint64_t buckets_min = 16;
+constexpr std::uint64_t buckets_max = 0xffffffff;
+
+std::uint64_t buckets_for(std::uint64_t connections_max) noexcept {
+  return std::clamp(connections_max / 7 * 2 + 2, buckets_min, buckets_max);  // four entries each
+}
+
+void* map(std::size_t size_bytes) {
+  void* const memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  LIMPET_ASSERT(memory != MAP_FAILED);
+  return memory;
+}
+
+/// The last word of `from`, in one store, after all that was written before.
+void store_last(Entry& entry, const Entry& from) noexcept {
+  using Word [[gnu::may_alias]] = std::uint64_t;
+  constexpr std::size_t at = offsetof(Entry, waiting);
+  Word word = 0;
+  std::memcpy(&word, reinterpret_cast<const std::byte*>(&from) + at, sizeof word);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  __atomic_store_n(reinterpret_cast<Word*>(reinterpret_cast<std::byte*>(&entry) + at), word, __ATOMIC_RELEASE);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+void Entry::join(const Joint& joint) noexcept {
+  difference = joint.difference;
+  Entry joined = *this;
+  joined.waiting = joint.own;
+  joined.phase = Phase::spliced;
+  joined.shift_in = joint.shift_in;
+  joined.shift_out = joint.shift_out;
+  joined.blanks_sack = joint.blanks_sack;
+  store_last(*this, joined);
+}
+
+void Entry::clear() noexcept {
+  store_last(*this, {});
+}
+
+void Entry::write(const Entry& from) noexcept {
+  client = from.client;
+  client_port = from.client_port;
+  listener = from.listener;
+  difference = from.difference;
+  store_last(*this, from);
+}
 
 void Table::Unmap::operator()(Bucket* buckets) const noexcept {
-  munmap(buckets, size_bytes);
+  if (size_bytes != 0) {
+    munmap(buckets, size_bytes);
+  }
+}
+
+std::size_t Table::bytes_needed(std::uint64_t connections_max) noexcept {
+  return buckets_for(connections_max) * sizeof(Bucket);
+}
+
+bool Table::is_size(std::size_t size_bytes) noexcept {
+  const std::size_t buckets = size_bytes / sizeof(Bucket);
+  return size_bytes % sizeof(Bucket) == 0 && buckets >= buckets_min && buckets <= buckets_max;
 }
 
 Table::Table(std::uint64_t connections_max, const hash::Key& seed)
-    : buckets_count_(std::max<std::uint64_t>(connections_max / 2, 16)),
-      buckets_(nullptr, Unmap{buckets_count_ * sizeof(Bucket)}),
-      seed_(seed) {
-  const std::size_t size_bytes = buckets_count_ * sizeof(Bucket);
-  void* const memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  LIMPET_ASSERT(memory != MAP_FAILED);
-  buckets_.reset(static_cast<Bucket*>(memory));  // all zeros: empty entries
-}
+    : buckets_count_(buckets_for(connections_max)),
+      buckets_(static_cast<Bucket*>(map(bytes_needed(connections_max))), Unmap{bytes_needed(connections_max)}),
+      seed_(seed) {}
 
-std::array<Table::Bucket*, 2> Table::buckets_of(const ConnectionKey& key) const noexcept {
-  const std::uint64_t ports = std::uint64_t{key.client_port} << 16 | key.listener;
-  const std::uint64_t hash = hash::keyed(seed_, key.client.high() ^ ports << 32, key.client.low());
-  const auto bucket = [&](std::uint64_t half) { return &buckets_[(half * buckets_count_) >> 32]; };
-  return {bucket(hash >> 32), bucket(hash & 0xffffffff)};
-}
+Table::Table(std::span<std::byte> memory, const hash::Key& seed) noexcept
+    : buckets_count_(memory.size() / sizeof(Bucket)),
+      buckets_(static_cast<Bucket*>(static_cast<void*>(memory.data())), Unmap{0}),
+      seed_(seed) {}
 
-Entry* Table::find(const ConnectionKey& key) noexcept {
-  if (used_ == 0) {
-    return nullptr;
+Entry* Table::free_in(Bucket& bucket) noexcept {
+  for (Entry& entry : bucket.entries) {
+    if (entry.phase == Phase::none) {
+      return &entry;
+    }
   }
-  for (Bucket* const bucket : buckets_of(key)) {
-    for (Entry& entry : *bucket) {
-      if (entry.holds(key)) {
-        return &entry;
+  return nullptr;
+}
+
+/// A place freed in a full bucket, by moving one entry to its other bucket, or two in a row. For a moment the entry
+/// moved is in both, never in none.
+Entry* Table::make_room(Bucket& bucket, unsigned moves) noexcept {
+  for (Entry& entry : bucket.entries) {
+    const std::uint64_t its = hash(entry.key());
+    Bucket& other = &first(its) == &bucket ? second(its) : first(its);
+    Entry* const to = moves == 1 ? free_in(other) : &other == &bucket ? nullptr : make_room(other, moves - 1);
+    if (to != nullptr) {
+      to->write(entry);
+      entry.clear();
+      return &entry;
+    }
+  }
+  return nullptr;
+}
+
+Entry* Table::place_for(const ConnectionKey& key) noexcept {
+  const std::uint64_t hash = this->hash(key);
+  for (Bucket* const bucket : {&first(hash), &second(hash)}) {
+    if (Entry* const entry = free_in(*bucket)) {
+      return entry;
+    }
+  }
+  for (const unsigned moves : {1u, 2u}) {
+    for (Bucket* const bucket : {&first(hash), &second(hash)}) {
+      if (Entry* const entry = make_room(*bucket, moves)) {
+        return entry;
       }
     }
   }
@@ -44,17 +129,22 @@ Entry* Table::find(const ConnectionKey& key) noexcept {
 }
 
 Entry* Table::insert(const ConnectionKey& key) noexcept {
-  const auto is_free = [](const Entry& entry) { return entry.phase == Phase::none; };
-  const auto buckets = buckets_of(key);
-  const auto room = [&](const Bucket* bucket) { return std::count_if(bucket->begin(), bucket->end(), is_free); };
-  Bucket& bucket = *buckets[room(buckets[1]) > room(buckets[0]) ? 1 : 0];
-  const auto free = std::find_if(bucket.begin(), bucket.end(), is_free);
-  if (free == bucket.end()) {
-    return nullptr;
+  Entry* const entry = place_for(key);
+  if (entry != nullptr) {
+    entry->write(
+        {.client = key.client, .client_port = key.client_port, .listener = key.listener, .phase = Phase::open});
+    ++used_;
   }
-  *free = {.client = key.client, .client_port = key.client_port, .listener = key.listener, .phase = Phase::open};
-  ++used_;
-  return &*free;
+  return entry;
+}
+
+bool Table::restore(const Entry& from) noexcept {
+  Entry* const entry = find(from.key()) != nullptr ? nullptr : place_for(from.key());
+  if (entry != nullptr) {
+    entry->write(from);
+    ++used_;
+  }
+  return entry != nullptr;
 }
 
 }  // namespace limpet::splice

@@ -1,11 +1,15 @@
 // What spliced connections of one worker need besides their flows: by how much the numbers of the two sides differ, or,
-// before there are two, where the connection waits. Two choices of buckets of four, as the flow table has them; never
-// moved, no allocation after start. Private to its worker.
+// before there are two, where the connection waits. Two choices of buckets of four, as the flow table has them, and at
+// most two entries moved when both are full; pointer-free, so that a mapped file can be read by another process. The
+// last word of an entry is written last, in one aligned store, and makes it valid. No allocation after start. Private
+// to its worker.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "hash/keyed.hpp"
 #include "net/address.hpp"
@@ -27,7 +31,16 @@ enum class Phase : std::uint8_t {
   spliced,
 };
 
-struct Entry {
+/// What is known of a connection once both sides are joined.
+struct Joint {
+  std::uint32_t difference = 0;  // the client's number less the backend's, of what the backend says
+  std::uint32_t own = 0;         // the number in Limpet's SYN-ACK
+  std::int8_t shift_in = 0;
+  std::int8_t shift_out = 0;
+  bool blanks_sack = false;
+};
+
+struct alignas(8) Entry {
   net::IpAddress client;
   std::uint16_t client_port = 0;
   std::uint16_t listener = 0;
@@ -47,35 +60,106 @@ struct Entry {
   bool unread : 1 = false;       // no more responses are looked at: they are no HTTP, or come out of step
   bool replying : 1 = false;     // edited: Replies has what was done to the last response, which none outlives
 
+  /// Data of its connection needs nothing but other numbers.
+  [[nodiscard]] bool is_plain() const noexcept { return phase == Phase::spliced && !asked_anew && !edited; }
+  /// Whatever moment the process is killed at, it is spliced as `joint` says or not at all.
+  void join(const Joint& joint) noexcept;
+  void clear() noexcept;
+  /// Of an empty entry.
+  void write(const Entry& from) noexcept;
+
   [[nodiscard]] bool holds(const ConnectionKey& key) const noexcept {
     return phase != Phase::none && client == key.client && client_port == key.client_port && listener == key.listener;
   }
   [[nodiscard]] ConnectionKey key() const noexcept { return {client, client_port, listener}; }
 };
-static_assert(sizeof(Entry) == 32);
+static_assert(sizeof(Entry) == 32 && offsetof(Entry, waiting) == 24);
 
 class Table {
  public:
-  /// Room for about `connections_max` connections at a load of one half.
+  /// Room for about `connections_max` connections at a load of 7/8, in memory of its own.
   Table(std::uint64_t connections_max, const hash::Key& seed);
+  /// In `memory`, of some bytes_needed(), at a multiple of 64 and zero where nothing is stored.
+  Table(std::span<std::byte> memory, const hash::Key& seed) noexcept;
+  [[nodiscard]] static std::size_t bytes_needed(std::uint64_t connections_max) noexcept;
+  /// Some connections' bytes_needed().
+  [[nodiscard]] static bool is_size(std::size_t size_bytes) noexcept;
 
-  [[nodiscard]] Entry* find(const ConnectionKey& key) noexcept;
-  /// An entry with this key and phase `open`, which is absent; null: both its buckets are full.
+  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const noexcept {
+    const std::uint64_t ports = std::uint64_t{key.client_port} << 16 | key.listener;
+    return hash::keyed(seed_, key.client.high() ^ ports << 32, key.client.low());
+  }
+  /// Asks for the bucket where an entry with this hash most likely is.
+  void prefetch(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = first(hash);
+    __builtin_prefetch(&bucket.entries[0]);
+    __builtin_prefetch(&bucket.entries[2]);
+  }
+  [[nodiscard]] Entry* find(const ConnectionKey& key, std::uint64_t hash) const noexcept {
+    if (used_ == 0) {
+      return nullptr;
+    }
+    Entry* const entry = find_in(first(hash), key);
+    return entry != nullptr ? entry : find_in(second(hash), key);
+  }
+  [[nodiscard]] Entry* find(const ConnectionKey& key) const noexcept { return find(key, hash(key)); }
+  /// An entry with this key and phase `open`, which is absent; others may have moved. Null: there is no room.
   [[nodiscard]] Entry* insert(const ConnectionKey& key) noexcept;
+  /// A copy of an entry of another table. False: it is there already, or there is no room.
+  bool restore(const Entry& from) noexcept;
   void erase(Entry& entry) noexcept {
-    entry = Entry{};
+    entry.clear();
     --used_;
   }
 
   [[nodiscard]] std::uint64_t used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return buckets_count_ * bucket_entries; }
   [[nodiscard]] std::uint64_t bucket_count() const noexcept { return buckets_count_; }
+  [[nodiscard]] std::uint64_t size_bytes() const noexcept { return buckets_count_ * sizeof(Bucket); }
+  [[nodiscard]] bool has_own_memory() const noexcept { return buckets_.get_deleter().size_bytes != 0; }
+
+  /// Takes over what another process left in the memory, which may be anything: entries that `accept(entry)` refuses,
+  /// that lie in none of their buckets or are there twice are emptied, the others counted. Returns how many it emptied.
+  template <class F>
+  std::uint64_t adopt(F&& accept) noexcept {
+    used_ = 1;  // find() looks
+    std::uint64_t dropped = 0;
+    std::uint64_t kept = 0;
+    const auto clear_unless = [&](auto&& good) {
+      kept = 0;
+      for (std::uint64_t i = 0; i < buckets_count_; ++i) {
+        for (Entry& entry : buckets_[i].entries) {
+          if (entry.phase != Phase::none && !good(entry)) {
+            entry.clear();
+            ++dropped;
+          }
+          kept += entry.phase != Phase::none ? 1u : 0u;
+        }
+      }
+    };
+    clear_unless(accept);
+    clear_unless([&](const Entry& entry) { return find(entry.key()) == &entry; });
+    used_ = kept;
+    return dropped;
+  }
+
+  /// Calls `f(entry)` for each.
+  template <class F>
+  void each(F&& f) noexcept {
+    for (std::uint64_t i = 0; i < buckets_count_; ++i) {
+      for (Entry& entry : buckets_[i].entries) {
+        if (entry.phase != Phase::none) {
+          f(entry);
+        }
+      }
+    }
+  }
 
   /// Calls `f(entry)` for each entry of the next `buckets` buckets, all round; it may erase it.
   template <class F>
   void sweep(std::uint64_t buckets, F&& f) noexcept {
     for (; buckets > 0 && used_ != 0; --buckets) {
-      for (Entry& entry : buckets_[swept_]) {
+      for (Entry& entry : buckets_[swept_].entries) {
         if (entry.phase != Phase::none) {
           f(entry);
         }
@@ -86,15 +170,31 @@ class Table {
 
  private:
   static constexpr std::size_t bucket_entries = 4;
-  using Bucket = std::array<Entry, bucket_entries>;
+  struct alignas(64) Bucket {
+    std::array<Entry, bucket_entries> entries;
+  };
+  static_assert(sizeof(Bucket) == 128);
   struct Unmap {
-    std::size_t size_bytes;
+    std::size_t size_bytes;  // 0: somebody else's
     void operator()(Bucket* buckets) const noexcept;
   };
 
-  [[nodiscard]] std::array<Bucket*, 2> buckets_of(const ConnectionKey& key) const noexcept;
+  [[nodiscard]] Bucket& first(std::uint64_t hash) const noexcept { return at(hash >> 32); }
+  [[nodiscard]] Bucket& second(std::uint64_t hash) const noexcept { return at(hash & 0xffffffffu); }
+  [[nodiscard]] Bucket& at(std::uint64_t half) const noexcept { return buckets_[(half * buckets_count_) >> 32]; }
+  static Entry* find_in(Bucket& bucket, const ConnectionKey& key) noexcept {
+    for (Entry& entry : bucket.entries) {
+      if (entry.holds(key)) {
+        return &entry;
+      }
+    }
+    return nullptr;
+  }
+  static Entry* free_in(Bucket& bucket) noexcept;
+  Entry* place_for(const ConnectionKey& key) noexcept;
+  Entry* make_room(Bucket& bucket, unsigned moves) noexcept;
 
-  std::uint64_t buckets_count_;
+  std::uint64_t buckets_count_;               // below 2^32
   std::unique_ptr<Bucket[], Unmap> buckets_;  // pages that nobody has touched cost nothing
   hash::Key seed_;
   std::uint64_t used_ = 0;

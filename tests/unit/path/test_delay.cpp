@@ -388,22 +388,6 @@ TEST(Delay, numbers_what_icmp_errors_quote) {
   EXPECT_EQ(number, world.servers[0].peer->first() + 1) << "the backend's own, as of what it has sent";
 }
 
-TEST(Delay, does_not_outlive_a_restart) {
-  Lab lab(reading_model());
-  DelayWorld world(lab);
-  TcpPeer& client = world.client("10.0.0.1:1000");
-  client.write(request("Cookie: SERVER=x.b1"));
-  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && !world.servers[0].peer->received().empty(); }));
-  world.servers[0].peer->write("answer");
-  ASSERT_TRUE(world.run_until([&] { return client.received() == "answer"; }));
-  auto after = replay::Node::restart(std::move(lab.node), lab.model, {.workers = 1});
-  ASSERT_TRUE(after) << after.error().text;
-  lab.node = std::move(*after);
-  EXPECT_EQ(lab.live_flows(), 0u);
-  client.write("more");
-  EXPECT_TRUE(world.run_until([&] { return client.was_reset(); })) << "told at once, not left waiting";
-}
-
 TEST(Delay, keeps_promises_that_a_backend_does_not) {
   Lab lab(reading_model());
   DelayWorld world(lab);

@@ -1,7 +1,10 @@
 // The table of spliced connections.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <set>
+#include <vector>
 
 #include "splice/table.hpp"
 #include "support/packet_builder.hpp"
@@ -23,7 +26,8 @@ TEST(Table, finds_what_was_put_in) {
       entry->difference = i;
     }
   }
-  EXPECT_LE(full, 20u) << "of 10,000, at a load of one half";
+  EXPECT_EQ(full, 0u) << "of 10,000, at a load of 7/8";
+  EXPECT_LE(sizeof(Entry) * table.capacity(), 10'000u * 37);
   EXPECT_EQ(table.used(), 10'000u - full);
   unsigned found = 0;
   for (unsigned i = 0; i < 10'000; ++i) {
@@ -31,6 +35,62 @@ TEST(Table, finds_what_was_put_in) {
     found += entry != nullptr && entry->difference == i ? 1u : 0u;
   }
   EXPECT_EQ(found, 10'000u - full);
+}
+
+TEST(Table, keeps_what_was_left_in_its_memory) {
+  constexpr unsigned count = 1000;
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines(Table::bytes_needed(count) / sizeof(Line));
+  const std::span memory(lines[0].bytes, lines.size() * sizeof(Line));
+  {
+    Table before(memory, {1, 2});
+    for (unsigned i = 0; i < count; ++i) {
+      Entry* const entry = before.insert(key_of(i));
+      ASSERT_NE(entry, nullptr);
+      if (i % 4 != 0) {
+        entry->join({.difference = i, .own = i + 1, .shift_in = -3, .shift_out = 2, .blanks_sack = true});
+      }
+    }
+  }
+  Table table(memory, {1, 2});
+  EXPECT_EQ(table.adopt([](const Entry& entry) { return entry.phase == Phase::spliced; }), count / 4);
+  EXPECT_EQ(table.used(), count * 3 / 4);
+  for (unsigned i = 0; i < count; ++i) {
+    const Entry* const entry = table.find(key_of(i));
+    ASSERT_EQ(entry != nullptr, i % 4 != 0);
+    if (entry != nullptr) {
+      EXPECT_EQ(entry->difference, i);
+      EXPECT_EQ(entry->waiting, i + 1);
+      EXPECT_TRUE(entry->shift_in == -3 && entry->shift_out == 2 && entry->blanks_sack && entry->is_plain());
+    }
+  }
+  Table other(count, {3, 4});
+  table.each([&](const Entry& entry) { EXPECT_TRUE(other.restore(entry)); });
+  table.each([&](const Entry& entry) { EXPECT_FALSE(other.restore(entry)) << "there already"; });
+  EXPECT_EQ(other.used(), table.used());
+  EXPECT_EQ(other.find(key_of(7))->difference, 7u);
+}
+
+TEST(Table, survives_any_memory) {
+  std::mt19937_64 random(1);
+  alignas(64) static std::array<std::uint64_t, 1024> words;
+  for (int round = 0; round < 200; ++round) {
+    for (auto& word : words) {
+      word = random() % 3 == 0 ? random() : 0;
+    }
+    Table table(std::as_writable_bytes(std::span(words)), {1, 2});
+    table.adopt([](const Entry& entry) { return entry.phase == Phase::spliced; });
+    std::uint64_t kept = 0;
+    table.each([&](Entry& entry) {
+      ++kept;
+      EXPECT_EQ(table.find(entry.key()), &entry) << "it lies where its key says";
+      EXPECT_EQ(entry.phase, Phase::spliced);
+    });
+    EXPECT_EQ(table.used(), kept);
+    EXPECT_NE(table.insert(key_of(1)), nullptr);
+  }
 }
 
 TEST(Table, tells_keys_apart) {
