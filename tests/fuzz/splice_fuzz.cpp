@@ -42,11 +42,15 @@ model::Model declare() {
   model.profiles["ticket"].type = model::ProfileType::tls_ticket;
   model.profiles["header"].type = model::ProfileType::header;
   model.profiles["header"].name = "X";
+  for (const auto& [name, by] : {std::pair{"insert", model::By::insert}, std::pair{"rewrite", model::By::rewrite}}) {
+    model.profiles[name] = {.type = model::ProfileType::cookie, .name = "R", .by = by};
+  }
+  model.profiles["cookie"].close_on_conflict = true;
   for (const auto& [name, vip] : {std::pair{"nat", "192.0.2.10/32"}, std::pair{"local", "192.0.2.11/32"}}) {
     model::Service& service = model.services[name];
     service.pool = "web";
     service.listen = {{test::prefix(vip), 80, net::Protocol::tcp}};
-    service.persist = {"cookie", "header", "ticket"};
+    service.persist = {"cookie", "header", "ticket", name == std::string_view("nat") ? "insert" : "rewrite"};
     service.inspect_delay_ms = 500;
   }
   model.services["local"].forwarding = model::Forwarding::full_nat;
@@ -69,7 +73,7 @@ class World {
     static const model::Model model = declare();
     node_ = std::move(*replay::Node::create(
         model, hash::fixed_secret(),
-        {.flows_max = 64, .records_max = 64, .limits = {.awaited_max = 4, .awaited_held_max = 8}}));
+        {.flows_max = 64, .records_max = 64, .limits = {.awaited_max = 4, .awaited_held_max = 8, .replies_max = 2}}));
   }
 
   void take(const Step& step, bool second, Bytes body) {
@@ -94,8 +98,10 @@ class World {
         builder.ethernet(backend_mac, back_mac)
             .ip(ends.seen.destination.is_none() ? ip("198.51.100.11") : ends.seen.destination,
                 ends.seen.source.is_none() ? ip("10.0.0.1") : ends.seen.source)
-            .tcp(ends.seen.destination_port, ends.seen.source_port, step.tcp_flags, options(body));
+            .tcp(ends.seen.destination_port, ends.seen.source_port, step.tcp_flags,
+                 (step.tcp_flags & net::tcp_flag::syn) != 0 ? options(body) : Bytes{});
         builder.numbers(ends.backend + static_cast<std::uint32_t>(step.by), ends.seen_next);
+        ends.backend += static_cast<std::uint32_t>(step.by == 1 ? body.size() : 0);  // what comes next, behind the SYN
         return send(back_port, builder.payload(std::move(body)).build());
       case 3:
         return node_->advance(node_->now_ms() + 10u * step.tcp_flags);
@@ -153,7 +159,9 @@ class World {
       }
       const std::uint32_t sequence = net::tcp_sequence(sent.bytes.data(), parsed);
       if (sent.port == front_port) {
-        ends_[parsed.source == ip("192.0.2.11") ? 1 : 0].own = sequence;
+        ends_[parsed.source == ip("192.0.2.11") ? 1 : 0].own =
+            sequence + static_cast<std::uint32_t>(net::tcp_payload_size(sent.bytes.data(), parsed)) -
+            ((parsed.tcp_flags & net::tcp_flag::syn) != 0 ? 0 : 1);
         continue;
       }
       Ends& ends = ends_[parsed.source == ip("198.51.100.200") ? 1 : 0];
