@@ -114,14 +114,13 @@ def test_a_route_in_the_cookie_leads_back_also_while_its_backend_is_drained(lab,
     assert daemon.moves() == []
 
 
-def test_a_plain_cookie_is_remembered(lab, daemon, tmp_path):
-    """Where its first request went, it stays: no response is looked at."""
-    where = {session: session.ask() for session in begin(lab, tmp_path, "/plain/name", 3)}
+def test_a_plain_cookie_is_learnt_as_it_is_set(lab, daemon, tmp_path):
+    where = begin(lab, tmp_path, "/plain/name", 3)
     assert set(where.values()) == set(lab.names)
     assert_stays(where)
     daemon.ctl("backend", "drain", "web/b2")
     assert_stays(where)
     daemon.ctl("backend", "enable", "web/b2")
     assert_stays(where)
-    assert daemon.counters()["record_new"] == len(where)
+    assert daemon.counters()["record_learned"] == len(where)
     assert daemon.moves() == []
