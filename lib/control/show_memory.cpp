@@ -15,9 +15,15 @@ class FlowStats : public path::Task {
     sources_bytes = state.sources.size_bytes();
     sources_used = state.sources.used();
     sources_max = state.sources.capacity();
+    spliced_bytes = state.spliced.size_bytes();
+    spliced_used = state.spliced.used();
+    spliced_max = state.spliced.capacity();
+    spliced_is_kept = !state.spliced.has_own_memory();
   }
   std::array<flow::ShareStats, 4> shares;
   std::uint64_t sources_bytes = 0, sources_used = 0, sources_max = 0;
+  std::uint64_t spliced_bytes = 0, spliced_used = 0, spliced_max = 0;
+  bool spliced_is_kept = false;
 };
 
 struct Room {
@@ -71,6 +77,9 @@ class MemoryJob : public Asking<FlowStats> {
                                    share.embryonic ? "embryonic" : "live"),
                        {share.size_bytes, share.used, share.capacity}, tables_));
       }
+      add(memory_row(fmt::format("spliced connections of worker {}", worker_),
+                     {task().spliced_bytes, task().spliced_used, task().spliced_max},
+                     task().spliced_is_kept ? tables_ : "heap"));
       add(memory_row(fmt::format("sources of worker {}", worker_),
                      {task().sources_bytes, task().sources_used, task().sources_max}, "heap"));
       ++worker_;

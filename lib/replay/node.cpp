@@ -94,7 +94,8 @@ void Node::build() {
     workers_.push_back(
         std::unique_ptr<Worker>(new Worker{tables_->flows[i], nullptr, MemoryIo(wires_, i, options_.workers)}));
     Worker& worker = *workers_.back();
-    worker.state = std::make_unique<path::State>(i, shared, worker.flows, plan::backend_slots_default, options_.limits);
+    worker.state = std::make_unique<path::State>(i, shared, worker.flows, std::move(tables_->spliced[i]),
+                                                 plan::backend_slots_default, options_.limits);
   }
   neighbours_ = std::make_unique<l3::Neighbours>(
       adjacencies_,

@@ -103,6 +103,7 @@ class Node {
 
   Node(const hash::Secret& secret, const Options& options);
   std::span<std::byte> take(std::size_t size_bytes);
+  [[nodiscard]] restart::Geometry wanted_geometry() const;
   Result<void> make_tables();
   Result<void> take_over(Node& killed);
   void build();

@@ -19,10 +19,15 @@ std::span<std::byte> Node::take(std::size_t size_bytes) {
   return memory_.back().bytes();
 }
 
+restart::Geometry Node::wanted_geometry() const {
+  return {record::sizes_for(options_.records_max), flow::sizes_for(options_.flows_max), options_.workers,
+          restart::keys_of(secret_).id, splice::Table::bytes_needed(options_.limits.spliced_max)};
+}
+
 /// Fresh tables for this node's options and slots.
 Result<void> Node::make_tables() {
   const restart::Keys keys = restart::keys_of(secret_);
-  geometry_ = {record::sizes_for(options_.records_max), flow::sizes_for(options_.flows_max), options_.workers, keys.id};
+  geometry_ = wanted_geometry();
   if (!record::Table::possible(geometry_.records) || !flow::Table::possible(geometry_.flows)) {
     return fail("tables of {} records and {} flows cannot be", options_.records_max, options_.flows_max);
   }
@@ -30,6 +35,9 @@ Result<void> Node::make_tables() {
   files_.records = take(restart::records_file_bytes(geometry_));
   for (unsigned i = 0; i < options_.workers; ++i) {
     files_.flows.push_back(take(restart::flows_file_bytes(geometry_)));
+  }
+  for (unsigned i = 0; i < options_.workers; ++i) {
+    files_.spliced.push_back(take(restart::spliced_file_bytes(geometry_)));
   }
   if (auto begun = restart::begin(files_, geometry_, boot(), 1, slots_); !begun) {
     return begun;
@@ -58,8 +66,7 @@ Result<void> Node::take_over(Node& killed) {
   if (!old) {
     return tl::unexpected(old.error());
   }
-  const restart::Geometry wanted = {record::sizes_for(options_.records_max), flow::sizes_for(options_.flows_max),
-                                    options_.workers, restart::keys_of(secret_).id};
+  const restart::Geometry wanted = wanted_geometry();
   slots_ = old->slots;
   if (old->geometry == wanted) {
     geometry_ = wanted;

@@ -25,7 +25,7 @@ bool operator==(const Geometry& one, const Geometry& other) noexcept {
          one.records.wide_records == other.records.wide_records &&
          one.flows.narrow_entries == other.flows.narrow_entries && one.flows.wide_entries == other.flows.wide_entries &&
          one.flows.embryonic_permille == other.flows.embryonic_permille && one.workers == other.workers &&
-         one.key_id == other.key_id;
+         one.key_id == other.key_id && one.spliced_bytes == other.spliced_bytes;
 }
 
 BootId boot_id() {

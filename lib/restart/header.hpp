@@ -21,7 +21,7 @@ inline constexpr std::size_t header_bytes = 4096;
 inline constexpr std::uint32_t layout_now = 4;
 inline constexpr std::uint32_t layout_oldest = 1;
 
-enum class Kind : std::uint32_t { names = 1, records = 2, flows = 3 };
+enum class Kind : std::uint32_t { names = 1, records = 2, flows = 3, spliced = 4 };
 
 using BootId = std::array<std::uint8_t, 16>;
 /// Of the running kernel; zeros where it tells none.
@@ -32,7 +32,8 @@ struct Geometry {
   record::Sizes records;
   flow::Sizes flows;  // of one worker
   std::uint32_t workers = 0;
-  std::uint64_t key_id = 0;  // of the secret that the tables' hashes are derived from
+  std::uint64_t key_id = 0;         // of the secret that the tables' hashes are derived from
+  std::uint64_t spliced_bytes = 0;  // of one worker's spliced connections; 0: they have no files. Only these files say
   friend bool operator==(const Geometry& one, const Geometry& other) noexcept;
 };
 
@@ -53,7 +54,7 @@ struct Header {
   std::uint64_t alive_s;     // of the names' file: seconds since boot when the daemon was last seen. writer: control
 
   [[nodiscard]] Geometry geometry() const noexcept {
-    return {{record_narrow, record_wide}, {flow_narrow, flow_wide, flow_embryonic_permille}, workers, key_id};
+    return {{record_narrow, record_wide}, {flow_narrow, flow_wide, flow_embryonic_permille}, workers, key_id, 0};
   }
 };
 static_assert(sizeof(Header) == 112 && std::is_trivially_copyable_v<Header> && std::is_standard_layout_v<Header>);

@@ -95,6 +95,56 @@ tl::unexpected<Error> of_file(const std::string& name, const Error& error) {
   return fail("{} {}", name, error.text);
 }
 
+/// Bytes of one worker's; 0: there are no such files.
+Result<std::uint64_t> read_spliced(const Files& files, const BootId& boot, const Header& names) {
+  std::uint64_t size_bytes = 0;
+  if (!files.spliced.empty() && files.spliced.size() != names.workers) {
+    return fail("spliced{} is missing", files.spliced.size());
+  }
+  for (std::uint32_t i = 0; i < files.spliced.size(); ++i) {
+    const std::string name = fmt::format("spliced{}", i);
+    const auto first = read_header(files.spliced[0], Kind::spliced, boot);
+    size_bytes = first ? first->size_bytes : 0;
+    const auto header = read_member(files.spliced[i], Kind::spliced, boot, names, i, size_bytes + header_bytes);
+    if (!header) {
+      return of_file(name, header.error());
+    }
+    if (!splice::Table::is_size(size_bytes)) {
+      return fail("{} has a damaged header", name);
+    }
+  }
+  return size_bytes;
+}
+
+/// Joined, and by what can be. What its backend says is not changed in ways that nobody remembers.
+bool accepts(const flow::Known& known, const splice::Entry& entry) {
+  const auto shifts = [](int by) { return by >= -14 && by <= 14; };  // RFC 7323, section 2.3
+  return entry.phase == splice::Phase::spliced && !entry.edited && entry.listener < known.listeners.size() &&
+         known.listeners[entry.listener] && shifts(entry.shift_in) && shifts(entry.shift_out);
+}
+
+std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Known& known) {
+  std::uint64_t kept = 0;
+  for (splice::Table& table : tables) {
+    table.adopt([&](const splice::Entry& entry) { return accepts(known, entry); });
+    kept += table.used();
+  }
+  return kept;
+}
+
+/// Each to its client's owner. Without files for them nothing is kept.
+std::uint64_t refill_spliced(std::vector<splice::Table>& to, std::vector<splice::Table>& from, const flow::Known& known,
+                             const hash::Owner& owner) {
+  std::uint64_t kept = 0;
+  for (splice::Table& table : from) {
+    table.each([&](const splice::Entry& entry) {
+      const bool kept_now = !to.empty() && accepts(known, entry) && to[owner.owner(entry.client)].restore(entry);
+      kept += kept_now ? 1u : 0u;
+    });
+  }
+  return kept;
+}
+
 }  // namespace
 
 Keys keys_of(const hash::Secret& secret) {
@@ -110,6 +160,10 @@ std::size_t flows_file_bytes(const Geometry& geometry) noexcept {
   return header_bytes + flow::Table::bytes_needed(geometry.flows);
 }
 
+std::size_t spliced_file_bytes(const Geometry& geometry) noexcept {
+  return header_bytes + geometry.spliced_bytes;
+}
+
 std::size_t names_file_bytes(const plan::Slots& slots) {
   return header_bytes + names_bytes_wanted(slots);
 }
@@ -119,10 +173,15 @@ Result<Old> read(const Files& files, const BootId& boot, std::uint32_t backends_
   if (!names) {
     return of_file("names", names.error());
   }
-  const Geometry geometry = names->geometry();
+  Geometry geometry = names->geometry();
   if (!record::Table::possible(geometry.records) || !flow::Table::possible(geometry.flows) ||
       geometry.workers != files.flows.size()) {
     return fail("names has a damaged header");
+  }
+  if (auto spliced = read_spliced(files, boot, *names); spliced) {
+    geometry.spliced_bytes = *spliced;
+  } else {
+    return tl::unexpected(spliced.error());
   }
   if (auto records = read_member(files.records, Kind::records, boot, *names, 0, records_file_bytes(geometry));
       !records) {
@@ -152,6 +211,9 @@ Result<void> begin(const Files& files, const Geometry& geometry, const BootId& b
   for (std::uint32_t i = 0; i < files.flows.size(); ++i) {
     sign(files.flows[i], Kind::flows, i, flows_file_bytes(geometry));
   }
+  for (std::uint32_t i = 0; i < files.spliced.size(); ++i) {
+    sign(files.spliced[i], Kind::spliced, i, spliced_file_bytes(geometry));
+  }
   sign(files.names, Kind::names, 0, files.names.size());
   return {};
 }
@@ -171,13 +233,16 @@ Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Key
   if (!records) {
     return tl::unexpected(records.error());
   }
-  Tables tables{std::move(*records), {}};
+  Tables tables{std::move(*records), {}, {}};
   for (const auto& file : files.flows) {
     auto flows = flow::Table::create(table_of(file), geometry.flows, keys.flows);
     if (!flows) {
       return tl::unexpected(flows.error());
     }
     tables.flows.push_back(std::move(*flows));
+  }
+  for (const auto& file : files.spliced) {
+    tables.spliced.emplace_back(table_of(file).first(geometry.spliced_bytes), keys.flows);
   }
   return tables;
 }
@@ -193,6 +258,7 @@ Report adopt(Tables& tables, const Old& old, Millis now_ms) {
     report.flow_entries += done.kept;
     report.flow_entries_dropped += done.dropped;
   }
+  report.spliced = adopt_spliced(tables.spliced, known);
   const auto done = record::adopt(tables.records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;
@@ -223,6 +289,7 @@ Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, co
     report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
   }
   report.flow_entries_dropped = seen - report.flow_entries;
+  report.spliced = flows_are_too_old(old, now_ms) ? 0 : refill_spliced(tables.spliced, from->spliced, known, owner);
   const auto done = refill_records(fresh, files, old, from->records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;

@@ -14,13 +14,15 @@
 #include "plan/slot_map.hpp"
 #include "record/recovery.hpp"
 #include "restart/header.hpp"
+#include "splice/table.hpp"
 
 namespace limpet::restart {
 
 /// The files of one set, header and all.
 struct Files {
   std::span<std::byte> names, records;
-  std::vector<std::span<std::byte>> flows;  // by worker
+  std::vector<std::span<std::byte>> flows;    // by worker
+  std::vector<std::span<std::byte>> spliced;  // likewise; or none
 };
 
 /// Derived from the node's secret.
@@ -33,6 +35,7 @@ struct Keys {
 /// Bytes of the files, headers included.
 [[nodiscard]] std::size_t records_file_bytes(const Geometry& geometry) noexcept;
 [[nodiscard]] std::size_t flows_file_bytes(const Geometry& geometry) noexcept;
+[[nodiscard]] std::size_t spliced_file_bytes(const Geometry& geometry) noexcept;
 [[nodiscard]] std::size_t names_file_bytes(const plan::Slots& slots);
 
 /// What a set of files says about itself.
@@ -56,7 +59,8 @@ void begin_larger_names(std::span<std::byte> larger, std::span<const std::byte> 
 
 struct Tables {
   record::Table records;
-  std::vector<flow::Table> flows;  // by worker
+  std::vector<flow::Table> flows;      // by worker
+  std::vector<splice::Table> spliced;  // likewise; or none
 };
 /// Views on the files' memory, with nothing looked at.
 [[nodiscard]] Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys);
@@ -64,6 +68,7 @@ struct Tables {
 struct Report {
   std::uint64_t records = 0, records_dropped = 0;
   std::uint64_t flow_entries = 0, flow_entries_dropped = 0;  // a NAT flow has two
+  std::uint64_t spliced = 0;                                 // what spliced flows' sides differ by
 };
 
 /// `tables` are views on the very files that `old` was read of, with the same geometry and the present layout.

@@ -29,10 +29,11 @@ inline constexpr unsigned sleep_us = 100;
 
 /// What a worker writes, and nobody else but where a line says so. Lies in cache lines of its own.
 struct alignas(64) Worker {
-  Worker(unsigned worker, const path::Node& node, flow::Table&& table, std::uint32_t backend_slots, Fabric& fabric,
-         rte_mempool* pool, PlanCell& cell, const model::Daemon& daemon, const path::Limits& limits)
+  Worker(unsigned worker, const path::Node& node, flow::Table&& table, splice::Table&& spliced,
+         std::uint32_t backend_slots, Fabric& fabric, rte_mempool* pool, PlanCell& cell, const model::Daemon& daemon,
+         const path::Limits& limits)
       : flows(std::move(table)),
-        state(worker, node, flows, backend_slots, limits),
+        state(worker, node, flows, std::move(spliced), backend_slots, limits),
         io(worker, fabric, pool, daemon.time_devices),
         plans(cell),
         idle(daemon.idle) {}

@@ -65,6 +65,14 @@ bool is_all_full_nat(const model::Model& model) {
   });
 }
 
+/// Clients' handshakes are, or may well be, Limpet's to complete.
+bool may_splice(const model::Model& model) {
+  return std::any_of(model.services.begin(), model.services.end(),
+                     [](const auto& one) { return one.second.syn_proxy; }) ||
+         std::any_of(model.profiles.begin(), model.profiles.end(),
+                     [](const auto& one) { return model::is_content(one.second.type); });
+}
+
 bool has_v4_clients(const model::Model& model) {
   const auto listens_v4 = [](const auto& service) {
     const auto& listen = service.second.listen;
@@ -193,7 +201,11 @@ Result<void> Machine::attach_devices() {
 
 Result<void> Machine::take_memory(const hash::Secret& secret) {
   Wanted wanted{record::sizes_for(model_.limits.records_max),
-                flow::sizes_for(model_.limits.flows_max, model_.limits.embryonic_max), nodes_, backends_.count()};
+                flow::sizes_for(model_.limits.flows_max, model_.limits.embryonic_max),
+                nodes_,
+                backends_.count(),
+                splice::Table::bytes_needed(model_.limits.flows_max),
+                may_splice(model_)};
   auto recovered = recover(*tables_, wanted, secret, owner_, now_ms());
   if (!recovered) {
     return tl::unexpected(recovered.error());
@@ -203,6 +215,7 @@ Result<void> Machine::take_memory(const hash::Secret& secret) {
   notes_ = std::move(recovered->notes);
   records_.emplace(std::move(recovered->tables.records));
   flows_ = std::move(recovered->tables.flows);
+  spliced_ = std::move(recovered->tables.spliced);
   return {};
 }
 
@@ -281,9 +294,12 @@ Result<void> Machine::make_workers() {
   for (unsigned i = 0; i < cpus.size(); ++i) {
     const auto make = [&, i] {
       const path::Node node{owner_, *records_, backends_, adjacencies_};
-      workers_.push_back(std::make_unique<Worker>(i, node, std::move(flows_[i]), backends_.count(), *fabric_,
-                                                  buffers_->on_node(nodes_[i]), plans_, model_.limpetd,
-                                                  path::limits_of(model_.limits, workers)));
+      const path::Limits limits = path::limits_of(model_.limits, workers);
+      splice::Table spliced =
+          spliced_.empty() ? splice::Table(limits.spliced_max, flows_[i].seed()) : std::move(spliced_[i]);
+      workers_.push_back(std::make_unique<Worker>(i, node, std::move(flows_[i]), std::move(spliced), backends_.count(),
+                                                  *fabric_, buffers_->on_node(nodes_[i]), plans_, model_.limpetd,
+                                                  limits));
     };
     if (const int code = call_on(lcore_of(i), make); code != 0) {
       return fail("worker {} does not start (code {})", i, code);

@@ -96,7 +96,8 @@ class Machine final : public control::Runtime {
   plan::Slots slots_{plan::backend_slots_default};  // as recovered
   std::vector<std::string> notes_;
   std::optional<record::Table> records_;
-  std::vector<flow::Table> flows_;  // by worker, until it takes its own
+  std::vector<flow::Table> flows_;      // by worker, until it takes its own
+  std::vector<splice::Table> spliced_;  // likewise; none: in memory that is lost with the daemon
   std::vector<nic::PortSettings> settings_;
   std::vector<int> nodes_;  // by worker: the NUMA node of its CPU
   std::optional<nic::Buffers> buffers_;

@@ -45,10 +45,11 @@ std::string told(const restart::Report& report, bool as_they_lie) {
 Result<Recovered> recover(Tables& tables, const Wanted& wanted, const hash::Secret& secret, const hash::Owner& owner,
                           Millis now_ms) {
   const restart::Keys keys = restart::keys_of(secret);
-  const restart::Geometry geometry{wanted.records, wanted.flows, static_cast<std::uint32_t>(wanted.nodes.size()),
-                                   keys.id};
   std::vector<std::string> notes;
   auto before = look(tables, wanted.backends_max, notes);
+  const bool splices = wanted.splices || (before && before->old.geometry.spliced_bytes != 0);
+  const restart::Geometry geometry{wanted.records, wanted.flows, static_cast<std::uint32_t>(wanted.nodes.size()),
+                                   keys.id, splices ? wanted.spliced_bytes : 0};
   const bool as_they_lie = before && before->old.layout == restart::layout_now && before->old.geometry == geometry;
   plan::Slots slots = before ? before->old.slots : plan::Slots(wanted.backends_max);
   restart::Files files;

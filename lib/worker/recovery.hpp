@@ -24,6 +24,8 @@ struct Wanted {
   flow::Sizes flows;
   std::vector<int> nodes;  // of each worker, its NUMA node
   std::uint32_t backends_max = 0;
+  std::uint64_t spliced_bytes = 0;  // of each worker's spliced connections
+  bool splices = false;             // else they are kept only if some may have been there before
 };
 
 /// What cannot be read is set aside, with a note; an error means that there is no memory.

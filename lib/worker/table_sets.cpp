@@ -20,8 +20,10 @@ namespace {
 
 std::uint64_t size_of(const restart::Files& files) {
   std::uint64_t size = files.names.size() + files.records.size();
-  for (const auto& file : files.flows) {
-    size += file.size();
+  for (const auto* files_each : {&files.flows, &files.spliced}) {
+    for (const auto& file : *files_each) {
+      size += file.size();
+    }
   }
   return size;
 }
@@ -63,14 +65,14 @@ Result<std::optional<restart::Files>> Tables::old_files() {
     return {};
   };
   auto taken = take(files.names, "names").and_then([&] { return take(files.records, "records"); });
-  for (unsigned i = 0; taken; ++i) {
-    const std::string name = fmt::format("flows{}", i);
+  const auto take_each = [&](std::vector<std::span<std::byte>>& each, const char* kind) {
     std::error_code error;
-    if (!std::filesystem::exists(set_path() + "/" + name, error)) {
-      break;
+    for (unsigned i = 0; taken && std::filesystem::exists(fmt::format("{}/{}{}", set_path(), kind, i), error); ++i) {
+      taken = take(each.emplace_back(), fmt::format("{}{}", kind, i));
     }
-    taken = take(files.flows.emplace_back(), name);
-  }
+  };
+  take_each(files.flows, "flows");
+  take_each(files.spliced, "spliced");
   if (!taken) {
     return tl::unexpected(taken.error());
   }
@@ -111,6 +113,7 @@ Result<restart::Files> Tables::try_make_files(const restart::Geometry& geometry,
   }
   restart::Files files;
   files.flows.resize(geometry.workers);
+  files.spliced.resize(geometry.spliced_bytes != 0 ? geometry.workers : 0);
   const auto take = [&](std::span<std::byte>& file, const std::string& name, std::size_t size_bytes,
                         int node) -> Result<void> {
     auto memory = map(making + "/" + name, size_bytes, node);
@@ -125,6 +128,9 @@ Result<restart::Files> Tables::try_make_files(const restart::Geometry& geometry,
   });
   for (std::size_t i = 0; i < geometry.workers && taken; ++i) {
     taken = take(files.flows[i], fmt::format("flows{}", i), restart::flows_file_bytes(geometry), nodes[i]);
+  }
+  for (std::size_t i = 0; i < files.spliced.size() && taken; ++i) {
+    taken = take(files.spliced[i], fmt::format("spliced{}", i), restart::spliced_file_bytes(geometry), nodes[i]);
   }
   if (!taken) {
     std::filesystem::remove_all(making, error);
@@ -148,8 +154,10 @@ Result<restart::Files> Tables::make_files(const restart::Geometry& geometry, std
   if (std::filesystem::remove_all(aside, error) > 0) {
     return make_files(geometry, names_bytes, nodes, old);
   }
+  const std::uint64_t spliced = geometry.spliced_bytes != 0 ? restart::spliced_file_bytes(geometry) + page_bytes_ : 0;
   const std::uint64_t wanted = names_bytes + restart::records_file_bytes(geometry) +
-                               geometry.workers * (restart::flows_file_bytes(geometry) + page_bytes_) + 2 * page_bytes_;
+                               geometry.workers * (restart::flows_file_bytes(geometry) + page_bytes_ + spliced) +
+                               2 * page_bytes_;
   if (old == nullptr || !enough_without(wanted, size_of(*old))) {
     return files;
   }
@@ -188,6 +196,7 @@ void Tables::copy_old(restart::Files& old) {
   copy(old.names);
   copy(old.records);
   std::for_each(old.flows.begin(), old.flows.end(), copy);
+  std::for_each(old.spliced.begin(), old.spliced.end(), copy);
   std::error_code error;
   std::filesystem::remove_all(set_path(), error);
 }
@@ -219,8 +228,10 @@ void Tables::unmap(std::span<std::byte> file) {
 void Tables::unmap(const restart::Files& files) {
   unmap(files.names);
   unmap(files.records);
-  for (const auto& file : files.flows) {
-    unmap(file);
+  for (const auto* files_each : {&files.flows, &files.spliced}) {
+    for (const auto& file : *files_each) {
+      unmap(file);
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 """Sessions told apart by what clients say: real clients and servers, whose handshakes Limpet completes itself."""
 
 import hashlib
+import signal
 
 import pytest
-from support.lab import Lab, client4, client6
+from support.lab import VIP4, VIP6, Lab, client4, client6
 
 PROFILES = {
     "route": {"type": "cookie", "name": "SERVER", "by": "route", "delimiter": "."},
@@ -78,6 +79,28 @@ def test_load_without_a_failed_request(lab, daemon):
         result = lab.namespaces["client"].run("wrk", "-t1", "-c20", "-d1s", "-H", header, "-H", "Cookie: SERVER=s.b2",
                                               "http://192.0.2.10/")
         assert "Non-2xx" not in result.stdout and "Socket errors" not in result.stdout, result.stdout
+
+
+def test_downloads_go_on_over_a_kill_and_a_start(lab, daemon, tmp_path):
+    """What both sides' numbers differ by is kept with the flows."""
+    whole = hashlib.sha256(bytes(range(256)) * 4096).digest()
+    curls = {}
+    for source in lab.sessions()[:3] + lab.sessions()[-3:]:
+        got = tmp_path / source.replace(":", "-")
+        vip = f"[{VIP6}]" if ":" in source else VIP4
+        curls[got] = lab.namespaces["client"].popen("curl", "-s", "-S", "-m", 30, "--limit-rate", "300k", "--interface", source,
+                                                    "-o", got, f"http://{vip}/large")
+    daemon.wait_for(lambda: all(got.exists() and got.stat().st_size > 60000 for got in curls), "the first bytes")
+    daemon.process.send_signal(signal.SIGKILL)
+    daemon.process.wait()
+    daemon.start()
+    for got, curl in curls.items():
+        assert curl.wait(timeout=30) == 0
+        assert hashlib.sha256(got.read_bytes()).digest() == whole
+    counters = daemon.counters()
+    assert counters["forwarded_back"] > 6 * 100, "most of it came after the start"
+    assert counters.get("delayed_opened", 0) == 0 and counters.get("drop_no_return_flow", 0) == 0
+    assert {len(list((lab.tables / "tables").glob("set-*/spliced*")))} == {len(daemon.json("show", "workers"))}
 
 
 def test_a_client_that_says_nothing_and_a_server_that_speaks_first(lab):
