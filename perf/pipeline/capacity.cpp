@@ -5,6 +5,7 @@
 #include "hash/secret.hpp"
 #include "memory.hpp"
 #include "record/table.hpp"
+#include "splice/table.hpp"
 #include "traffic.hpp"
 
 namespace limpet::perf {
@@ -60,6 +61,17 @@ double bytes_a_flow(unsigned entries_a_flow) {
   return static_cast<double>(size_bytes) / fit;
 }
 
+/// Bytes of what joins a flow's two sides.
+double bytes_a_joint() {
+  const HugeMemory memory(splice::Table::bytes_needed(flows_max));
+  splice::Table table(memory.bytes(), seed());
+  std::uint32_t fit = 0;
+  for (std::uint32_t n = 0; n < flows_max; ++n) {
+    fit += table.insert({client_v6(n), client_port_of(n, first_port(0)), 1}) != nullptr ? 1u : 0u;
+  }
+  return static_cast<double>(splice::Table::bytes_needed(flows_max)) / fit;
+}
+
 double bytes_a_record(bool wide) {
   const record::Sizes sizes = {wide ? 0u : flows_max, wide ? flows_max : 0u};
   const HugeMemory memory(record::Table::bytes_needed(sizes));
@@ -85,6 +97,8 @@ void measure_memory(const Options& options, Report& report) {
   add("memory.flow_v4_nat", [] { return bytes_a_flow<flow::NarrowKey>(2); });
   add("memory.flow_v6_dr", [] { return bytes_a_flow<flow::WideKey>(1); });
   add("memory.flow_v6_nat", [] { return bytes_a_flow<flow::WideKey>(2); });
+  add("memory.flow_spliced_v4", [] { return bytes_a_flow<flow::NarrowKey>(2) + bytes_a_joint(); });
+  add("memory.flow_spliced_v6", [] { return bytes_a_flow<flow::WideKey>(2) + bytes_a_joint(); });
   add("memory.record_narrow", [] { return bytes_a_record(false); });
   add("memory.record_wide", [] { return bytes_a_record(true); });
 }

@@ -46,7 +46,7 @@ class Group {
     const bool v4_nat = setup_.nat() && setup_.family == net::Family::v4;
     const bool many = v4_nat && setup_.flows >= million;
     beside_look_up("hit", Kind::hit);
-    if (setup_.answers_pass()) {
+    if (setup_.answers_pass() && (!setup_.spliced() || setup_.flows == million)) {
       beside_look_up("return", Kind::back);
     }
     if (many) {
@@ -134,7 +134,8 @@ class Group {
 };
 
 std::vector<const char*> forwardings(net::Family family) {
-  return family == net::Family::v4 ? std::vector{"nat", "dr", "full_nat", "ipip"} : std::vector{"nat", "dr", "gue"};
+  return family == net::Family::v4 ? std::vector{"nat", "dr", "full_nat", "ipip", "spliced"}
+                                   : std::vector{"nat", "dr", "gue"};
 }
 
 }  // namespace

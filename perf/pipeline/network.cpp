@@ -79,7 +79,7 @@ net::IpAddress client_address(net::Family family, std::uint32_t flow) {
   return net::IpAddress::v6(bytes);
 }
 
-model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate) {
+model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate, bool syn_proxy) {
   auto loaded = model::load_text(
       ports(family, estate) + "[profiles.client]\ntype = \"source_ip\"\nprefix4 = 32\nprefix6 = 64\n", "pipeline");
   if (!loaded.model) {
@@ -89,6 +89,7 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   const Addresses base = addresses(family);
   using enum model::Forwarding;
   const model::Forwarding mode = forwarding == "nat"        ? nat
+                                 : forwarding == "spliced"  ? nat
                                  : forwarding == "full_nat" ? full_nat
                                  : forwarding == "dr"       ? dr
                                  : forwarding == "ipip"     ? ipip
@@ -104,6 +105,7 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
     model::Service& service = model.services[fmt::format("service{}", i)];
     service.listen = {{{with_far(base.vip, i), length}, vip_port, net::Protocol::tcp}};
     service.forwarding = mode;
+    service.syn_proxy = syn_proxy;
     if (mode == full_nat) {
       service.local_addresses = {*net::Prefix::parse(local_addresses)};
     }

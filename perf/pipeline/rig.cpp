@@ -27,6 +27,11 @@ std::uint64_t records_for(const Setup& setup) {
   return std::uint64_t{setup.room_flows} * 4 / 3;
 }
 
+/// Of a spliced flow's sides.
+constexpr std::uint32_t difference_of(std::uint32_t flow) {
+  return (flow + 1) * 0x9e3779b1u;
+}
+
 template <class T>
 T value_or_throw(Result<T> result) {
   if (!result) {
@@ -54,27 +59,38 @@ Tally operator-(const Tally& one, const Tally& other) noexcept {
 
 Rig::Worker::Worker(unsigned index, const path::Node& node, const Setup& setup)
     : memory(flow::Table::bytes_needed(flow_sizes(setup))),
+      spliced_memory(splice::Table::bytes_needed(setup.spliced() ? setup.room_flows / setup.workers : 1)),
       flows(value_or_throw(flow::Table::create(memory.bytes(), flow_sizes(setup),
                                                hash::derive_key(hash::fixed_secret(), "flow table")))),
-      state(index, node, flows, setup.backend_slots()) {}
+      state(index, node, flows, splice::Table(spliced_memory.bytes(), flows.seed()), setup.backend_slots(), {}) {}
 
 House::House(const Setup& setup, std::uint64_t records_max)
     : record_memory_(record::Table::bytes_needed({records_max, few})),
       records_(value_or_throw(record::Table::create(record_memory_.bytes(), {records_max, few},
                                                     hash::derive_key(hash::fixed_secret(), "record table")))),
       owner_(setup.workers),
-      backend_states_(setup.backend_slots()) {
+      backend_states_(setup.backend_slots()),
+      setup_(setup),
+      slots_(setup.backend_slots()) {
   model::Model model = configuration(setup.family, setup.forwarding, setup.estate);
   if (setup.reads_cookie) {
     read_cookies(model);
   }
-  plan::Slots slots(setup.backend_slots());
-  plan_ = value_or_throw(plan::compile({model, hash::fixed_secret(), {}, 1}, slots));
+  compile(model);
   plan::each_interface(model, [&](InterfaceIndex index, const model::Interface& interface) {
     for (const auto& [address, mac] : interface.neighbors) {
       adjacencies_.set(index, address, l3::AdjacencyState::reachable, mac);
     }
   });
+}
+
+void House::compile(const model::Model& model) {
+  plan_ = value_or_throw(
+      plan::compile({model, hash::fixed_secret(), {}, plan_ ? plan_->version + 1 : 1, plan_.get()}, slots_));
+}
+
+void House::begin_splicing() {
+  compile(configuration(setup_.family, setup_.forwarding, setup_.estate, true));
 }
 
 Rig::Rig(const Setup& setup, std::uint64_t cycles_per_ms, std::shared_ptr<House> house)
@@ -181,6 +197,40 @@ void Rig::open_flows() {
         "{}: {} flows opened of {}, {} entries live, {} packets left of {}, {} not remembered, {} moves", setup_.text(),
         now.fresh, setup_.flows, live_entries(), now.transmitted, now.received, now.forgotten, now.moves));
   }
+  if (setup_.spliced()) {
+    splice_flows();
+  }
+}
+
+/// What delayed binding leaves of connections: each flow's sides number differently. A plan that knows of it comes, and
+/// once it has had its second, all flows are seen under it.
+void Rig::splice_flows() {
+  house_->begin_splicing();
+  const auto pass = [&](Direction direction, bool all) {
+    for (std::uint32_t first = 0; first < (all ? setup_.flows : 1); first += path::burst_max) {
+      step(direction, tcp::ack, first, std::min<std::uint32_t>(path::burst_max, setup_.flows - first));
+    }
+  };
+  for (std::uint32_t flow = 0; flow < setup_.flows; ++flow) {
+    const Near near = near_of(setup_.first_flow + flow, first_port(0));
+    const std::uint32_t service = service_of(setup_.first_flow + flow, setup_.estate.services);
+    const net::IpAddress vip = with_far(addresses(setup_.family).vip, service);
+    const auto listener = plan().fronts.find_listener(vip, vip_port, net::ip_protocol::tcp);
+    const auto slot = static_cast<std::uint16_t>(plan().listeners[listener].slot.value());
+    const net::IpAddress client = client_address(setup_.family, setup_.first_flow + flow);
+    splice::Entry* const entry = state().spliced.insert({client, near.port, slot});
+    if (entry == nullptr) {
+      throw std::runtime_error(fmt::format("{}: no room for spliced flow {}", setup_.text(), flow));
+    }
+    entry->join({.difference = difference_of(flow), .own = flow});
+  }
+  pass(Direction::in, false);
+  for (int second = 0; second < 3; ++second) {
+    clock_.skip_second();
+  }
+  catch_up();
+  pass(Direction::in, true);
+  pass(Direction::back, true);
 }
 
 void Rig::catch_up() noexcept {
@@ -221,6 +271,9 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   expected.ttl(63);
   if (direction == Direction::back) {
     expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port, tcp::ack);
+    if (setup_.spliced()) {
+      expected.numbers(difference_of(flow), 0);
+    }
     return expected.build();
   }
   const Near seen = setup_.full_nat() ? seen_of_flow_[flow].near() : Near{0, client_port};
@@ -228,6 +281,9 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   expected.ip(setup_.full_nat() ? with_far(base.local, seen.client) : client,
               setup_.answers_pass() ? with_far(base.backend, backend) : vip);
   expected.tcp(seen.port, setup_.answers_pass() ? backend_port : vip_port, tcp::ack);
+  if (setup_.spliced()) {
+    expected.numbers(0, 0 - difference_of(flow));
+  }
   return expected.build();
 }
 

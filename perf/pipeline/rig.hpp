@@ -29,7 +29,8 @@ struct Setup {
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool full_nat() const { return forwarding == "full_nat"; }
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
-  [[nodiscard]] bool answers_pass() const { return nat() || full_nat(); }
+  [[nodiscard]] bool spliced() const { return forwarding == "spliced"; }
+  [[nodiscard]] bool answers_pass() const { return nat() || full_nat() || spliced(); }
   [[nodiscard]] bool tunnels() const { return !answers_pass() && forwarding != "dr"; }
   [[nodiscard]] std::uint32_t backend_slots() const;
 };
@@ -48,13 +49,18 @@ class House {
   [[nodiscard]] path::Node node() noexcept { return {owner_, records_, backend_states_, adjacencies_}; }
   [[nodiscard]] record::Table& records() noexcept { return records_; }
   [[nodiscard]] const plan::Plan& plan() const noexcept { return *plan_; }
+  /// From now on connections are delayed.
+  void begin_splicing();
 
  private:
+  void compile(const model::Model& model);
   HugeMemory record_memory_;
   record::Table records_;
   hash::Owner owner_;
   plan::BackendStates backend_states_;
   l3::AdjacencyTable adjacencies_{1024};
+  Setup setup_;
+  plan::Slots slots_;
   std::shared_ptr<const plan::Plan> plan_;
 };
 
@@ -111,11 +117,12 @@ class Rig {
  private:
   struct Worker {
     Worker(unsigned index, const path::Node& node, const Setup& setup);
-    HugeMemory memory;
+    HugeMemory memory, spliced_memory;
     flow::Table flows;
     path::State state;
   };
   [[nodiscard]] test::Bytes expected_output(Direction direction, std::uint32_t flow, std::uint32_t backend) const;
+  void splice_flows();
   void step(Direction direction, std::uint8_t tcp_flags, std::uint32_t first, std::uint32_t count);
   [[nodiscard]] std::uint64_t live_entries() const noexcept;
 

@@ -48,6 +48,9 @@ def path_cases() -> list[Case]:
         *by_size("path.dr.v6.hit", "dr, IPv6, known flow", bulk6, v6, v6_aim),
         *by_size("path.full_nat.v4.hit", "full_nat, IPv4, known flow", bulk, more, more_aim),
         *by_size("path.full_nat.v4.return", "full_nat, IPv4, answer of a known flow", bulk, more, more_aim),
+        *by_size("path.spliced.v4.hit", "nat, IPv4, known flow of two spliced connections", bulk, more, more_aim),
+        Case("path.spliced.v4.return.1M", "pipeline", "nat, IPv4, answer of a known flow of two spliced connections, 1M flows",
+             bulk),
         *by_size("path.ipip.v4.hit", "ipip, IPv4, known flow", bulk, more, more_aim),
         *by_size("path.gue.v6.hit", "gue, IPv6, known flow", bulk6, more, more_aim),
         *by_size("path.nat.v4.new", "nat, IPv4, SYN of a new flow of a known client", "rte_hash_add_key", (1.6, 1.3),
@@ -108,8 +111,8 @@ def cookie_cases() -> list[Case]:
 
 
 def memory_cases() -> list[Case]:
-    most = {"flow_v4_dr": 32, "flow_v4_nat": 64, "flow_v6_dr": 64, "flow_v6_nat": 96, "record_narrow": 32,
-            "record_wide": 48}
+    most = {"flow_v4_dr": 32, "flow_v4_nat": 64, "flow_v6_dr": 64, "flow_v6_nat": 96,
+            "flow_spliced_v4": 160, "flow_spliced_v6": 160, "record_narrow": 32, "record_wide": 48}
     return [Case(f"memory.{name}", "pipeline", "bytes each at the advertised capacity", target=size, absolute=True)
             for name, size in most.items()]
 
