@@ -20,7 +20,7 @@ constexpr BootId boot = {1};
 constexpr std::uint32_t backends_max = 16;
 constexpr Millis now_ms = 1'000'000;
 constexpr unsigned workers = 2;
-const Geometry geometry = {{8, 8}, {8, 8}, workers, 7};
+const Geometry geometry = {{8, 8}, {8, 8}, workers, 7, splice::Table::bytes_needed(8)};
 const Keys keys = {{1, 2}, {3, 4}, 7};
 
 struct alignas(64) Line {
@@ -38,6 +38,7 @@ struct Set {
     files.records = take(records_file_bytes(geometry));
     for (unsigned i = 0; i < workers; ++i) {
       files.flows.push_back(take(flows_file_bytes(geometry)));
+      files.spliced.push_back(take(spliced_file_bytes(geometry)));
     }
     LIMPET_ASSERT(begin(files, geometry, boot, 1, slots).has_value());
     set_alive(files.names, now_ms / 1000);
@@ -47,8 +48,10 @@ struct Set {
     return std::as_writable_bytes(std::span(memory.back())).first(size_bytes);
   }
   std::span<std::byte> file(unsigned index) {
-    return index == 0 ? files.names : index == 1 ? files.records : files.flows[index % workers];
+    const auto& each = index < 2 + workers ? files.flows : files.spliced;
+    return index == 0 ? files.names : index == 1 ? files.records : each[index % workers];
   }
+  static constexpr unsigned count = 2 + 2 * workers;
   std::vector<std::vector<Line>> memory;
   Files files;
 };
@@ -91,6 +94,14 @@ void check(Tables& tables, const Report& report) {
     });
   }
   LIMPET_ASSERT(entries == report.flow_entries);
+  std::uint64_t spliced = 0;
+  for (splice::Table& table : tables.spliced) {
+    table.each([&](const splice::Entry& entry) {
+      ++spliced;
+      LIMPET_ASSERT(table.find(entry.key()) == &entry && entry.phase == splice::Phase::spliced);
+    });
+  }
+  LIMPET_ASSERT(spliced == report.spliced);
 }
 
 }  // namespace
@@ -101,13 +112,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   Set set;
   for (std::size_t at = 1; at + 4 <= size;) {
-    const auto file = set.file(data[at] % (2 + workers));
+    const auto file = set.file(data[at] % Set::count);
     const std::size_t place = (std::size_t{data[at + 1]} << 8 | data[at + 2]) % file.size();
     const std::size_t bytes = std::min({std::size_t{data[at + 3]}, size - at - 4, file.size() - place});
     std::memcpy(file.data() + place, data + at + 4, bytes);
     at += 4 + bytes;
   }
-  for (unsigned i = 0; (data[0] & 1) != 0 && i < 2 + workers; ++i) {
+  for (unsigned i = 0; (data[0] & 1) != 0 && i < Set::count; ++i) {
     sign_header(set.file(i));
   }
   if ((data[0] & 2) != 0) {

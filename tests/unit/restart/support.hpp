@@ -43,6 +43,9 @@ struct Set {
     for (unsigned i = 0; i < geometry.workers; ++i) {
       files.flows.push_back(take(flows_file_bytes(geometry)));
     }
+    for (unsigned i = 0; geometry.spliced_bytes != 0 && i < geometry.workers; ++i) {
+      files.spliced.push_back(take(spliced_file_bytes(geometry)));
+    }
     EXPECT_TRUE(begin(files, geometry, boot, 1, slots));
     sign(layout);
     tables.emplace(tables_in(files, geometry, with).value());
@@ -56,6 +59,9 @@ struct Set {
     write(files.records, Kind::records, 0);
     for (unsigned i = 0; i < files.flows.size(); ++i) {
       write(files.flows[i], Kind::flows, i);
+    }
+    for (unsigned i = 0; i < files.spliced.size(); ++i) {
+      write(files.spliced[i], Kind::spliced, i);
     }
     set_alive(files.names, now_ms / 1000);
   }

@@ -27,6 +27,7 @@ constexpr std::uint32_t now_s = now_ms / 1000;
 struct Tables {
   record::Table records;
   flow::Table flows;
+  splice::Table spliced;
 };
 
 class Steps : public testing::Test {
@@ -41,7 +42,8 @@ class Steps : public testing::Test {
 
   Tables tables_in(std::span<std::byte> memory) {
     return {record::Table::create(memory, record_sizes, {1, 2}).value(),
-            flow::Table::create(memory.subspan(record_bytes_), flow_sizes, {3, 4}).value()};
+            flow::Table::create(memory.subspan(record_bytes_), flow_sizes, {3, 4}).value(),
+            splice::Table(memory.last(spliced_bytes_), {5, 6})};
   }
   Tables tables() { return tables_in(memory_); }
 
@@ -53,6 +55,7 @@ class Steps : public testing::Test {
       Tables own = tables();
       record::adopt(own.records, known_records_);  // counts
       flow::adopt(own.flows, known_flows_);
+      own.spliced.adopt(is_spliced);
       if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
         _exit(77);
       }
@@ -86,10 +89,12 @@ class Steps : public testing::Test {
   static record::Key key(unsigned n, bool wide) {
     return wide ? record::Key{0x20010db800000000, n, 0, true} : record::source_key(net::IpAddress::v4(n), 32, 64, 0);
   }
+  static bool is_spliced(const splice::Entry& entry) { return entry.phase == splice::Phase::spliced; }
   static flow::NarrowKey flow_key(unsigned n) { return {n, 1000, 0, Direction::forward}; }
 
   const std::size_t record_bytes_ = record::Table::bytes_needed(record_sizes);
-  const std::size_t bytes_ = record_bytes_ + flow::Table::bytes_needed(flow_sizes);
+  const std::size_t spliced_bytes_ = splice::Table::bytes_needed(1);
+  const std::size_t bytes_ = record_bytes_ + flow::Table::bytes_needed(flow_sizes) + spliced_bytes_;
   const record::Known known_records_{std::vector<bool>(8, true), {true}, now_s};
   const flow::Known known_flows_{{true}, std::vector<bool>(8, true), {true}, tick};
   std::span<std::byte> memory_;
@@ -102,6 +107,7 @@ class Steps : public testing::Test {
     Tables recovered = tables_in({aligned, bytes_});
     record::adopt(recovered.records, known_records_);
     flow::adopt(recovered.flows, known_flows_);
+    recovered.spliced.adopt(is_spliced);
     check(recovered);
   }
   std::vector<std::byte> copy_;
@@ -200,6 +206,50 @@ TEST_F(Steps, FlowsAreNeverLost) {
   }
   EXPECT_GT(there.size(), 20u);
   EXPECT_GT(states_, 120u);
+}
+
+/// Entries step aside for others; a new one is joined as it should be, or not there.
+TEST_F(Steps, SplicedConnectionsAreNeverLost) {
+  const auto key_of = [](unsigned n) { return splice::ConnectionKey{net::IpAddress::v4(n), 1000, 0}; };
+  const auto is_right = [](const splice::Entry& entry, unsigned n) {
+    return entry.difference == n && entry.waiting == ~n && entry.shift_in == 3 && entry.shift_out == -3;
+  };
+  std::vector<unsigned> there;
+  for (unsigned n = 1; n < 60; ++n) {
+    bool stored = false;
+    through(
+        [&](Tables& t) {
+          if (splice::Entry* const entry = t.spliced.insert(key_of(n))) {
+            entry->join({.difference = n, .own = ~n, .shift_in = 3, .shift_out = -3});
+          }
+        },
+        [&](Tables& now) {
+          for (const unsigned old : there) {
+            const auto* entry = now.spliced.find(key_of(old));
+            ASSERT_NE(entry, nullptr) << old;
+            EXPECT_TRUE(is_right(*entry, old)) << old;
+          }
+          const auto* const fresh = now.spliced.find(key_of(n));
+          stored = fresh != nullptr;
+          EXPECT_TRUE(!stored || is_right(*fresh, n));
+        });
+    if (testing::Test::HasFailure()) {
+      return;
+    }
+    if (stored) {
+      there.push_back(n);
+    }
+  }
+  EXPECT_GT(there.size(), 50u);
+  EXPECT_GT(states_, 300u);
+  const unsigned gone = there.front();
+  there.erase(there.begin());
+  through([&](Tables& t) { t.spliced.erase(*t.spliced.find(key_of(gone))); },
+          [&](Tables& now) {
+            for (const unsigned old : there) {
+              EXPECT_NE(now.spliced.find(key_of(old)), nullptr) << old;
+            }
+          });
 }
 
 }  // namespace
