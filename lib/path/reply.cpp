@@ -1,6 +1,7 @@
 #include "path/reply.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "extract/http_response.hpp"
@@ -340,6 +341,7 @@ void Response::note_received(std::uint32_t number) noexcept {
     return;
   }
   entry_.difference += reply_->inserted().size;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // a process killed in between leaves what a restart drops
   reply_->text_size = 0;
   reply_->inserts = false;
   settle();

@@ -95,7 +95,7 @@ TEST(DelayOverRestart, ends_what_cannot_be_joined_again) {
   expect_reset([](Lab& lab) {
     lab.node->state(0).spliced.each([&](splice::Entry& entry) { lab.node->state(0).spliced.erase(entry); });
   });
-  expect_reset([](Lab& lab) { lab.node->state(0).spliced.each([](splice::Entry& entry) { entry.edited = true; }); });
+  expect_reset([](Lab& lab) { lab.node->state(0).spliced.each([](splice::Entry& entry) { entry.replying = true; }); });
 }
 
 TEST(DelayOverRestart, forgets_who_has_no_backend_yet) {

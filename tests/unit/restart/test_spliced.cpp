@@ -102,7 +102,7 @@ TEST(RecoverSpliced, nothing_that_makes_no_sense) {
   put(0, {});
   put(1, {.shift_in = 15});
   put(2, {.shift_out = -15});
-  put(3, {})->edited = true;
+  put(3, {})->replying = true;
   static_cast<void>(table.insert(key_of(4)));
   splice::ConnectionKey foreign = key_of(5);
   foreign.listener = 9;  // nobody's
