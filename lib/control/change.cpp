@@ -53,7 +53,7 @@ void count_flows(const Context& context, const plan::Plan& before, const plan::P
   std::set<std::uint32_t> pools;  // of services without a profile
   for (const auto& service : before.services) {
     if (!persists(service)) {
-      pools.insert(service.pool);
+      service.each_branch([&](std::uint32_t pool, const auto&) { pools.insert(pool); });
     }
   }
   for (const auto pool : pools) {

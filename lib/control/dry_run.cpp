@@ -8,14 +8,16 @@ Mover::Mover(const plan::Plan& before, const plan::Plan& after)
 std::map<std::uint32_t, Mover::Use> Mover::uses_of(const plan::Plan& plan) {
   std::map<std::uint32_t, Use> uses;
   for (const auto& service : plan.services) {
-    for (const auto& persist : service.persist) {
-      Use& use = uses[persist.scope];
-      use.type = persist.type;
-      use.prefix4 = persist.prefix4;
-      use.prefix6 = persist.prefix6;
-      use.reach = persist.reach;
-      use.pools.insert(plan.pool_of(service).name);
-    }
+    service.each_branch([&](std::uint32_t pool, const auto& profiles) {
+      for (const auto& persist : profiles) {
+        Use& use = uses[persist.scope];
+        use.type = persist.type;
+        use.prefix4 = persist.prefix4;
+        use.prefix6 = persist.prefix6;
+        use.reach = persist.reach;
+        use.pools.insert(plan.pools[pool].name);
+      }
+    });
   }
   return uses;
 }

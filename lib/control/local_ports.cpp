@@ -55,7 +55,14 @@ std::vector<LocalPortUse> local_port_use(const plan::Plan& plan, const hash::Own
       continue;
     }
     const plan::Service& service = plan.service_of(listener);
-    for (const plan::Backend& backend : plan.pool_of(service).backends) {
+    std::vector<const plan::Backend*> backends;
+    service.each_branch([&](std::uint32_t pool, const auto&) {
+      for (const plan::Backend& backend : plan.pools[pool].backends) {
+        backends.push_back(&backend);
+      }
+    });
+    for (const plan::Backend* one : backends) {
+      const plan::Backend& backend = *one;
       const auto family = service.family_towards(backend, listener.listen.prefix.address.family());
       const net::Endpoint at = plan::answering_endpoint(listener, backend.endpoint(family));
       const auto* endpoint =

@@ -46,13 +46,14 @@ Result<std::optional<BackendSlot>> bind(record::Table& records, const RecordPlac
 Answer set(Context& context, const Json& params) {
   const RecordNames names(context.configuration);
   const auto& service = params.at("service").get_ref<const std::string&>();
+  const auto slot = context.configuration.slots().backends.find(params.at("backend").get_ref<const std::string&>());
   const auto place =
-      names.find(service, params.value("profile", std::string()), params.at("key").get_ref<const std::string&>());
+      names.find(service, params.value("profile", std::string()), params.at("key").get_ref<const std::string&>(),
+                 [&](const RecordPlace& at) { return slot && names.may_name(*at.persist, BackendSlot(*slot)); });
   if (!place) {
     return tl::unexpected(place.error());
   }
   const auto& backend = params.at("backend").get_ref<const std::string&>();
-  const auto slot = context.configuration.slots().backends.find(backend);
   if (!slot || names.plan().backend(BackendSlot(*slot)) == nullptr) {
     return api::reject(api::Code::not_found, "no backend \"{}\" (show backends lists them)", backend);
   }

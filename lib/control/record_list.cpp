@@ -95,8 +95,11 @@ void list(Context& context, std::string_view method, bool dump, const Json& para
 
 Answer show(const Context& context, const Json& params) {
   const RecordNames names(context.configuration);
-  const auto place = names.find(params.at("service").get_ref<const std::string&>(),
-                                params.value("profile", std::string()), params.at("key").get_ref<const std::string&>());
+  const auto& table = context.runtime.records();
+  const auto place =
+      names.find(params.at("service").get_ref<const std::string&>(), params.value("profile", std::string()),
+                 params.at("key").get_ref<const std::string&>(),
+                 [&](const RecordPlace& at) { return table.find(at.key, table.hash(at.key)).has_value(); });
   if (!place) {
     return tl::unexpected(place.error());
   }

@@ -58,20 +58,29 @@ std::string RecordNames::key(const record::Key& key) const {
 }
 
 tl::expected<RecordPlace, api::RpcError> RecordNames::find(const std::string& service, const std::string& profile,
-                                                           std::string_view key) const {
+                                                           std::string_view key, const Preference& prefers) const {
   const auto* found = find_service(*plan_, service);
   if (found == nullptr) {
     return no_service(service);
   }
   bool known = profile.empty() && !found->persist.empty();
-  for (const auto& persist : found->persist) {
-    if (!profile.empty() && persist.profile != profile) {
-      continue;
+  std::optional<RecordPlace> place;
+  bool preferred = false;
+  found->each_branch([&](std::uint32_t, const auto& profiles) {
+    for (const auto& persist : profiles) {
+      if (preferred || (!profile.empty() && persist.profile != profile)) {
+        continue;
+      }
+      known = true;
+      if (const auto parsed = plan::parse_key(persist, key)) {
+        const RecordPlace here{&persist, *parsed};
+        preferred = prefers && prefers(here);
+        place = preferred || !place ? here : *place;
+      }
     }
-    known = true;
-    if (const auto parsed = plan::parse_key(persist, key)) {
-      return RecordPlace{&persist, *parsed};
-    }
+  });
+  if (place) {
+    return *place;
   }
   if (!known) {
     return profile.empty()
@@ -90,8 +99,7 @@ bool RecordNames::may_name(const plan::Persist& persist, BackendSlot backend) co
   if (persist.reach == model::Scope::global) {
     return true;
   }
-  const auto& use = plan_->scopes[persist.scope];
-  return plan_->services[use.service].pool == plan_->backend_of_slot[backend.value()].pool;
+  return persist.pool == plan_->backend_of_slot[backend.value()].pool;
 }
 
 std::string RecordNames::home(const record::Key& key, const record::Record& record) const {
@@ -115,8 +123,12 @@ std::string RecordNames::home(const record::Key& key, const record::Record& reco
 std::vector<std::string> RecordNames::services(std::uint32_t scope) const {
   std::vector<std::string> names;
   for (const auto& service : plan_->services) {
-    if (std::any_of(service.persist.begin(), service.persist.end(),
-                    [scope](const auto& persist) { return persist.scope == scope; })) {
+    bool uses = false;
+    service.each_branch([&](std::uint32_t, const auto& profiles) {
+      uses = uses || std::any_of(profiles.begin(), profiles.end(),
+                                 [scope](const auto& persist) { return persist.scope == scope; });
+    });
+    if (uses) {
       names.push_back(service.name);
     }
   }
@@ -193,17 +205,21 @@ bool RecordFilter::choose(const plan::Plan& plan, const std::string& service, co
   bool known = profile.empty();
   std::vector<bool> scopes(plan.scopes.size());
   std::vector<record::Key> keys;
-  for (const auto& one : plan.services) {
-    for (const auto& persist : one.persist) {
-      if ((!service.empty() && one.name != service) || (!profile.empty() && persist.profile != profile)) {
-        continue;
-      }
-      known = true;
-      scopes.at(persist.scope) = true;
-      if (const auto parsed = key.empty() ? std::nullopt : plan::parse_key(persist, key)) {
-        keys.push_back(*parsed);
-      }
+  const auto add = [&](const plan::Persist& persist) {
+    known = true;
+    scopes.at(persist.scope) = true;
+    if (const auto parsed = key.empty() ? std::nullopt : plan::parse_key(persist, key)) {
+      keys.push_back(*parsed);
     }
+  };
+  for (const auto& one : plan.services) {
+    one.each_branch([&](std::uint32_t, const auto& profiles) {
+      for (const auto& persist : profiles) {
+        if ((service.empty() || one.name == service) && (profile.empty() || persist.profile == profile)) {
+          add(persist);
+        }
+      }
+    });
   }
   scopes_ = std::move(scopes);
   if (!key.empty()) {

@@ -1,6 +1,7 @@
 // Records in the operator's words: scopes, keys and backends by name, both ways. Control thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,9 +48,12 @@ class RecordNames {
     return configuration_.slots().backends.name(slot.value());
   }
 
-  /// The service's key of that text: of the profile named, or of the first that has such keys.
+  using Preference = std::function<bool(const RecordPlace&)>;
+  /// The service's key of that text: of the profile named, or of the first that has such keys. Each pool that the
+  /// service leads to has sessions of its own: the first that is preferred, else the service's own.
   [[nodiscard]] tl::expected<RecordPlace, api::RpcError> find(const std::string& service, const std::string& profile,
-                                                              std::string_view key) const;
+                                                              std::string_view key,
+                                                              const Preference& prefers = {}) const;
   /// The backend that the record's session would return to, which had to be left while it was down; empty: none, or
   /// no longer in the configuration.
   [[nodiscard]] std::string home(const record::Key& key, const record::Record& record) const;

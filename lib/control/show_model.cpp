@@ -51,10 +51,16 @@ Json service_row(const Context& context, const plan::Plan& plan, std::uint32_t i
   for (const auto& profile : service.persist) {
     persist.push_back(profile.profile);
   }
+  Json routes = Json::array();
+  for (const auto& rule : service.routing == nullptr ? std::vector<plan::Rule>{} : service.routing->rules()) {
+    const auto to = rule.branch == plan::Rule::own ? service.pool : service.routing->branches[rule.branch].pool;
+    routes.push_back(fmt::format("{}: {}", rule.text, plan.pools[to].name));
+  }
   return {{"name", service.name},
           {"listen", std::move(listens)},
           {"forwarding", model::forwarding_name(service.forwarding)},
           {"pool", pool.name},
+          {"routes", std::move(routes)},
           {"persist", std::move(persist)},
           {"backends_up", taking(context, pool)},
           {"backends", pool.backends.size()},

@@ -10,6 +10,7 @@
 #include "path/admit.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
+#include "plan/hearing.hpp"
 #include "plan/lifetime.hpp"
 
 namespace limpet::control {
@@ -42,6 +43,21 @@ struct Asked {
             .key = key ? &*key : nullptr,
             .payload = reads ? &payload : nullptr};
   }
+  /// Where the client's words, or the key, lead; on that worker.
+  void look(unsigned worker) noexcept {
+    const plan::Service& service = plan->service_of(*listener);
+    payload.scratch = plan->scratch_of(worker);
+    if (!key) {
+      static_cast<void>(plan::hear(service, tuple, payload));
+      return;
+    }
+    payload.branch = nullptr;
+    const plan::Persist* const persist = plan::find_given(service, *key).persist;
+    for (const plan::Branch& branch :
+         service.routing == nullptr ? std::span<const plan::Branch>{} : std::span(service.routing->branches)) {
+      payload.branch = persist != nullptr && branch.pool == persist->pool ? &branch : payload.branch;
+    }
+  }
 };
 
 /// A decision, taken where the client's flows are. Changes nothing.
@@ -49,7 +65,7 @@ class Decide : public path::Task {
  public:
   void run(path::State& state, const plan::Plan& plan) noexcept override {
     const plan::Loads loads = state.loads();
-    asked.payload.scratch = asked.plan->scratch_of(state.index);
+    asked.look(state.index);
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
     asked.payload.now_s = now_s;
@@ -103,7 +119,8 @@ class WhyJob : public Asking<Decide> {
         said_(subject.said),
         worker_(context.runtime.owner().owner(subject.tuple.client)),
         done_(std::move(done)) {
-    task().asked = {plan_.get(), &listener, subject.tuple, subject.key, {.last = true, .said = said_}, nullptr};
+    task().asked = {plan_.get(), &listener, subject.tuple, subject.key, {.last = true, .said = said_, .imagined = true},
+                    nullptr};
     task().exact = has_client_ && subject.tuple.client_port != 0 && subject.tuple.vip_port != 0;
   }
   bool step() override {
@@ -154,6 +171,8 @@ class WhyJob : public Asking<Decide> {
         {"worker", worker_},
         {"local", task().local.address.is_none() ? Json(nullptr) : Json(task().local.text())},
         {"local_addresses", local_addresses()},
+        {"pool", path::pool_of(task().asked.question(task().now_s)).name},
+        {"route", task().asked.payload.rule == nullptr ? Json(nullptr) : Json(task().asked.payload.rule->text)},
         {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
         {"key", decision.persist == nullptr ? Json(nullptr) : Json(plan::key_text(*decision.persist, decision.key))},
         {"record", record_json(decision)},

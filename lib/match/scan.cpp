@@ -31,6 +31,14 @@ int on_id(unsigned id, unsigned long long, unsigned long long, unsigned, void* c
   return lowest == 0 ? 1 : 0;  // nothing is lower
 }
 
+int on_any(unsigned id, unsigned long long, unsigned long long, unsigned, void* context) noexcept {
+  const auto& bits = *static_cast<const std::span<std::uint64_t>*>(context);
+  if (id / 64 < bits.size()) {
+    bits[id / 64] |= std::uint64_t{1} << id % 64;
+  }
+  return 0;
+}
+
 unsigned size_of(std::string_view bytes) noexcept {
   LIMPET_ASSERT(bytes.size() <= std::numeric_limits<unsigned>::max());
   return static_cast<unsigned>(bytes.size());
@@ -71,6 +79,14 @@ std::optional<std::size_t> first_end(const Database& database, Scratch& scratch,
     LIMPET_ASSERT(done == HS_SUCCESS);
   }
   return result(first);
+}
+
+void note_ids(const Database& database, Scratch& scratch, std::string_view bytes,
+              std::span<std::uint64_t> bits) noexcept {
+  if (!bytes.empty()) {
+    const auto done = hs_scan(database.get(), bytes.data(), size_of(bytes), 0, scratch.get(), on_any, &bits);
+    LIMPET_ASSERT(done == HS_SUCCESS);
+  }
 }
 
 std::optional<std::uint32_t> lowest_id(const Database& database, Scratch& scratch, std::string_view bytes) noexcept {

@@ -22,6 +22,10 @@ inline constexpr std::size_t pieces_max = 64;
 [[nodiscard]] std::optional<std::size_t> first_end(const Database& database, Scratch& scratch,
                                                    std::span<const std::string_view> pieces, std::uint32_t id) noexcept;
 
+/// Sets the bit of each pattern that matches anywhere, by its id; higher ones are passed over.
+void note_ids(const Database& database, Scratch& scratch, std::string_view bytes,
+              std::span<std::uint64_t> bits) noexcept;
+
 /// The least id of all patterns that match anywhere.
 [[nodiscard]] std::optional<std::uint32_t> lowest_id(const Database& database, Scratch& scratch,
                                                      std::string_view bytes) noexcept;

@@ -74,7 +74,48 @@ const Section& tunnel_section() {
   return result;
 }
 
+const Section& pool_route_section() {
+  static const Section result = section<PoolRoute>(
+      "services.NAME.routes",
+      {value<PoolRoute, &PoolRoute::host>(
+           text("host", "The host that an HTTP request is for, in any case; \"*.example.org\": all below it.")),
+       value<PoolRoute, &PoolRoute::path>(text("path", "What a request's path begins with, such as \"/static/\".")),
+       value<PoolRoute, &PoolRoute::sni>(text("sni", "The server name that a TLS client asks for, as `host`.")),
+       value<PoolRoute, &PoolRoute::host_regex>(
+           text("host_regex", "A regular expression that is found in the host, in any case; ^ and $ are its ends.")),
+       value<PoolRoute, &PoolRoute::path_regex>(text("path_regex", "One that is found in the path.")),
+       value<PoolRoute, &PoolRoute::sni_regex>(text("sni_regex", "One that is found in the server name, in any case.")),
+       value<PoolRoute, &PoolRoute::pool>(required(row(Kind::name, "pool", "The pool that serves these.")))});
+  return result;
+}
+
 }  // namespace
+
+std::string_view PoolRoute::what() const noexcept {
+  std::string_view only;
+  unsigned count = 0;
+  for (const auto& [name, text] : {std::pair<std::string_view, const std::string*>{"host", &host},
+                                   {"path", &path},
+                                   {"sni", &sni},
+                                   {"host_regex", &host_regex},
+                                   {"path_regex", &path_regex},
+                                   {"sni_regex", &sni_regex}}) {
+    if (!text->empty()) {
+      only = name;
+      ++count;
+    }
+  }
+  return count == 1 ? only : std::string_view{};
+}
+
+const std::string& PoolRoute::value() const noexcept {
+  for (const std::string* text : {&host, &path, &sni, &host_regex, &path_regex, &sni_regex}) {
+    if (!text->empty()) {
+      return *text;
+    }
+  }
+  return host;
+}
 
 const Section& service_section() {
   static const Section result = section<Service>(
@@ -113,6 +154,17 @@ const Section& service_section() {
            number("window_scale", 0, 14,
                   "TCP window scale (RFC 7323) that Limpet offers clients in the backends' name: theirs.")),
        value<Service, &Service::pool>(required(row(Kind::name, "pool", "The pool that serves it."))),
+       table<Service, &Service::routes>(
+           many(Many::list,
+                row(Kind::table, "routes",
+                    "TCP: connections for other pools, by what their clients say first; the first that fits "
+                    "counts, `pool` where none does. Sessions of one pool are apart from those of another.")),
+           pool_route_section()),
+       value<Service, &Service::accept_proxy>(many(
+           Many::list, row(Kind::prefix, "accept_proxy",
+                           "TCP: fronts whose connections must begin with a PROXY protocol header, version 1 or 2. "
+                           "The client it tells of is the one whose address makes keys; the backend gets it, "
+                           "too."))),
        value<Service, &Service::persist>(
            many(Many::list, row(Kind::name, "persist", "Persistence profiles: the first that yields a key wins."))),
        value<Service, &Service::flows_on_down>(

@@ -262,6 +262,20 @@ struct Tunnel {
   bool operator==(const Tunnel&) const = default;
 };
 
+/// What a connection to a service is for, by one thing that its client says, and the pool that serves that.
+struct PoolRoute {
+  std::string host{};  // "www.example.org", "*.example.org"
+  std::string path{};  // as it begins
+  std::string sni{};   // as host
+  std::string host_regex{}, path_regex{}, sni_regex{};
+  std::string pool{};
+  bool operator==(const PoolRoute&) const = default;
+  /// "host", "path_regex"; empty when there is not exactly one.
+  [[nodiscard]] std::string_view what() const noexcept;
+  /// Its value.
+  [[nodiscard]] const std::string& value() const noexcept;
+};
+
 struct Service {
   std::vector<Listen> listen;
   Forwarding forwarding = Forwarding::nat;
@@ -274,6 +288,8 @@ struct Service {
   std::uint64_t inspect_delay_ms = 3000;  // for what a client says first, where that must be known
   std::uint8_t window_scale = 7;          // that Limpet offers in such handshakes
   std::string pool;
+  std::vector<PoolRoute> routes;                   // to other pools: the first that fits
+  std::vector<Prefix> accept_proxy;                // fronts whose connections begin with a PROXY protocol header
   std::vector<std::string> persist;                // names of profiles: the first that yields a key wins
   LiveFlows flows_on_down = LiveFlows::keep;       // live TCP connections of a backend that goes down
   LiveFlows flows_on_drain_end = LiveFlows::keep;  // ... whose drain ends, or that is taken offline

@@ -34,6 +34,7 @@ void Validator::check_service(const std::string& name, const Service& service) {
   check_rate(path + ".limits.per_source", source.new_flows_per_s, source.burst);
   check_tunnel(path, service);
   check_delay(path, service);
+  check_routes(path, service);
   if (service.max_mss != 0 && service.max_mss < mss_min) {
     add(path + ".max_mss", fmt::format("{}", service.max_mss), fmt::format("0 for any, or {} and up", mss_min));
   }

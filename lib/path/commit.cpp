@@ -8,7 +8,7 @@ using counters::Counter;
 /// The bound backend of a record that another worker wrote, if this session may use it.
 const plan::Backend* others_choice(const State& state, const Question& question, const Decision& decision,
                                    const record::Record& record) noexcept {
-  const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
+  const plan::Pool& pool = pool_of(question);
   const plan::Backend* backend = bound_backend(question.plan, pool, record.backend, decision.persist);
   if (backend == nullptr || must_leave(question.plan, pool, record.backend, state.node.backends, decision.persist) ||
       !reaches(question, *backend)) {
@@ -65,7 +65,7 @@ std::uint16_t home_after(const Question& question, const Decision& decision, Bac
   }
   std::uint16_t home = decision.record->home;
   if (home == record::at_home) {
-    const plan::Pool& pool = question.plan.pool_of(question.plan.service_of(question.listener));
+    const plan::Pool& pool = pool_of(question);
     const plan::Backend* left = bound_backend(question.plan, pool, decision.from, decision.persist);
     home = record::home_of(left == nullptr ? decision.from : left->slot);
   }
@@ -77,19 +77,14 @@ void count_move(State& state, const Question& question, const Decision& decision
                 Reason reason, Millis now_ms) noexcept {
   add_relaxed(state.moves[static_cast<std::size_t>(reason)], 1);
   const plan::Persist* persist = decision.persist;
-  const bool v4 = question.tuple.client.is_v4();
+  const bool is_told = question.payload != nullptr && question.payload->told;
+  const net::IpAddress& client = is_told ? question.payload->told->client : question.tuple.client;
+  const bool v4 = client.is_v4();
   const auto length = static_cast<std::uint8_t>(persist == nullptr ? (v4 ? 32 : 128)
                                                 : v4               ? persist->prefix4
                                                                    : persist->prefix6);
-  const Move move{now_ms,
-                  question.tuple.client.masked(length),
-                  length,
-                  reason,
-                  question.listener.slot,
-                  from,
-                  to,
-                  persist != nullptr,
-                  decision.key};
+  const Move move{now_ms, client.masked(length), length,      reason, question.listener.slot, from,
+                  to,     persist != nullptr,    decision.key};
   if (!state.to_control.moves.push(move)) {
     state.counters.add(Counter::events_lost);
   }
@@ -137,8 +132,7 @@ const plan::Backend* commit(State& state, const Question& question, const Decisi
   }
   state.counters.add(Counter::chosen_by_algorithm);
   state.counters.add(Counter::chosen_spilled, decision.spilled ? 1 : 0);
-  plan::note_chosen(question.plan.pool_of(question.plan.service_of(question.listener)), state.node.backends,
-                    state.uses.get(), *decision.backend);
+  plan::note_chosen(pool_of(question), state.node.backends, state.uses.get(), *decision.backend);
   if (!decision.record) {
     const plan::Backend* backend =
         decision.persist == nullptr || !decision.remember ? decision.backend : claim(state, question, decision).backend;

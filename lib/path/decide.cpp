@@ -37,7 +37,7 @@ class Decider {
       : question_(question),
         sight_(sight),
         service_(question.plan.service_of(question.listener)),
-        pool_(question.plan.pool_of(service_)) {}
+        pool_(pool_of(question)) {}
 
   Decision run() noexcept {
     const plan::Found found = question_.key != nullptr
@@ -256,7 +256,7 @@ bool reaches(const Question& question, const plan::Backend& backend) noexcept {
 }
 
 plan::Choosing choosing_for(const Question& question, const plan::Loads& loads, const plan::Persist* persist) noexcept {
-  return {.pool = question.plan.pool_of(question.plan.service_of(question.listener)),
+  return {.pool = pool_of(question),
           .loads = loads,
           .family = question.tuple.client.family(),
           .any_family = question.listener.local || question.plan.service_of(question.listener).tunnels(),

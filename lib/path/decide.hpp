@@ -37,6 +37,11 @@ struct Question {
   std::span<const BackendSlot> tried{};    // these have refused the connection or not answered
 };
 
+/// The pool that is asked.
+[[nodiscard]] inline const plan::Pool& pool_of(const Question& question) noexcept {
+  return plan::pool_of(question.plan, question.plan.service_of(question.listener), question.payload);
+}
+
 /// What a decision looks at besides the plan. `key_loads` null: no key is heavy.
 struct Sight {
   const record::Table& records;

@@ -7,6 +7,7 @@
 #include "path/admit.hpp"
 #include "path/reply.hpp"
 #include "path/reset.hpp"
+#include "plan/hearing.hpp"
 #include "plan/replies.hpp"
 #include "splice/cookie.hpp"
 #include "splice/edit.hpp"
@@ -241,7 +242,17 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
               .last = one.late,
               .now_s = now_s(),
               .scratch = plan_.scratch_of(state_.index)};
-  if (entry.phase == Phase::open && plan::find_key(plan_, service, tuple_of(*item.listener, c), &payload_).waits) {
+  const plan::Tuple tuple = tuple_of(*item.listener, c);
+  const plan::Heard heard = plan::hear(service, tuple, payload_);
+  if (heard == plan::Heard::broken) {
+    state_.awaited.give_back(one);
+    state_.counters.add(Counter::delayed_no_header);
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_proxy_header);
+    give_up(c, entry, *item.listener);
+    return Stand::ended;
+  }
+  if (entry.phase == Phase::open &&
+      (heard == plan::Heard::waits || plan::find_key(plan_, service, tuple, &payload_).waits)) {
     return Stand::ended;
   }
   state_.awaited.give_back(one);
@@ -379,12 +390,16 @@ bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& pa
   }
   const Segment segment = segment_of(packet, parsed);
   const std::size_t size = std::min<std::size_t>(segment.size, packet.contiguous - segment.offset);
-  const plan::Payload said{.bytes = {packet.data + segment.offset, size}, .last = true, .now_s = now_s()};
+  plan::Payload said{.bytes = {packet.data + segment.offset, size},
+                     .last = true,
+                     .now_s = now_s(),
+                     .scratch = plan_.scratch_of(state_.index)};
+  said.branch = plan::route(service, said).branch;
   const Question question{
       .plan = plan_, .listener = *item.listener, .tuple = tuple_of(*item.listener, c), .payload = &said};
   const plan::Backend* const named = size == 0 ? nullptr : plan::named_again(plan_, service, question.tuple, said);
   if (named == nullptr || named == item.backend || !reaches(question, *named) ||
-      must_leave(plan_, plan_.pool_of(service), named->slot, state_.node.backends, nullptr)) {
+      must_leave(plan_, pool_of(question), named->slot, state_.node.backends, nullptr)) {
     return false;
   }
   const std::uint32_t clients = net::tcp_acknowledgment(packet.data, parsed);

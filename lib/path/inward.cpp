@@ -105,8 +105,10 @@ class Inward {
       return std::nullopt;
     }
     const Connection c = connection_of(listener, key);
-    const auto reason = must_leave(plan_, plan_.pool_of(plan_.service_of(listener)), BackendSlot(entry.peer()),
-                                   state_.node.backends, records_.rule(listener, c));
+    const plan::Service& service = plan_.service_of(listener);
+    const BackendSlot slot(entry.peer());
+    const auto reason = must_leave(plan_, listener.splices ? plan_.pool_having(service, slot) : plan_.pool_of(service),
+                                   slot, state_.node.backends, records_.rule(listener, c));
     if (!reason && look_closer && !is_tcp(listener) && records_.is_bound_elsewhere(listener, c, entry.peer())) {
       return Reason::record_evicted;
     }

@@ -191,13 +191,18 @@ void Response::take_whole(const extract::Head& head, Millis now_ms) noexcept {
     return;
   }
   if (const plan::Backend* const from = whole == Found::value ? backend() : nullptr) {
-    for (const plan::Persist& persist : service.persist) {
+    for (const plan::Persist& persist : plan_.profiles_with(service, *from)) {
       if (const auto key = persist.learns ? plan::learnt_key(plan_, persist, head) : std::nullopt) {
         learn(persist, *key, *from, now_ms);
       }
     }
   }
   stop_reading(whole == Found::incomplete);
+}
+
+const plan::Persist* Response::own_token_profile() noexcept {
+  const plan::Backend* const from = backend();
+  return from == nullptr ? nullptr : plan::own_token_profile(plan_.profiles_with(plan_.service_of(listener_), *from));
 }
 
 const plan::Backend* Response::backend() noexcept {
@@ -221,7 +226,7 @@ void Response::token(const plan::Persist& persist, char* to, Millis now_ms) noex
 /// A line of its own, the first of the fields.
 void Response::insert(const extract::Head& head, Millis now_ms) noexcept {
   entry_.owes_cookie = false;
-  const plan::Persist* const persist = plan::own_token_profile(plan_.service_of(listener_));
+  const plan::Persist* const persist = own_token_profile();
   if (persist == nullptr || persist->by != model::By::insert) {
     return;  // the plan has changed
   }
@@ -237,7 +242,7 @@ void Response::insert(const extract::Head& head, Millis now_ms) noexcept {
 
 /// The placeholder may not be whole yet: what is there of it goes out changed.
 void Response::rewrite(const extract::Head& head, Millis now_ms) noexcept {
-  const plan::Persist* const persist = plan::own_token_profile(plan_.service_of(listener_));
+  const plan::Persist* const persist = own_token_profile();
   if (persist == nullptr || persist->by != model::By::rewrite) {
     return;
   }

@@ -67,6 +67,7 @@ class Response {
   bool apply_inserted(Packet& packet, net::Parsed& parsed, std::size_t at) noexcept;
   void token(const plan::Persist& persist, char* to, Millis now_ms) noexcept;
   [[nodiscard]] const plan::Backend* backend() noexcept;
+  [[nodiscard]] const plan::Persist* own_token_profile() noexcept;
   void settle() noexcept;
 
   State& state_;

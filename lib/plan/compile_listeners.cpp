@@ -39,7 +39,16 @@ Result<void> Compiler::add_endpoints(const Listener& listener, std::uint32_t ind
   if (service.returns_directly()) {
     return {};
   }
-  for (const Backend& backend : plan_->pools[service.pool].backends) {
+  Result<void> done;
+  service.each_branch([&](std::uint32_t pool, const auto&) {
+    done = done ? add_endpoints_of(plan_->pools[pool], listener, index, exact) : done;
+  });
+  return done;
+}
+
+Result<void> Compiler::add_endpoints_of(const Pool& pool, const Listener& listener, std::uint32_t index, bool exact) {
+  const Service& service = plan_->services[listener.service];
+  for (const Backend& backend : pool.backends) {
     const auto family = service.family_towards(backend, listener.listen.prefix.address.family());
     const net::Endpoint endpoint = answering_endpoint(listener, backend.endpoint(family));
     if (endpoint.address.is_none()) {

@@ -30,20 +30,29 @@ Reading Compiler::reading(const model::Profile& from) {
   return to;
 }
 
-/// Each profile that looks for an expression gets its number.
-Result<void> Compiler::add_expressions(Service& service) {
-  std::vector<Expression> list;
-  for (Persist& persist : service.persist) {
-    if (persist.type == model::ProfileType::universal) {
-      persist.reading.universal.after = static_cast<std::uint32_t>(list.size());
-      list.push_back({fmt::format("profiles.{}.after", persist.profile),
-                      {.id = persist.reading.universal.after,
-                       .text = model_.profiles.at(persist.profile).after,
-                       .open_ended = true}});
+/// Each profile that looks for an expression gets its number, and so does each route.
+Result<void> Compiler::add_expressions(Service& service, Routing* routing, std::vector<Expression> routes) {
+  std::vector<Expression> list = std::move(routes);
+  const auto add = [&](std::vector<Persist>& profiles) {
+    for (Persist& persist : profiles) {
+      if (persist.type == model::ProfileType::universal) {
+        persist.reading.universal.after = static_cast<std::uint32_t>(list.size());
+        list.push_back({fmt::format("profiles.{}.after", persist.profile),
+                        {.id = persist.reading.universal.after,
+                         .text = model_.profiles.at(persist.profile).after,
+                         .open_ended = true}});
+      }
     }
+  };
+  add(service.persist);
+  for (Branch& branch : routing == nullptr ? std::span<Branch>{} : std::span(routing->branches)) {
+    add(branch.persist);
   }
   if (list.empty()) {
     return {};
+  }
+  if (list.size() > expressions_max) {
+    return fail("services.{}: {} regular expressions, expected at most {}", service.name, list.size(), expressions_max);
   }
   auto made = make_expressions(list, expressions_before_[service.name]);
   if (!made) {
@@ -78,11 +87,14 @@ void Compiler::index_addresses(Pool& pool) {
   }
 }
 
-Result<Persist> Compiler::persist(const std::string& service, const std::string& pool, const std::string& name) {
+Result<Persist> Compiler::persist(const std::string& service, const std::string& pool, const std::string& name,
+                                  bool is_own) {
   const model::Profile& from = model_.profiles.at(name);
-  const std::string scope = from.scope == model::Scope::service ? fmt::format("{} of service {}", name, service)
-                            : from.scope == model::Scope::pool  ? fmt::format("{} of pool {}", name, pool)
-                                                                : fmt::format("{} of all", name);
+  const std::string scope =
+      from.scope == model::Scope::service
+          ? fmt::format("{} of service {}{}{}", name, service, is_own ? "" : " in pool ", is_own ? "" : pool)
+      : from.scope == model::Scope::pool ? fmt::format("{} of pool {}", name, pool)
+                                         : fmt::format("{} of all", name);
   auto number = slot(slots_.scopes, "profile", scope);
   if (!number) {
     return tl::unexpected(number.error());
@@ -100,6 +112,7 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   if (model::by_own_token(from.by)) {
     to.own = own_token(from, input_.secret, scope, plan_->cookie_epoch);
   }
+  to.pool = pool_index_.at(pool);
   to.scope = *number;
   to.reach = from.scope;
   to.prefix4 = from.prefix4;
@@ -115,6 +128,34 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   to.heavy_key = from.heavy_key;
   to.override_limits = from.override_limits;
   return to;
+}
+
+/// The service's profiles as it uses them in one of its pools: its own, or that of a branch.
+Result<std::vector<Persist>> Compiler::profiles(Service& service, const model::Service& from, const std::string& pool,
+                                                std::uint32_t branch) {
+  std::vector<Persist> list;
+  for (const std::string& profile : chain(from)) {
+    auto made = persist(service.name, pool, profile, branch == Rule::own);
+    if (!made) {
+      return tl::unexpected(made.error());
+    }
+    const ScopeUse use{static_cast<std::uint32_t>(plan_->services.size()), branch,
+                       static_cast<std::uint32_t>(list.size())};
+    place_at(plan_->scopes, made->scope, use, ScopeUse{});
+    service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
+    service.reads_content = service.reads_content || model::is_content(made->type);
+    service.reads_requests = service.reads_requests || made->closes_on_conflict;
+    service.reads_replies = service.reads_replies || made->learns || made->by == model::By::rewrite;
+    if (made->by == model::By::insert) {
+      service.reply_room = static_cast<std::uint16_t>(made->own->line.size());
+    }
+    service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
+    if (made->type == model::ProfileType::rdp_msts) {
+      index_addresses(plan_->pools[made->pool]);
+    }
+    list.push_back(std::move(*made));
+  }
+  return list;
 }
 
 }  // namespace limpet::plan

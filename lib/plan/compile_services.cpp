@@ -63,28 +63,12 @@ Result<void> Compiler::add_services() {
     service.flows_on_down = from.flows_on_down;
     service.flows_on_drain_end = from.flows_on_drain_end;
     service.gate = gate(name, from);
-    for (const std::string& profile : chain(from)) {
-      auto made = persist(name, from.pool, profile);
-      if (!made) {
-        return tl::unexpected(made.error());
-      }
-      const ScopeUse use{static_cast<std::uint32_t>(plan_->services.size()),
-                         static_cast<std::uint32_t>(service.persist.size())};
-      place_at(plan_->scopes, made->scope, use, ScopeUse{});
-      service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
-      service.reads_content = service.reads_content || model::is_content(made->type);
-      service.reads_requests = service.reads_requests || made->closes_on_conflict;
-      service.reads_replies = service.reads_replies || made->learns || made->by == model::By::rewrite;
-      if (made->by == model::By::insert) {
-        service.reply_room = static_cast<std::uint16_t>(made->own->line.size());
-      }
-      service.splits = service.splits || made->heavy_key == model::HeavyKey::split;
-      if (made->type == model::ProfileType::rdp_msts) {
-        index_addresses(plan_->pools[service.pool]);
-      }
-      service.persist.push_back(std::move(*made));
+    auto own = profiles(service, from, from.pool, Rule::own);
+    if (!own) {
+      return tl::unexpected(own.error());
     }
-    if (auto ok = add_expressions(service); !ok) {
+    service.persist = std::move(*own);
+    if (auto ok = add_routing(service, from); !ok) {
       return ok;
     }
     const auto limit = [](std::uint64_t ms) {

@@ -39,10 +39,14 @@ class Compiler {
   /// The service's profiles in order, each followed by its backups.
   std::vector<std::string> chain(const model::Service& service) const;
   static Reading reading(const model::Profile& from);
-  Result<void> add_expressions(Service& service);
+  Result<void> add_expressions(Service& service, Routing* routing, std::vector<Expression> routes);
+  Result<std::vector<Persist>> profiles(Service& service, const model::Service& from, const std::string& pool,
+                                        std::uint32_t branch);
+  Result<std::uint32_t> branch(Service& service, const model::Service& from, Routing& routing, const std::string& pool);
+  Result<void> add_routing(Service& service, const model::Service& from);
   Result<void> add_scratches();
   static void index_addresses(Pool& pool);
-  Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name);
+  Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name, bool is_own);
   static std::uint64_t seconds(std::uint64_t ms, std::uint64_t max) {
     return std::min<std::uint64_t>(std::max<std::uint64_t>((ms + 999) / 1000, 1), max);
   }
@@ -61,6 +65,7 @@ class Compiler {
   void keep_gates();
   /// The addresses that this listener's backends answer from, when their answers pass here (nat).
   Result<void> add_endpoints(const Listener& listener, std::uint32_t index, bool exact);
+  Result<void> add_endpoints_of(const Pool& pool, const Listener& listener, std::uint32_t index, bool exact);
 
   const Input& input_;
   const model::Model& model_;

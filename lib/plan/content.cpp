@@ -194,7 +194,7 @@ const Backend* backend_named(const Pool& pool, std::string_view name) noexcept {
 
 Found find_in(const Plan& plan, const Service& service, const Persist& persist, const Tuple& tuple,
               const Payload& payload) noexcept {
-  const Pool& pool = plan.pool_of(service);
+  const Pool& pool = plan.pools[persist.pool];
   if (persist.type == ProfileType::x_forwarded_for) {
     return find_forwarded(persist, tuple, payload);
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,13 @@
 #include "model/set_cookie.hpp"
 #include "net/address.hpp"
 #include "net/encap.hpp"
+#include "plan/access_list.hpp"
 #include "plan/express.hpp"
 #include "plan/expressions.hpp"
 #include "plan/front_table.hpp"
 #include "plan/gate.hpp"
 #include "plan/route_table.hpp"
+#include "plan/routing.hpp"
 #include "plan/vips.hpp"
 #include "record/table.hpp"
 
@@ -115,6 +118,7 @@ struct Persist {
   bool learns = false;    // from responses
   bool closes_on_conflict = false;
   std::shared_ptr<const OwnToken> own;  // by rewrite or insert; else null
+  std::uint32_t pool = 0;               // index in Plan::pools
   std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
   model::Scope reach = model::Scope::service;
   std::uint8_t prefix4 = 32;
@@ -138,8 +142,9 @@ struct Persist {
 
 /// What rules the records of one scope; `persist` of a scope that no service of this plan uses is null.
 struct ScopeUse {
-  std::uint32_t service = ~0u;  // index in Plan::services: one of those that use it
-  std::uint32_t persist = 0;    // index in Service::persist
+  std::uint32_t service = ~0u;       // index in Plan::services: one of those that use it
+  std::uint32_t branch = Rule::own;  // index in Routing::branches, or the service's own pool
+  std::uint32_t persist = 0;         // index in its profiles
 };
 
 struct Timeouts {
@@ -169,13 +174,16 @@ struct Service {
   std::uint16_t max_mss = 0;  // 0: none
   std::uint8_t window_scale = 7;
   std::uint32_t inspect_delay_ms = 0;
-  bool reads_content = false;    // one of its profiles does
-  bool reads_requests = false;   // all of a connection: one of its profiles closes on conflict
-  bool reads_replies = false;    // one of its profiles learns or rewrites
-  std::uint16_t reply_room = 0;  // bytes that a backend leaves in each segment for the line of a cookie
-  std::uint32_t pool = 0;        // index in Plan::pools
-  std::vector<Persist> persist;  // in order: the first that yields a key wins; backups follow their profile
-  bool splits = false;           // one of them spreads heavy keys
+  bool reads_content = false;              // its profiles, routes or fronts do
+  bool reads_requests = false;             // all of a connection: one of its profiles closes on conflict
+  bool reads_replies = false;              // one of its profiles learns or rewrites
+  std::uint16_t reply_room = 0;            // bytes that a backend leaves in each segment for the line of a cookie
+  std::uint32_t pool = 0;                  // index in Plan::pools
+  std::vector<Persist> persist;            // in order: the first that yields a key wins; backups follow their profile
+  std::shared_ptr<const Routing> routing;  // to other pools; null: none
+  AccessList fronts;                       // whose connections begin with a PROXY header, with `has_fronts`
+  bool has_fronts = false;
+  bool splits = false;  // one of them spreads heavy keys
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
   Timeouts timeouts{};
@@ -196,6 +204,30 @@ struct Service {
   [[nodiscard]] bool reaches(const Backend& backend, Family family) const noexcept {
     return !backend.endpoint(family).address.is_none() &&
            (!is_full_nat() || !locals[static_cast<std::size_t>(family)].empty());
+  }
+
+  /// Calls `f(pool index, profiles)` for its own pool and all that it leads to.
+  template <class F>
+  void each_branch(F&& f) const {
+    f(pool, persist);
+    for (const Branch& branch : routing == nullptr ? std::span<const Branch>{} : std::span(routing->branches)) {
+      f(branch.pool, branch.persist);
+    }
+  }
+  /// Its profiles as it uses them in that one of its pools.
+  [[nodiscard]] const std::vector<Persist>& profiles_in(std::uint32_t index) const noexcept {
+    for (const Branch& branch : routing == nullptr ? std::span<const Branch>{} : std::span(routing->branches)) {
+      if (branch.pool == index) {
+        return branch.persist;
+      }
+    }
+    return persist;
+  }
+  /// The connections of one of its clients may have a backend of this pool.
+  [[nodiscard]] bool leads_to(std::uint32_t index) const noexcept {
+    bool found = false;
+    each_branch([&](std::uint32_t one, const auto&) { found = found || one == index; });
+    return found;
   }
 
   /// Live TCP connections may be reset for their backend's state.
@@ -277,13 +309,25 @@ struct Plan {
     if (scope >= scopes.size() || scopes[scope].service == ~0u) {
       return nullptr;
     }
-    return &services[scopes[scope].service].persist[scopes[scope].persist];
+    const ScopeUse& use = scopes[scope];
+    const Service& service = services[use.service];
+    return &(use.branch == Rule::own ? service.persist : service.routing->branches[use.branch].persist)[use.persist];
   }
   /// What the worker of that index, which alone may ask, scans in; null: nothing is to be scanned for.
   [[nodiscard]] match::Scratch* scratch_of(unsigned worker) const noexcept {
     return scratches == nullptr || worker >= scratches->size() ? nullptr : &(*scratches)[worker];
   }
   [[nodiscard]] const Pool& pool_of(const Service& service) const noexcept { return pools[service.pool]; }
+  /// The profiles that the service asks for connections which this backend has.
+  [[nodiscard]] const std::vector<Persist>& profiles_with(const Service& service,
+                                                          const Backend& backend) const noexcept {
+    return service.profiles_in(backend_of_slot[backend.slot.value()].pool);
+  }
+  /// That of the service's pools which has this backend; its own when none has.
+  [[nodiscard]] const Pool& pool_having(const Service& service, BackendSlot slot) const noexcept {
+    const std::uint32_t index = slot.value() < backend_of_slot.size() ? backend_of_slot[slot.value()].pool : ~0u;
+    return pools[index != ~0u && service.leads_to(index) ? index : service.pool];
+  }
 };
 
 }  // namespace limpet::plan

@@ -9,8 +9,8 @@
 
 namespace limpet::plan {
 
-/// The service's profile by rewrite or insert, or null.
-[[nodiscard]] const Persist* own_token_profile(const Service& service) noexcept;
+/// The first of these profiles by rewrite or insert, or null.
+[[nodiscard]] const Persist* own_token_profile(const std::vector<Persist>& profiles) noexcept;
 
 /// The service puts a cookie into the response to a client that has said this first, and was led to this backend: it is
 /// HTTP, as far as it goes, and has no cookie that leads there.

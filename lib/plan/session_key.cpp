@@ -214,28 +214,47 @@ std::optional<Key> session_key(const Persist& persist, const Tuple& tuple, const
   return std::nullopt;
 }
 
-Found find_key(const Plan& plan, const Service& service, const Tuple& tuple, const Payload* payload) noexcept {
-  for (const Persist& persist : service.persist) {
-    if (!model::is_content(persist.type)) {
-      if (const auto key = session_key(persist, tuple, plan.fingerprint_seed)) {
-        return {&persist, *key};
-      }
-    } else if (payload != nullptr) {
-      const Found found = find_in(plan, service, persist, tuple, *payload);
+namespace {
+
+Found find_in_payload(const Plan& plan, const Service& service, const Tuple& tuple, const Payload& payload) noexcept {
+  const Tuple& who = payload.told ? *payload.told : tuple;
+  for (const Persist& persist : profiles_of(service, payload)) {
+    if (model::is_content(persist.type)) {
+      const Found found = find_in(plan, service, persist, who, payload);
       if (found.persist != nullptr || found.waits) {
         return found;
       }
+    } else if (const auto key = session_key(persist, who, plan.fingerprint_seed)) {
+      return {&persist, *key};
     }
   }
   return {};
 }
-Found find_given(const Service& service, const Key& key) noexcept {
+
+}  // namespace
+
+Found find_key(const Plan& plan, const Service& service, const Tuple& tuple, const Payload* payload) noexcept {
+  if (payload != nullptr) {
+    return find_in_payload(plan, service, tuple, *payload);
+  }
   for (const Persist& persist : service.persist) {
-    if (persist.scope == record::scope_of(key)) {
-      return {&persist, key};
+    if (const auto key = session_key(persist, tuple, plan.fingerprint_seed)) {
+      return {&persist, *key};
     }
   }
   return {};
+}
+
+Found find_given(const Service& service, const Key& key) noexcept {
+  Found found;
+  service.each_branch([&](std::uint32_t, const std::vector<Persist>& profiles) {
+    for (const Persist& persist : profiles) {
+      if (found.persist == nullptr && persist.scope == record::scope_of(key)) {
+        found = {&persist, key};
+      }
+    }
+  });
+  return found;
 }
 
 std::string key_text(const Persist& persist, const Key& key) {

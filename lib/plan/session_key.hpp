@@ -47,7 +47,21 @@ struct Payload {
   std::uint32_t now_s = 0;
   std::span<const Said> said{};
   match::Scratch* scratch = nullptr;  // the worker's own; null: no expression is looked for
+  bool imagined = false;              // nobody has said it
+  // What hear() has found:
+  std::optional<Tuple> told{};     // the client that a trusted front tells of, which makes keys
+  const Branch* branch = nullptr;  // where a route leads; null: the service's own pool
+  const Rule* rule = nullptr;      // that route; null: none fits
 };
+
+/// The profiles that are asked for a connection.
+[[nodiscard]] inline const std::vector<Persist>& profiles_of(const Service& service, const Payload& payload) noexcept {
+  return payload.branch == nullptr ? service.persist : payload.branch->persist;
+}
+/// The pool that a connection is for.
+[[nodiscard]] inline const Pool& pool_of(const Plan& plan, const Service& service, const Payload* payload) noexcept {
+  return payload == nullptr || payload->branch == nullptr ? plan.pool_of(service) : plan.pools[payload->branch->pool];
+}
 
 /// The first of the service's profiles that finds a key, and the key; null: none does.
 struct Found {
@@ -59,7 +73,7 @@ struct Found {
 /// `payload` null: what is said counts for nothing.
 [[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple,
                              const Payload* payload = nullptr) noexcept;
-/// A key with the profile of the service that makes such keys; null: none does.
+/// A key with the profile of the service, in any of its pools, that makes such keys; null: none does.
 [[nodiscard]] Found find_given(const Service& service, const record::Key& key) noexcept;
 
 /// A key for people: "192.0.2.7/32", "192.0.2.0/24:1234/tcp", "192.0.2.7/32 > 198.51.100.1/32",

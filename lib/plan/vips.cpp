@@ -14,9 +14,11 @@ void Vips::add(const net::IpAddress& address, const Service& service) {
   vip.direct = vip.direct || service.returns_directly();
   vip.echo = vip.echo || service.echo == model::Echo::always;
   auto& pools = vip.echo_pools;
-  if (service.echo == model::Echo::healthy && std::find(pools.begin(), pools.end(), service.pool) == pools.end()) {
-    pools.push_back(service.pool);
-  }
+  service.each_branch([&](std::uint32_t pool, const auto&) {
+    if (service.echo == model::Echo::healthy && std::find(pools.begin(), pools.end(), pool) == pools.end()) {
+      pools.push_back(pool);
+    }
+  });
 }
 
 }  // namespace limpet::plan

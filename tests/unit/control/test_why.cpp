@@ -115,6 +115,42 @@ name = "X-Agent"
   EXPECT_EQ(refused("why", wrong).code, Code::invalid_params);
 }
 
+TEST_F(ControlTest, tells_why_by_routes) {
+  std::string configuration = text(two, {}, R"(
+[pools.api.backends]
+a1 = { address = "198.51.100.21:80" }
+[pools.tls.backends]
+t1 = { address = "198.51.100.31:80" }
+)");
+  configuration.replace(configuration.find("persist = ["), 0, R"(routes = [{ host = "api.example.org", pool = "api" },
+  { sni = "*.example.com", pool = "tls" }, { path_regex = "\\.png$", pool = "tls" }]
+)");
+  start(configuration);
+  const auto ask = [&](const char* name, const char* value) {
+    return call("why", {{"service", "web"}, {"client", "203.0.113.1"}, {name, value}});
+  };
+  const Json api = ask("host", "API.example.org");
+  EXPECT_EQ(api.at("pool"), "api");
+  EXPECT_EQ(api.at("backend"), "api/a1");
+  EXPECT_EQ(api.at("route"), "host = \"api.example.org\"");
+  EXPECT_EQ(ask("sni", "a.b.example.com").at("backend"), "tls/t1");
+  EXPECT_EQ(ask("sni", "example.com").at("pool"), "web");
+  EXPECT_EQ(ask("path", "/a.png").at("backend"), "tls/t1");
+  const Json other = ask("path", "/a.png.html");
+  EXPECT_EQ(other.at("pool"), "web");
+  EXPECT_TRUE(other.at("route").is_null());
+  const Json row = call("show.services").at("items").at(0);
+  EXPECT_EQ(row.at("routes").at(0), "host = \"api.example.org\": api");
+  const Json params{{"key", "203.0.113.7"}, {"service", "web"}};
+  Json bind = params;
+  bind["backend"] = "api/a1";
+  EXPECT_EQ(call("records.set", bind).at("scope"), "client of service web in pool api");
+  EXPECT_EQ(call("records.show", params).at("backend"), "api/a1") << "where there is a record";
+  const Json kept = call("why", {{"service", "web"}, {"client", "203.0.113.7"}, {"host", "api.example.org"}});
+  EXPECT_EQ(kept.at("step"), "record");
+  EXPECT_EQ(call("why", {{"service", "web"}, {"client", "203.0.113.7"}}).at("step"), "algorithm");
+}
+
 TEST_F(ControlTest, tells_why_by_what_other_protocols_say) {
   std::string configuration = text(two, {}, R"(
 [profiles.broker]

@@ -44,6 +44,36 @@ TEST(ContentProblems, of_profiles) {
   EXPECT_EQ(of("type = \"universal\"\nafter = 'Call-ID:\\s'\nuntil = '\\s;\\x00\\\\'\nmax_bytes = 64\n"), Texts{});
 }
 
+TEST(ContentProblems, of_routes) {
+  const auto of = [](const std::string& routes, const std::string& more = "") {
+    return problems(
+        "[pools.web.backends]\nb = { address = \"192.0.2.8:80\" }\n[pools.six.backends]\nb = { address = "
+        "\"[2001:db8::8]:80\" }\n[services.s]\nlisten = \"192.0.2.9:80/tcp\"\npool = \"web\"\nroutes = [" +
+        routes + "]\n" + more);
+  };
+  EXPECT_EQ(of("{ host = \"a.example\", pool = \"web\" }, { path = \"/x\", pool = \"web\" }"), Texts{});
+  EXPECT_EQ(of("{ pool = \"web\" }, { host = \"a\", path = \"/x\", pool = \"web\" }"),
+            (Texts{"f:8:11: found a route by nothing, or by several things, expected one of host, path, sni, "
+                   "host_regex, path_regex and sni_regex",
+                   "f:8:29: found a route by nothing, or by several things, expected one of host, path, sni, "
+                   "host_regex, path_regex and sni_regex"}));
+  EXPECT_EQ(of("{ host = \"a\", pool = \"wbe\" }, { host = \"b\", pool = \"six\" }"),
+            (Texts{"f:8:11: found pool \"wbe\", expected the name of a pool (did you mean \"web\"?)",
+                   "f:8:41: found pool \"six\" without an address of the family of \"192.0.2.9:80/tcp\", expected "
+                   "backends that clients reach"}));
+  EXPECT_EQ(of("{ sni = \"*.\", pool = \"web\" }, { path = \"x\", pool = \"web\" }"),
+            (Texts{"f:8:11: found \"*.\", expected a host name, or \"*.\" and one",
+                   "f:8:41: found \"x\", expected a path that begins with \"/\" and has no spaces and no query"}));
+  EXPECT_EQ(of("{ host = \"a\", pool = \"web\" }, { host = \"a\", pool = \"web\" }"),
+            Texts{"f:8:41: found host = \"a\" again, expected each route once (also services.s.routes[0])"});
+  EXPECT_EQ(
+      of("{ host = \"a\", pool = \"web\" }", "forwarding = \"dr\"\n"),
+      Texts{"f:9:1: found \"dr\" with routes, expected \"nat\" or \"full_nat\" (answers must pass Limpet, which has "
+            "numbered them)"});
+  EXPECT_EQ(of("", "accept_proxy = [\"10.0.0.1/8\"]\n"),
+            Texts{"f:9:17: found \"10.0.0.1/8\", expected \"10.0.0.0/8\" (bits behind the length must be zero)"});
+}
+
 TEST(ByteClass, is_read) {
   const auto bytes = [](std::string_view text) {
     std::string found;
