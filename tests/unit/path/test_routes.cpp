@@ -53,7 +53,7 @@ TEST(Routes, lead_to_pools_by_host_and_path) {
   EXPECT_EQ(pool_of(request("API.Example.ORG:80")), "api");
   EXPECT_EQ(pool_of(request("web.example.org")), "web");
   EXPECT_EQ(pool_of(request("web.example.org", "/static/a.css")), "files");
-  EXPECT_EQ(pool_of(request("web.example.org", "/statics")), "web");
+  EXPECT_EQ(pool_of(request("web.example.org", "/static")), "web");
   EXPECT_EQ(pool_of(request("api.example.org", "/static/a.css")), "api") << "the first that fits";
   EXPECT_EQ(pool_of(request("v17.example.org")), "api");
   EXPECT_EQ(pool_of(request("v17.example.org.evil.example")), "web");
