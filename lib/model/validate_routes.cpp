@@ -15,6 +15,10 @@ void Validator::check_routes(const std::string& path, const Service& service) {
           fmt::format("also {}", entry->second));
     }
   }
+  if (!service.accept_proxy.empty() && service.client_address == ClientAddress::proxy_v2) {
+    add(path + ".accept_proxy", "accept_proxy with client_address = \"proxy_v2\"", "one of them",
+        "the front's header passes on");
+  }
   for (std::size_t i = 0; i < service.accept_proxy.size(); ++i) {
     const Prefix& prefix = service.accept_proxy[i];
     if (network(prefix) != prefix) {

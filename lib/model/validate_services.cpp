@@ -49,7 +49,10 @@ void Validator::check_service(const std::string& name, const Service& service) {
 
 /// What a service asks for that makes Limpet complete handshakes itself; empty: nothing.
 std::string Validator::delays(const Service& service) const {
-  std::string what = service.syn_proxy ? "syn_proxy" : "";
+  std::string what = !service.routes.empty()         ? "routes"
+                     : !service.accept_proxy.empty() ? "accept_proxy"
+                     : service.syn_proxy             ? "syn_proxy"
+                                                     : "";
   each_profile(service, [&](const std::string& name, const Profile& profile) {
     if (is_content(profile.type)) {
       what = fmt::format("profile {}", quote(name));

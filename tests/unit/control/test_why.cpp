@@ -125,6 +125,7 @@ t1 = { address = "198.51.100.31:80" }
   configuration.replace(configuration.find("persist = ["), 0, R"(routes = [{ host = "api.example.org", pool = "api" },
   { sni = "*.example.com", pool = "tls" }, { path_regex = "\\.png$", pool = "tls" }]
 )");
+  configuration.replace(configuration.find("[limpetd]\n"), 10, "[limpetd]\nworkers = [0, 1]\n");
   start(configuration);
   const auto ask = [&](const char* name, const char* value) {
     return call("why", {{"service", "web"}, {"client", "203.0.113.1"}, {name, value}});
