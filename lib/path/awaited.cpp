@@ -22,7 +22,9 @@ AwaitedConnections::AwaitedConnections(const Limits& limits)
       slots_(std::make_unique<Held[]>(limits.awaited_held_max)),
       together_(std::make_unique<std::uint8_t[]>(held_bytes_of_one_max)),
       wanted_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
+      owners_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
       awaited_max_(limits.awaited_max) {
+  std::fill_n(owners_.get(), limits.awaited_max, none);
   for (std::uint32_t slot = 0; slot < limits.awaited_held_max; ++slot) {
     append(free_, slot);
   }
@@ -76,6 +78,13 @@ void AwaitedConnections::forget(Awaited& one) noexcept {
   if (next_look_ == index) {
     next_look_ = one.newer;
   }
+  if (one.is_owner) {
+    std::uint32_t* link = &chain_of(one.key);
+    while (*link != index) {
+      link = &awaited_[*link].next_owner;
+    }
+    *link = one.next_owner;
+  }
   one = Awaited{};
   one.newer = free_awaited_;
   free_awaited_ = index;
@@ -103,10 +112,55 @@ void AwaitedConnections::end_superfluous(Awaited& one) noexcept {
 
 void AwaitedConnections::release(Awaited& one) noexcept {
   end_superfluous(one);
-  while (one.first_held != none) {
-    unhold(one, one.first_held, ready_);
+  for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
+    next = slots_[slot].next;
+    if (!is_owned(one, slots_[slot].segment.sequence)) {
+      unhold(one, slot, ready_);
+    }
+  }
+  if (one.held == 0) {
+    forget(one);
+  }
+}
+
+void AwaitedConnections::release_owner(Awaited& one) noexcept {
+  std::uint32_t& chain = chain_of(one.key);
+  one.next_owner = chain;
+  one.is_owner = true;
+  chain = index_of(one);
+  release(one);
+}
+
+Awaited* AwaitedConnections::find_owner(const splice::ConnectionKey& key) noexcept {
+  std::uint32_t index = chain_of(key);
+  while (index != none && !(awaited_[index].key == key)) {
+    index = awaited_[index].next_owner;
+  }
+  return index == none ? nullptr : &awaited_[index];
+}
+
+/// Chains are as short as ownership is.
+std::uint32_t& AwaitedConnections::chain_of(const splice::ConnectionKey& key) noexcept {
+  const std::uint64_t mixed =
+      (key.client.high() ^ key.client.low() ^ std::uint64_t{key.client_port} << 32 ^ key.listener) * 0x9e3779b97f4a7c15;
+  return owners_[(mixed >> 32) % awaited_max_];
+}
+
+bool AwaitedConnections::end_owned(Awaited& one, std::uint32_t number) noexcept {
+  while (one.first_held != none && ahead(number, end_of(slots_[one.first_held].segment)) >= 0) {
+    unhold(one, one.first_held, ended_);
+  }
+  if (one.held != 0) {
+    return false;
   }
   forget(one);
+  return true;
+}
+
+bool AwaitedConnections::can_own(const Awaited& one) const noexcept {
+  bool can = true;
+  each_held(one, [&](const Packet& packet) { can = can && packet.contiguous == packet.size; });
+  return can;
 }
 
 void AwaitedConnections::end(Awaited& one) noexcept {
@@ -208,22 +262,23 @@ const Packet* AwaitedConnections::first_packet(const Awaited& one) const noexcep
   return one.first_held == none ? nullptr : &slots_[one.first_held].packet;
 }
 
-void AwaitedConnections::want_syn(Awaited& one) noexcept {
-  if (one.wants_syn || wanted_count_ == awaited_max_) {
-    return;
+void AwaitedConnections::want(Awaited& one, Wants what) noexcept {
+  const bool in_line = one.wants != Wants::nothing;
+  if (in_line || wanted_count_ < awaited_max_) {
+    one.wants = std::max(one.wants, what);
   }
-  one.wants_syn = true;
-  wanted_[(wanted_first_ + wanted_count_) % awaited_max_] = index_of(one);
-  ++wanted_count_;
+  if (!in_line && wanted_count_ < awaited_max_) {
+    wanted_[(wanted_first_ + wanted_count_) % awaited_max_] = index_of(one);
+    ++wanted_count_;
+  }
 }
 
-Awaited* AwaitedConnections::take_syn_wanted() noexcept {
+Awaited* AwaitedConnections::take_wanted() noexcept {
   while (wanted_count_ != 0) {
     Awaited& one = awaited_[wanted_[wanted_first_]];
     wanted_first_ = (wanted_first_ + 1) % awaited_max_;
     --wanted_count_;
-    if (one.wants_syn) {  // else it has been forgotten meanwhile
-      one.wants_syn = false;
+    if (one.wants != Wants::nothing) {  // else it has been forgotten meanwhile
       return &one;
     }
   }

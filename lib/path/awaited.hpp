@@ -15,6 +15,14 @@
 
 namespace limpet::path {
 
+/// What is to be made for one of them.
+enum class Wants : std::uint8_t {
+  nothing,
+  acknowledgment,  // to its client, of what is held
+  syn,             // to its backend
+  copies,          // to its backend, of what its client got an acknowledgment of
+};
+
 /// What one of them is waiting for.
 struct Awaited {
   splice::ConnectionKey key;
@@ -22,6 +30,8 @@ struct Awaited {
   std::uint32_t own_sequence = 0;     // of the SYN-ACK that it got
   splice::Offer offer;                // of the client
   Millis due_ms = 0;                  // when something must be done
+  Millis late_ms = 0;                 // when nothing more is waited for
+  std::uint32_t owned = 0;            // of the client's first bytes, so many were acknowledged: they are Limpet's
   std::uint32_t first_held = ~0u;     // by sequence number
   std::uint16_t held = 0;
   std::uint8_t syns = 0;  // sent to this backend
@@ -29,8 +39,12 @@ struct Awaited {
   std::array<BackendSlot, 3> tried;  // this one too
   bool late = false;                 // nothing more is waited for
   bool refused = false;              // by the backend
-  bool wants_syn = false;            // to be made
+  std::uint8_t repeats = 0;          // of what is owned
+  std::uint8_t shift = 0;            // of windows given to the client
+  Wants wants = Wants::nothing;
   std::uint32_t older = ~0u, newer = ~0u;
+  std::uint32_t next_owner = ~0u;  // of those that own bytes of joined connections, in one chain
+  bool is_owner = false;
 };
 
 /// A packet's place in what its client says.
@@ -56,8 +70,17 @@ class AwaitedConnections {
   [[nodiscard]] std::uint32_t index_of(const Awaited& one) const noexcept {
     return static_cast<std::uint32_t>(&one - awaited_.get());
   }
-  /// What it holds may go on; it is forgotten.
+  /// What it holds may go on; it is forgotten. Of what is owned, nothing yet.
   void release(Awaited& one) noexcept;
+  /// The same of a joined connection, found from now on by its key.
+  void release_owner(Awaited& one) noexcept;
+  /// Null: nothing of this connection is owned.
+  [[nodiscard]] Awaited* find_owner(const splice::ConnectionKey& key) noexcept;
+  /// What is owned and lies before this number ends. True: nothing is left, and it is forgotten.
+  bool end_owned(Awaited& one, std::uint32_t number) noexcept;
+  [[nodiscard]] bool is_owned(const Awaited& one, std::uint32_t number) const noexcept {
+    return number - one.client_sequence - 1 < one.owned;
+  }
   /// What it holds ends; it is forgotten.
   void end(Awaited& one) noexcept;
   void end_all() noexcept;
@@ -72,15 +95,23 @@ class AwaitedConnections {
   /// The client's data from its first byte on, as far as there is no gap. Good until the next call, or until a packet
   /// of this connection ends.
   [[nodiscard]] std::span<const std::uint8_t> contents(const Awaited& one) noexcept;
+  /// All of each packet held lies at hand.
+  [[nodiscard]] bool can_own(const Awaited& one) const noexcept;
+  template <class F>
+  void each_held(const Awaited& one, F&& f) const noexcept {
+    for (std::uint32_t slot = one.first_held; slot != none; slot = slots_[slot].next) {
+      f(slots_[slot].packet);
+    }
+  }
   /// The packet that a further one is made like, or null.
   [[nodiscard]] const Packet* first_packet(const Awaited& one) const noexcept;
 
   /// Packets that wait no longer, and ended ones; they are the caller's. How many.
   unsigned take_ready(Packet* packets, unsigned max) noexcept { return take(ready_, packets, max); }
   unsigned take_ended(Packet* packets, unsigned max) noexcept { return take(ended_, packets, max); }
-  /// One that a SYN is to be made for.
-  [[nodiscard]] Awaited* take_syn_wanted() noexcept;
-  void want_syn(Awaited& one) noexcept;
+  /// One that wants something made: `wants` says what, and is then the caller's to unset.
+  [[nodiscard]] Awaited* take_wanted() noexcept;
+  void want(Awaited& one, Wants what) noexcept;
   /// Nobody waits, and nothing is left of those who did.
   [[nodiscard]] bool empty() const noexcept { return count_ == 0 && !has_released(); }
   [[nodiscard]] bool has_released() const noexcept {
@@ -123,11 +154,13 @@ class AwaitedConnections {
   void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
   void end_superfluous(Awaited& one) noexcept;
   void forget(Awaited& one) noexcept;
+  [[nodiscard]] std::uint32_t& chain_of(const splice::ConnectionKey& key) noexcept;
 
   std::unique_ptr<Awaited[]> awaited_;
   std::unique_ptr<Held[]> slots_;
   std::unique_ptr<std::uint8_t[]> together_;  // what lies in several packets
-  std::unique_ptr<std::uint32_t[]> wanted_;   // SYNs for these; as many as there may be connections
+  std::unique_ptr<std::uint32_t[]> wanted_;   // something by these; as many as there may be connections
+  std::unique_ptr<std::uint32_t[]> owners_;   // first of each chain
   const std::uint32_t awaited_max_;
   List free_, ready_, ended_;
   std::uint32_t free_awaited_ = none;

@@ -123,6 +123,12 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   if (entry != nullptr && entry->phase != Phase::spliced) {
     return wait(c, *entry, packet, parsed, item);
   }
+  if (entry != nullptr && entry->owned && end_if_lost(state_, *entry)) {
+    reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_backend);
+    end_flow(c, listener);
+    state_.spliced.erase(*entry);
+    return Stand::ended;
+  }
   const auto live = flow_state(c, listener);
   const bool may_be_over = live && (*live == flow::State::closing || (entry != nullptr && entry->asked_anew));
   const bool is_own = entry != nullptr && net::tcp_acknowledgment(packet.data, parsed) == entry->waiting + 1;
@@ -190,8 +196,10 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   one->client_sequence = net::tcp_sequence(packet.data, parsed) - 1;
   one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
   one->offer = *offer;
-  one->offer.mss = room_left(one->offer.mss, plan_.service_of(*item.listener).reply_room);
-  one->due_ms = now_ms_ + plan_.service_of(*item.listener).inspect_delay_ms;
+  const plan::Service& service = plan_.service_of(*item.listener);
+  one->offer.mss = room_left(one->offer.mss, service.reply_room);
+  one->late_ms = one->due_ms = now_ms_ + service.inspect_delay_ms;
+  one->shift = offer->scale == Offer::no_scale ? std::uint8_t{0} : service.window_scale;
   entry->waiting = state_.awaited.index_of(*one);
   state_.counters.add(Counter::delayed_opened);
   return wait(c, *entry, packet, parsed, item);
@@ -223,6 +231,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     hurry_oldest();
   }
   if (hold != AwaitedConnections::Hold::held) {
+    note_repeated(state_, one, segment);
     item.drop(hold == AwaitedConnections::Hold::full ? Counter::drop_held_full : Counter::drop_held_again);
     return Stand::ended;
   }
@@ -253,6 +262,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   }
   if (entry.phase == Phase::open &&
       (heard == plan::Heard::waits || plan::find_key(plan_, service, tuple, &payload_).waits)) {
+    note_piece(state_, one, segment, promise_of(service, c.client.family()).mss, now_ms_);
     return Stand::ended;
   }
   state_.awaited.give_back(one);
@@ -283,7 +293,7 @@ void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parse
   one.refused = false;
   one.syns = 1;
   one.due_ms = now_ms_ + syn_again_ms;
-  state_.awaited.want_syn(one);
+  state_.awaited.want(one, Wants::syn);
 }
 
 /// The connection ends; what it holds, too.
@@ -331,6 +341,9 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parse
             .flags = tcp::ack,
             .window = AwaitedConnections::held_bytes_of_one_max});
     return false;
+  }
+  if (entry_->owned) [[unlikely]] {
+    note_backend(state_, *entry_, parsed, net::tcp_acknowledgment(packet.data, parsed));
   }
   if (!entry_->edited) {
     splice::edit_outward(*entry_, packet.data + parsed.l4_offset);
@@ -447,17 +460,23 @@ void Delay::splice(const Connection& c, const plan::Listener& listener, splice::
     Response(state_, plan_, flows_, c, listener, entry)
         .expect({.bytes = state_.awaited.contents(one), .last = true, .now_s = now_s()}, *chosen);
   }
-  state_.awaited.release(one);
+  release_joined(state_, entry, one, now_ms_);
 }
 
 void tend_awaited(State& state, Millis now_ms) noexcept {
   state.awaited.each_due(now_ms, [&](Awaited& one) {
     splice::Entry* const entry = state.spliced.find(one.key);
+    if (tend_owned(state, entry, one, now_ms)) {
+      return;
+    }
     if (one.held == 0) {  // its service is gone: nobody has taken the last packet back
       state.spliced.erase(*entry);
       return state.awaited.end(one);
     }
     one.due_ms = now_ms + look_again_ms;
+    if (entry->phase == Phase::spliced) {
+      return state.awaited.bring_up(one);
+    }
     if (entry->phase == Phase::open) {
       one.late = true;
       return state.awaited.bring_up(one);
@@ -465,7 +484,7 @@ void tend_awaited(State& state, Millis now_ms) noexcept {
     if (one.syns < syns_max) {
       one.due_ms = now_ms + (syn_again_ms << one.syns);
       ++one.syns;
-      return state.awaited.want_syn(one);
+      return state.awaited.want(one, Wants::syn);
     }
     one.refused = true;
     state.awaited.bring_up(one);

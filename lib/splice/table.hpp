@@ -54,6 +54,7 @@ struct alignas(8) Entry {
   std::int8_t shift_out = 0;     // of windows that backends give
   bool blanks_sack : 1 = false;  // the backend has not offered what the client was promised
   bool asked_anew : 1 = false;   // spliced: a SYN has come since, of who may be another client
+  bool owned : 1 = false;        // spliced: some of what the client said is still Limpet's to repeat
   bool edited : 1 = false;       // what the backend says is changed: never goes the express way
   bool requested : 1 = false;    // edited: the client has asked, and nothing of the response has come
   bool owes_cookie : 1 = false;  // edited: the next response gets a cookie
@@ -61,7 +62,7 @@ struct alignas(8) Entry {
   bool replying : 1 = false;     // edited: Replies has what was done to the last response, which none outlives
 
   /// Data of its connection needs nothing but other numbers.
-  [[nodiscard]] bool is_plain() const noexcept { return phase == Phase::spliced && !asked_anew && !edited; }
+  [[nodiscard]] bool is_plain() const noexcept { return phase == Phase::spliced && !asked_anew && !edited && !owned; }
   /// Whatever moment the process is killed at, it is spliced as `joint` says or not at all.
   void join(const Joint& joint) noexcept;
   void clear() noexcept;

@@ -151,7 +151,12 @@ bool Io::make(PortIndex received_on, std::span<const std::uint8_t> frame, Packet
   if (mbuf == nullptr) {
     return false;
   }
-  std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+  char* const room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+  if (room == nullptr) {
+    rte_pktmbuf_free(mbuf);
+    return false;
+  }
+  std::memcpy(room, frame.data(), frame.size());
   nic::to_packet(mbuf, received_on, packet);
   return true;
 }

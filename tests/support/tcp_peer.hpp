@@ -28,6 +28,7 @@ class TcpPeer {
     bool sack = true;
     std::uint32_t window_bytes = 65536;
     std::size_t segment_bytes = 1460;  // written at once, at most
+    bool writes_bytes = false;         // one at a time; under Nagle's algorithm (RFC 9293, section 3.7.4)
   };
 
   explicit TcpPeer(const Options& options) : o_(options), una_(options.first), next_(options.first) {}
@@ -36,7 +37,7 @@ class TcpPeer {
     opens_ = true;
     send_syn(now_ms);
   }
-  void write(std::string_view text) { data_ += text; }
+  void write(std::string_view text) { (o_.writes_bytes ? unwritten_ : data_) += text; }
   /// FIN behind all that was written.
   void close() { closes_ = true; }
   /// Nothing is said any more, nor heard.
@@ -51,7 +52,9 @@ class TcpPeer {
   [[nodiscard]] bool established() const { return established_; }
   [[nodiscard]] bool was_reset() const { return reset_; }
   /// Both sides have said all, and know that the other knows.
-  [[nodiscard]] bool finished() const { return established_ && got_fin_ && closes_ && una_ == end() + 1; }
+  [[nodiscard]] bool finished() const {
+    return established_ && got_fin_ && closes_ && unwritten_.empty() && una_ == end() + 1;
+  }
   [[nodiscard]] bool heard_all() const { return got_fin_; }
   [[nodiscard]] std::uint32_t first() const { return o_.first; }
   [[nodiscard]] const net::Endpoint& own() const { return o_.own; }
@@ -78,9 +81,10 @@ class TcpPeer {
     if (!heard_syn_) {
       return;
     }
-    const bool scaled = scales_;
-    window_ = std::uint32_t{load_be<std::uint16_t>(frame.data() + parsed.l4_offset + tcp::window)}
-              << (scaled ? peer_scale_ : 0);
+    if (ahead(acknowledgment, una_) >= 0) {  // RFC 9293, section 3.10.7.4: an old one says nothing of the window
+      window_ = std::uint32_t{load_be<std::uint16_t>(frame.data() + parsed.l4_offset + tcp::window)}
+                << (scales_ ? peer_scale_ : 0);
+    }
     on_acknowledgment(acknowledgment, now_ms);
     check_sack(parsed, frame);
     const std::size_t offset = parsed.l4_offset + tcp_header_size(frame.data(), parsed);
@@ -105,6 +109,8 @@ class TcpPeer {
       }
     }
     if (established_) {
+      data_ += unwritten_.substr(0, 1);
+      unwritten_.erase(0, 1);
       push(now_ms);
     }
   }
@@ -236,8 +242,13 @@ class TcpPeer {
     while (ahead(end(), next_) > 0) {
       const std::uint32_t room =
           std::min(window_, in_flight_max) - std::min(next_ - una_, std::min(window_, in_flight_max));
-      const std::size_t size =
+      std::size_t size =
           std::min<std::size_t>({static_cast<std::size_t>(end() - next_), o_.segment_bytes, peer_mss_, room});
+      if (o_.writes_bytes && ahead(highest_, next_) > 0) {
+        size = std::min<std::size_t>(size, highest_ - next_);  // what got lost comes again as it was
+      } else if (o_.writes_bytes && size < peer_mss_ && next_ != una_) {
+        break;
+      }
       if (size == 0) {
         break;
       }
@@ -245,7 +256,7 @@ class TcpPeer {
       next_ += static_cast<std::uint32_t>(size);
       note_sent(now_ms);
     }
-    if (closes_ && next_ == end()) {
+    if (closes_ && next_ == end() && unwritten_.empty()) {
       emit(net::tcp_flag::fin | net::tcp_flag::ack, next_, {});
       ++next_;
       note_sent(now_ms);
@@ -291,6 +302,7 @@ class TcpPeer {
 
   Options o_;
   bool opens_ = false, heard_syn_ = false, established_ = false, reset_ = false, closes_ = false;
+  std::string unwritten_;
   std::string data_;                        // all that is ever sent
   std::uint32_t una_, next_, highest_ = 0;  // first not acknowledged; next to send; behind the last sent
   bool sent_ = false;

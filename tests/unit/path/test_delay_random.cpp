@@ -61,7 +61,7 @@ void check(std::uint32_t seed, std::uint64_t& express) {
                                     .sack = below(4) != 0,
                                     .window_bytes = 20'000 + below(200'000)}};
   }
-  world.backends["b4"].refuses = false;
+  world.backends["b3"].refuses = world.backends["b4"].refuses = false;  // three are tried
   const bool replies = kind == 3 || kind == 4;
   for (auto& [name, backend] : world.backends) {
     backend.tcp.segment_bytes = replies && below(3) != 0 ? 5 + below(60) : 1460;
@@ -73,7 +73,8 @@ void check(std::uint32_t seed, std::uint64_t& express) {
                     .scale = static_cast<int>(below(10)) - 1,
                     .sack = below(4) != 0,
                     .window_bytes = 20'000 + below(200'000),
-                    .segment_bytes = below(3) == 0 ? 20 + below(200) : 1460});
+                    .segment_bytes = below(3) == 0 ? 20 + below(200) : 1460,
+                    .writes_bytes = below(5) == 0});
   const std::string up =
       fmt::format("POST / HTTP/1.1\r\nHost: web.example\r\nCookie: SERVER=x.b{}\r\n\r\n", 1 + below(4)) +
       text_of(random, below(40'000));
