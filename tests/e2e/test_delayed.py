@@ -2,6 +2,8 @@
 
 import hashlib
 import signal
+import socket
+import time
 
 import pytest
 from support.lab import VIP4, VIP6, Lab, client4, client6
@@ -72,6 +74,28 @@ def test_a_backend_that_has_just_gone_fails_nobody(lab, daemon, tmp_path):
         assert daemon.counters()["delayed_redispatched"] == 1
     finally:
         lab.nginx[name].start()
+
+
+@pytest.mark.parametrize("source", [client4(0), client6(0)])
+def test_a_request_written_byte_by_byte_is_read_whole(lab, daemon, source):
+    """The kernel sends the first byte and waits until that is acknowledged (Nagle's algorithm) before it sends more."""
+    for name in lab.names:
+        with lab.namespaces["client"].inside():
+            connection = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+        with connection:
+            connection.settimeout(20)
+            connection.bind((source, 0))
+            connection.connect((VIP6 if ":" in source else VIP4, 80))
+            begin = time.monotonic()
+            for byte in f"GET / HTTP/1.0\r\nCookie: SERVER=s.{name}\r\n\r\n".encode():
+                connection.send(bytes([byte]))
+            answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+            took_s = time.monotonic() - begin
+        assert answer.endswith(f"\r\n\r\n{name}\n"), answer
+        assert took_s < 2, "inspect_delay is three seconds"
+    counters = daemon.counters()
+    assert counters["token_hit"] == len(lab.names)
+    assert len(lab.names) <= counters["delayed_owned"] <= 3 * len(lab.names)
 
 
 def test_load_without_a_failed_request(lab, daemon):
