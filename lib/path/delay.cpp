@@ -457,8 +457,12 @@ void Delay::splice(const Connection& c, const plan::Listener& listener, splice::
               .blanks_sack = one.offer.sack && !backend.sack});
   state_.counters.add(Counter::delayed_spliced);
   if (const plan::Backend* const chosen = plan_.backend(one.tried[one.tried_count - 1u])) {
-    Response(state_, plan_, flows_, c, listener, entry)
-        .expect({.bytes = state_.awaited.contents(one), .last = true, .now_s = now_s()}, *chosen);
+    plan::Payload said{.bytes = state_.awaited.contents(one),
+                       .last = true,
+                       .now_s = now_s(),
+                       .scratch = plan_.scratch_of(state_.index)};
+    static_cast<void>(plan::hear(service, tuple_of(listener, c), said));
+    Response(state_, plan_, flows_, c, listener, entry).expect(said, *chosen);
   }
   release_joined(state_, entry, one, now_ms_);
 }

@@ -215,5 +215,38 @@ TEST(AcceptProxy, believes_nobody_else) {
   EXPECT_EQ(lab.node->records().stats().live, 1u);
 }
 
+/// A cookie of the pool that the route leads to; behind a front, too.
+class RoutedCookie : public testing::TestWithParam<bool> {};
+
+TEST_P(RoutedCookie, leads_back_to_the_backend_of_that_pool) {
+  model::Model model = routed_model();
+  model.profiles["own"] = {.type = ProfileType::cookie, .name = "SRV", .by = model::By::insert};
+  model.services["web"].persist = {"own"};
+  if (GetParam()) {
+    model.services["web"].accept_proxy = {prefix("10.0.0.0/8")};
+  }
+  const std::string front = GetParam() ? "PROXY TCP4 203.0.113.7 192.0.2.10 4000 80\r\n" : "";
+  Lab lab(model);
+  DelayWorld world(lab);
+  for (unsigned i = 0; i < 4; ++i) {
+    TcpPeer& first = world.client(fmt::format("10.0.0.{}:1000", i + 1));
+    const std::string text = front + request("api.example.org");
+    first.write(text);
+    const std::size_t before = world.servers.size();
+    ASSERT_TRUE(world.run_until(
+        [&] { return world.servers.size() > before && world.servers.back().peer->received() == text; }));
+    const std::string name = world.servers.back().name;
+    world.servers.back().peer->write("HTTP/1.1 200 OK\r\n\r\nbody");
+    ASSERT_TRUE(world.run_until([&] { return first.received().ends_with("body"); }));
+    const std::size_t at = first.received().find("SRV=");
+    ASSERT_NE(at, std::string::npos);
+    const std::string shown = "Cookie: " + first.received().substr(at, 32) + "\r\n";
+    EXPECT_EQ(reached(world, fmt::format("10.0.1.{}:1000", i + 1), front + request("api.example.org", "/", shown)),
+              name);
+  }
+  EXPECT_EQ(lab.count(Counter::token_hit), 4u);
+}
+INSTANTIATE_TEST_SUITE_P(Fronts, RoutedCookie, testing::Bool());
+
 }  // namespace
 }  // namespace limpet::path

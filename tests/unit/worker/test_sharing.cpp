@@ -240,8 +240,9 @@ class Sharing : public testing::Test {
         const path::Node node{owner, records, states, adjacencies};
         auto table = flow::Table::create(map_bytes(flow::Table::bytes_needed(flow_sizes)), flow_sizes,
                                          hash::derive_key(secret, "flows"));
-        places[i].worker = std::make_unique<Worker>(i, node, std::move(*table), plan::backend_slots_default, fabric,
-                                                    nullptr, cell, model::Daemon{}, path::Limits{});
+        places[i].worker = std::make_unique<Worker>(i, node, std::move(*table), splice::Table(64, table->seed()),
+                                                    plan::backend_slots_default, fabric, nullptr, cell, model::Daemon{},
+                                                    path::Limits{});
         places[i].io = std::make_unique<FrameIo>();
         made.arrive_and_wait();  // all threads live at once, as lcores do, so that each has a heap of its own
       });
