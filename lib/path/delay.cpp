@@ -33,6 +33,11 @@ Offer promise_of(const plan::Service& service, net::Family client) noexcept {
   return {static_cast<std::uint16_t>(mss - taken), service.window_scale, true};
 }
 
+/// True of one packet in 64: a connection that has so many more since a SYN came is no other client's by now.
+bool goes_on_for_long(const Packet& packet, const net::Parsed& parsed) noexcept {
+  return packet.data[parsed.l4_offset + net::tcp::checksum] % 64 == 0;
+}
+
 /// What a backend may send in a segment that something is put into.
 std::uint16_t room_left(std::uint16_t mss, std::uint16_t taken) noexcept {
   return static_cast<std::uint16_t>(std::max(mss - taken, mss / 2));
@@ -133,6 +138,9 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   const bool may_be_over = live && (*live == flow::State::closing || (entry != nullptr && entry->asked_anew));
   const bool is_own = entry != nullptr && net::tcp_acknowledgment(packet.data, parsed) == entry->waiting + 1;
   if (live && (!may_be_over || is_own || !cookie(c, packet, parsed))) {
+    if (entry != nullptr && entry->asked_anew && goes_on_for_long(packet, parsed)) {
+      entry->asked_anew = false;
+    }
     return Stand::goes_on;
   }
   if (entry != nullptr) {

@@ -11,13 +11,10 @@
 #include <vector>
 
 #include "base/id.hpp"
-#include "extract/cookie_token.hpp"
-#include "extract/universal.hpp"
 #include "hash/keyed.hpp"
 #include "hash/maglev.hpp"
 #include "hash/owner.hpp"
 #include "model/model.hpp"
-#include "model/set_cookie.hpp"
 #include "net/address.hpp"
 #include "net/encap.hpp"
 #include "plan/access_list.hpp"
@@ -25,6 +22,7 @@
 #include "plan/expressions.hpp"
 #include "plan/front_table.hpp"
 #include "plan/gate.hpp"
+#include "plan/persist.hpp"
 #include "plan/route_table.hpp"
 #include "plan/routing.hpp"
 #include "plan/vips.hpp"
@@ -93,52 +91,6 @@ inline constexpr std::uint32_t endpoint_slots_max = 1u << 20;
 inline std::uint64_t v4_word(const net::Endpoint& endpoint) noexcept {
   return std::uint64_t{endpoint.address.v4_host()} << 16 | endpoint.l4_port;
 }
-
-/// What more there is to know of where a value lies in what a client says.
-struct Reading {
-  std::uint16_t part = 0;          // from 1; 0: all
-  std::uint16_t prefix_bytes = 0;  // 0: all
-  std::vector<net::Prefix> trusted;
-  extract::Universal universal;
-};
-
-/// Cookies that Limpet itself gives values: by rewrite or insert.
-struct OwnToken {
-  extract::CookieEpochs epochs;
-  model::CookieLine line;  // insert
-};
-
-/// A profile as one service uses it.
-struct Persist {
-  std::string profile;
-  model::ProfileType type = model::ProfileType::source_ip;
-  std::string name;  // of a cookie, header or parameter
-  model::By by = model::By::record;
-  std::string delimiter;  // before a backend's name; empty: none
-  bool learns = false;    // from responses
-  bool closes_on_conflict = false;
-  std::shared_ptr<const OwnToken> own;  // by rewrite or insert; else null
-  std::uint32_t pool = 0;               // index in Plan::pools
-  std::uint32_t scope = 0;  // slot of the profile within its reach (service, pool, global): part of the record's key
-  model::Scope reach = model::Scope::service;
-  std::uint8_t prefix4 = 32;
-  std::uint8_t prefix6 = 64;
-  std::uint32_t idle_timeout_s = 0;
-  std::uint32_t max_life_s = 0;  // 0: none
-  std::uint64_t max_records = 0;
-  std::uint32_t max_imbalance = 0;  // thousandths; 0: no cap
-  model::OnDown on_down = model::OnDown::reselect;
-  model::OnDrain on_drain = model::OnDrain::keep;
-  model::OnReturn on_return = model::OnReturn::stay;
-  model::OnFull on_full = model::OnFull::algorithm;
-  model::HeavyKey heavy_key = model::HeavyKey::stay;
-  bool override_limits = false;
-  Reading reading;
-
-  [[nodiscard]] record::Room room() const noexcept {
-    return {max_records == 0 ? ~std::uint64_t{0} : max_records, on_full == model::OnFull::evict_oldest};
-  }
-};
 
 /// What rules the records of one scope; `persist` of a scope that no service of this plan uses is null.
 struct ScopeUse {

@@ -11,10 +11,10 @@
 #include "hash/keyed.hpp"
 #include "model/model.hpp"
 #include "plan/flat_map.hpp"
+#include "plan/persist.hpp"
 
 namespace limpet::plan {
 
-struct Persist;
 struct Plan;
 struct Service;
 struct Payload;

@@ -67,8 +67,10 @@ bool is_all_full_nat(const model::Model& model) {
 
 /// Clients' handshakes are, or may well be, Limpet's to complete.
 bool may_splice(const model::Model& model) {
-  return std::any_of(model.services.begin(), model.services.end(),
-                     [](const auto& one) { return one.second.syn_proxy; }) ||
+  const auto asks = [](const auto& one) {
+    return one.second.syn_proxy || !one.second.routes.empty() || !one.second.accept_proxy.empty();
+  };
+  return std::any_of(model.services.begin(), model.services.end(), asks) ||
          std::any_of(model.profiles.begin(), model.profiles.end(),
                      [](const auto& one) { return model::is_content(one.second.type); });
 }

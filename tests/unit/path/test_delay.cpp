@@ -413,5 +413,27 @@ TEST(Delay, keeps_promises_that_a_backend_does_not) {
   }
 }
 
+TEST(Delay, forgets_a_syn_that_nobody_stands_by) {
+  Lab lab(syn_proxy_model());
+  DelayWorld world(lab);
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  client.write("hello");
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == "hello"; }));
+  const auto asked_anew = [&] {
+    bool any = false;
+    lab.node->state(0).spliced.sweep(lab.node->state(0).spliced.bucket_count(),
+                                     [&](const splice::Entry& entry) { any = any || entry.asked_anew; });
+    return any;
+  };
+  EXPECT_FALSE(asked_anew());
+  ASSERT_EQ(lab.send(front_port, Talk(lab, "10.0.0.1", 1000).packet(flags::syn, "")).size(), 1u);
+  EXPECT_TRUE(asked_anew());
+  const std::string text(500'000, 'x');
+  client.write(text);
+  ASSERT_TRUE(world.run_until([&] { return world.servers[0].peer->received().size() == text.size() + 5; }));
+  EXPECT_FALSE(asked_anew()) << "the connection has gone on, which no other client's would";
+  EXPECT_FALSE(client.was_reset());
+}
+
 }  // namespace
 }  // namespace limpet::path
