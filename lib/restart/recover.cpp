@@ -119,8 +119,9 @@ Result<std::uint64_t> read_spliced(const Files& files, const BootId& boot, const
 /// Joined, and by what can be. What was put into a response that its client may want once more is not remembered.
 bool accepts(const flow::Known& known, const splice::Entry& entry) {
   const auto shifts = [](int by) { return by >= -14 && by <= 14; };  // RFC 7323, section 2.3
-  return entry.phase == splice::Phase::spliced && !entry.replying && !entry.owned && entry.listener < known.listeners.size() &&
-         known.listeners[entry.listener] && shifts(entry.shift_in) && shifts(entry.shift_out);
+  return entry.phase == splice::Phase::spliced && !entry.replying && !entry.owned &&
+         entry.listener < known.listeners.size() && known.listeners[entry.listener] && shifts(entry.shift_in) &&
+         shifts(entry.shift_out);
 }
 
 std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Known& known) {
