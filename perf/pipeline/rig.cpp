@@ -272,7 +272,7 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   if (direction == Direction::back) {
     expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port, tcp::ack);
     if (setup_.spliced()) {
-      expected.numbers(difference_of(flow), 0);
+      expected.numbers(1 + difference_of(flow), 2);
     }
     return expected.build();
   }
@@ -282,7 +282,7 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
               setup_.answers_pass() ? with_far(base.backend, backend) : vip);
   expected.tcp(seen.port, setup_.answers_pass() ? backend_port : vip_port, tcp::ack);
   if (setup_.spliced()) {
-    expected.numbers(0, 0 - difference_of(flow));
+    expected.numbers(1, 2 - difference_of(flow));
   }
   return expected.build();
 }
