@@ -43,7 +43,7 @@ def settings(lab, **changes) -> dict:
 def fetch(namespace, source: str, address: str, page="small") -> str:
     host = f"[{address}]" if ":" in address else address
     return namespace.run("curl", "-s", "-S", "-m", 10, "--interface", source, "--retry", 5, "--retry-connrefused",
-                         "-w", "%{size_download}", "-o", "/dev/null", f"http://{host}:{PORT}/{page}").stdout
+                         "-w", "%{size_download}", "-o", "/dev/null", f"http://{host}:{PORT}/{page}", timeout_s=100).stdout
 
 
 def own_addresses(lab) -> set[str]:
