@@ -17,14 +17,13 @@ std::uint32_t end_of(const Segment& segment) noexcept {
 
 }  // namespace
 
-AwaitedConnections::AwaitedConnections(const Limits& limits)
+AwaitedConnections::AwaitedConnections(const Limits& limits, const hash::Key& seed)
     : awaited_(std::make_unique<Awaited[]>(limits.awaited_max)),
       slots_(std::make_unique<Held[]>(limits.awaited_held_max)),
       together_(std::make_unique<std::uint8_t[]>(held_bytes_of_one_max)),
       wanted_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
-      owners_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
+      owners_(limits.awaited_max, seed),
       awaited_max_(limits.awaited_max) {
-  std::fill_n(owners_.get(), limits.awaited_max, none);
   for (std::uint32_t slot = 0; slot < limits.awaited_held_max; ++slot) {
     append(free_, slot);
   }
@@ -79,11 +78,7 @@ void AwaitedConnections::forget(Awaited& one) noexcept {
     next_look_ = one.newer;
   }
   if (one.is_owner) {
-    std::uint32_t* link = &chain_of(one.key);
-    while (*link != index) {
-      link = &awaited_[*link].next_owner;
-    }
-    *link = one.next_owner;
+    owners_.remove(one.key, index);
   }
   one = Awaited{};
   one.newer = free_awaited_;
@@ -124,26 +119,14 @@ void AwaitedConnections::release(Awaited& one) noexcept {
 }
 
 void AwaitedConnections::release_owner(Awaited& one) noexcept {
-  std::uint32_t& chain = chain_of(one.key);
-  one.next_owner = chain;
+  owners_.add(one.key, index_of(one));
   one.is_owner = true;
-  chain = index_of(one);
   release(one);
 }
 
 Awaited* AwaitedConnections::find_owner(const splice::ConnectionKey& key) noexcept {
-  std::uint32_t index = chain_of(key);
-  while (index != none && !(awaited_[index].key == key)) {
-    index = awaited_[index].next_owner;
-  }
+  const std::uint32_t index = owners_.find(key, [this](std::uint32_t at) -> const auto& { return awaited_[at].key; });
   return index == none ? nullptr : &awaited_[index];
-}
-
-/// Chains are as short as ownership is.
-std::uint32_t& AwaitedConnections::chain_of(const splice::ConnectionKey& key) noexcept {
-  const std::uint64_t mixed =
-      (key.client.high() ^ key.client.low() ^ std::uint64_t{key.client_port} << 32 ^ key.listener) * 0x9e3779b97f4a7c15;
-  return owners_[(mixed >> 32) % awaited_max_];
 }
 
 bool AwaitedConnections::end_owned(Awaited& one, std::uint32_t number) noexcept {

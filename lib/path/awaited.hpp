@@ -10,8 +10,8 @@
 
 #include "path/limits.hpp"
 #include "path/packet.hpp"
+#include "splice/connection_index.hpp"
 #include "splice/cookie.hpp"
-#include "splice/table.hpp"
 
 namespace limpet::path {
 
@@ -43,8 +43,7 @@ struct Awaited {
   std::uint8_t shift = 0;            // of windows given to the client
   Wants wants = Wants::nothing;
   std::uint32_t older = ~0u, newer = ~0u;
-  std::uint32_t next_owner = ~0u;  // of those that own bytes of joined connections, in one chain
-  bool is_owner = false;
+  bool is_owner = false;  // of bytes of a joined connection
 };
 
 /// A packet's place in what its client says.
@@ -60,7 +59,7 @@ class AwaitedConnections {
   static constexpr unsigned held_of_one_max = 16;
   static constexpr std::uint16_t held_bytes_of_one_max = 16384;  // and the window that a client is given
 
-  explicit AwaitedConnections(const Limits& limits);
+  AwaitedConnections(const Limits& limits, const hash::Key& seed);
 
   /// Null: there are too many.
   [[nodiscard]] Awaited* add(const splice::ConnectionKey& key) noexcept;
@@ -154,13 +153,12 @@ class AwaitedConnections {
   void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
   void end_superfluous(Awaited& one) noexcept;
   void forget(Awaited& one) noexcept;
-  [[nodiscard]] std::uint32_t& chain_of(const splice::ConnectionKey& key) noexcept;
 
   std::unique_ptr<Awaited[]> awaited_;
   std::unique_ptr<Held[]> slots_;
   std::unique_ptr<std::uint8_t[]> together_;  // what lies in several packets
   std::unique_ptr<std::uint32_t[]> wanted_;   // something by these; as many as there may be connections
-  std::unique_ptr<std::uint32_t[]> owners_;   // first of each chain
+  splice::ConnectionIndex owners_;
   const std::uint32_t awaited_max_;
   List free_, ready_, ended_;
   std::uint32_t free_awaited_ = none;

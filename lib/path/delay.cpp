@@ -255,10 +255,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
-  payload_ = {.bytes = state_.awaited.contents(one),
-              .last = one.late,
-              .now_s = now_s(),
-              .scratch = plan_.scratch_of(state_.index)};
+  payload_ = payload_of(state_.awaited.contents(one), one.late);
   const plan::Tuple tuple = tuple_of(*item.listener, c);
   const plan::Heard heard = plan::hear(service, tuple, payload_);
   if (heard == plan::Heard::broken) {
@@ -411,10 +408,7 @@ bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& pa
   }
   const Segment segment = segment_of(packet, parsed);
   const std::size_t size = std::min<std::size_t>(segment.size, packet.contiguous - segment.offset);
-  plan::Payload said{.bytes = {packet.data + segment.offset, size},
-                     .last = true,
-                     .now_s = now_s(),
-                     .scratch = plan_.scratch_of(state_.index)};
+  plan::Payload said = payload_of({packet.data + segment.offset, size}, true);
   said.branch = plan::route(service, said).branch;
   const Question question{
       .plan = plan_, .listener = *item.listener, .tuple = tuple_of(*item.listener, c), .payload = &said};
@@ -449,6 +443,24 @@ bool Delay::note_error(const Connection& c, const plan::Listener& listener, std:
   return true;
 }
 
+plan::Payload Delay::payload_of(std::span<const std::uint8_t> bytes, bool last) const noexcept {
+  return {.bytes = bytes, .last = last, .now_s = now_s(), .scratch = plan_.scratch_of(state_.index)};
+}
+
+/// The client of a connection that is joined has not shown what names its backend.
+bool Delay::owes_cookie(const Connection& c, const plan::Listener& listener, const Awaited& one) noexcept {
+  const plan::Service& service = plan_.service_of(listener);
+  const plan::Backend* const backend =
+      service.reply_room == 0 ? nullptr : plan_.backend(one.tried[one.tried_count - 1u]);
+  if (backend == nullptr) {
+    return false;
+  }
+  const plan::Tuple tuple = tuple_of(listener, c);
+  plan::Payload said = payload_of(state_.awaited.contents(one), true);
+  static_cast<void>(plan::hear(service, tuple, said));
+  return plan::owes_cookie(plan_, service, tuple, said, *backend);
+}
+
 /// Both sides are joined: what the client was promised, and what the backend keeps to.
 void Delay::splice(const Connection& c, const plan::Listener& listener, splice::Entry& entry, Awaited& one,
                    const Offer& backend, std::uint32_t sequence) noexcept {
@@ -464,14 +476,7 @@ void Delay::splice(const Connection& c, const plan::Listener& listener, splice::
               .shift_out = static_cast<std::int8_t>(scale_out),
               .blanks_sack = one.offer.sack && !backend.sack});
   state_.counters.add(Counter::delayed_spliced);
-  if (const plan::Backend* const chosen = plan_.backend(one.tried[one.tried_count - 1u])) {
-    plan::Payload said{.bytes = state_.awaited.contents(one),
-                       .last = true,
-                       .now_s = now_s(),
-                       .scratch = plan_.scratch_of(state_.index)};
-    static_cast<void>(plan::hear(service, tuple_of(listener, c), said));
-    Response(state_, plan_, flows_, c, listener, entry).expect(said, *chosen);
-  }
+  Response(state_, plan_, flows_, c, listener, entry).expect(owes_cookie(c, listener, one));
   release_joined(state_, entry, one, now_ms_);
 }
 

@@ -75,6 +75,8 @@ class Delay {
                            Item& item) noexcept;
   void hurry_oldest() noexcept;
   void give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept;
+  [[nodiscard]] plan::Payload payload_of(std::span<const std::uint8_t> bytes, bool last) const noexcept;
+  [[nodiscard]] bool owes_cookie(const Connection& c, const plan::Listener& listener, const Awaited& one) noexcept;
   void splice(const Connection& c, const plan::Listener& listener, splice::Entry& entry, Awaited& one,
               const splice::Offer& backend, std::uint32_t sequence) noexcept;
 

@@ -40,10 +40,8 @@ bool is_placeholder(std::string_view value, bool whole) noexcept {
 
 }  // namespace
 
-void Response::expect(const plan::Payload& said, const plan::Backend& backend) noexcept {
-  const plan::Service& service = plan_.service_of(listener_);
-  entry_.owes_cookie =
-      service.reply_room != 0 && plan::owes_cookie(plan_, service, tuple_of(listener_, c_), said, backend);
+void Response::expect(bool owes_cookie) noexcept {
+  entry_.owes_cookie = owes_cookie;
   entry_.requested = wants_heads();
   settle();
 }

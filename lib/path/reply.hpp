@@ -26,8 +26,8 @@ class Response {
         entry_(entry),
         reply_(entry.replying ? state.replies.find(entry.key()) : nullptr) {}
 
-  /// The connection begins: its client has said so much, and has got this backend.
-  void expect(const plan::Payload& said, const plan::Backend& backend) noexcept;
+  /// The connection begins; its first response gets a cookie, or none.
+  void expect(bool owes_cookie) noexcept;
 
   /// What was put into what the backend says, as it counts.
   [[nodiscard]] net::Inserted inserted() const noexcept {

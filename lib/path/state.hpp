@@ -72,7 +72,7 @@ struct State {
         fragments(limits),
         spliced(std::move(spliced_table)),
         replies(limits.replies_max, flow_table.seed()),
-        awaited(limits) {}
+        awaited(limits, flow_table.seed()) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
 

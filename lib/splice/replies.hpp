@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "net/inserted.hpp"
-#include "splice/table.hpp"
+#include "splice/connection_index.hpp"
 
 namespace limpet::splice {
 
@@ -59,18 +59,14 @@ class Replies {
 
  private:
   static constexpr unsigned looks_max = 8;
-  static constexpr std::uint32_t none = ~0u;
 
-  [[nodiscard]] std::uint32_t& head_of(const ConnectionKey& key) noexcept;
   [[nodiscard]] Reply* put(const ConnectionKey& key) noexcept;
 
   const std::uint32_t replies_max_;
-  const hash::Key seed_;
+  ConnectionIndex places_;
   std::unique_ptr<Reply[]> replies_;
   std::unique_ptr<char[]> bytes_;  // pages that nobody has touched cost nothing
-  std::unique_ptr<std::uint32_t[]> next_;
-  std::unique_ptr<std::uint32_t[]> heads_;  // of chains, by hash
-  std::vector<std::uint32_t> free_;         // the last to have been used first; never grows
+  std::vector<std::uint32_t> free_;  // the last to have been used first; never grows
   std::uint32_t looked_ = 0;
 };
 

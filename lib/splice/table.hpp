@@ -24,6 +24,11 @@ struct ConnectionKey {
   friend bool operator==(const ConnectionKey&, const ConnectionKey&) noexcept = default;
 };
 
+[[nodiscard]] inline std::uint64_t hash_of(const ConnectionKey& key, const hash::Key& seed) noexcept {
+  const std::uint64_t ports = std::uint64_t{key.client_port} << 16 | key.listener;
+  return hash::keyed(seed, key.client.high() ^ ports << 32, key.client.low());
+}
+
 enum class Phase : std::uint8_t {
   none,        // an empty entry
   open,        // the client's handshake is done; what it says is awaited
@@ -86,10 +91,7 @@ class Table {
   /// Some connections' bytes_needed().
   [[nodiscard]] static bool is_size(std::size_t size_bytes) noexcept;
 
-  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const noexcept {
-    const std::uint64_t ports = std::uint64_t{key.client_port} << 16 | key.listener;
-    return hash::keyed(seed_, key.client.high() ^ ports << 32, key.client.low());
-  }
+  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const noexcept { return hash_of(key, seed_); }
   /// Asks for the bucket where an entry with this hash most likely is.
   void prefetch(std::uint64_t hash) const noexcept {
     const Bucket& bucket = first(hash);
