@@ -17,10 +17,7 @@ void resume_fragments(State& state, const plan::Plan& plan, Burst& burst) noexce
 
 /// Ends the lives of fragments that wait no longer, or sends them on, in the order in which they came.
 template <class Io>
-void release_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
-  if (!state.fragments.has_released()) [[likely]] {
-    return;
-  }
+[[gnu::noinline]] void release_some_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
   Burst& burst = state.burst;
   while ((burst.count = state.fragments.take_ended(burst.packets.data(), burst_max)) != 0) {
     send(state, io, {Outlet::release, 0}, burst.packets.data(), burst.count);
@@ -31,6 +28,13 @@ void release_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_
     resume_fragments(state, plan, burst);
     translate(state, plan, burst);
     transmit(state, plan, io, burst);
+  }
+}
+
+template <class Io>
+inline void release_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
+  if (state.fragments.has_released()) [[unlikely]] {
+    release_some_fragments(state, plan, io, now_ms);
   }
 }
 

@@ -77,6 +77,9 @@ struct Burst {
   std::array<Packet, burst_max> packets;
   std::array<net::Parsed, burst_max> parsed;
   std::array<Item, burst_max> items;
+  // transmit's own, here for not to be made anew each time
+  std::array<Destination, burst_max> to;
+  std::array<Packet, burst_max> together;
 
   /// Calls `f(packet, parsed, item)` for each packet that nothing has been decided about.
   template <class F>

@@ -155,12 +155,8 @@ void take_awaited(State& state, Io& io, Burst& burst) noexcept {
   burst.count += state.awaited.take_ready(burst.packets.data() + burst.count, burst_max - burst.count);
 }
 
-/// Packets that waited for a backend go on, and what ends is given back.
 template <class Io>
-void release_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
-  if (state.awaited.empty()) [[likely]] {
-    return;
-  }
+[[gnu::noinline]] void release_some_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
   tend_awaited(state, now_ms);
   Burst& burst = state.burst;
   while (state.awaited.has_released()) {
@@ -180,6 +176,14 @@ void release_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms
     bind(state, plan, burst);
     translate(state, plan, burst);
     transmit(state, plan, io, burst);
+  }
+}
+
+/// Packets that waited for a backend go on, and what ends is given back.
+template <class Io>
+inline void release_awaited(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
+  if (!state.awaited.empty()) [[unlikely]] {
+    release_some_awaited(state, plan, io, now_ms);
   }
 }
 

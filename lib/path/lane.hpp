@@ -47,8 +47,10 @@ class Lane : public LaneReader<Wire> {
         decide<true>(c);
       }
     }
-    if (!openings_.empty() || half_open_count_ + ending_count_ + spliced_count_ != 0) [[unlikely]] {
+    if (spliced_count_ != 0) {
       decide_spliced();
+    }
+    if (!openings_.empty() || half_open_count_ + ending_count_ != 0) [[unlikely]] {
       decide_turns();
     }
     return count();

@@ -105,29 +105,27 @@ void transmit(State& state, const plan::Plan&, Io& io, Burst& burst) noexcept {
   if (all_forward(burst)) {
     return send(state, io, {Outlet::port, burst.packets[0].port.value()}, burst.packets.data(), burst.count);
   }
-  std::array<Destination, burst_max> to;
   std::array<std::uint8_t, burst_max> left;  // of these packets
   unsigned left_count = 0;
   for (unsigned i = 0; i < burst.count; ++i) {
     if (const auto destination = destination_of(state, burst, i)) {
       left[left_count++] = static_cast<std::uint8_t>(i);
-      to[i] = *destination;
+      burst.to[i] = *destination;
     }
   }
   while (left_count != 0) {
-    const Destination now = to[left[0]];
-    std::array<Packet, burst_max> together;
+    const Destination now = burst.to[left[0]];
     unsigned together_count = 0;
     unsigned later_count = 0;
     for (unsigned i = 0; i < left_count; ++i) {
-      if (to[left[i]] == now) {
-        together[together_count++] = burst.packets[left[i]];
+      if (burst.to[left[i]] == now) {
+        burst.together[together_count++] = burst.packets[left[i]];
       } else {
         left[later_count++] = left[i];
       }
     }
     left_count = later_count;
-    send(state, io, now, together.data(), together_count);
+    send(state, io, now, burst.together.data(), together_count);
   }
 }
 

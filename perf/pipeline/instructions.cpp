@@ -63,14 +63,17 @@ void collect_scans() {
   }
 }
 
-/// What a connection of a service that reads cookies takes, 32 side by side.
+/// What a connection of a service that reads cookies takes, 32 side by side and alone.
 void collect_spliced() {
-  for (const Part part : {Part::whole, Part::request}) {
-    SplicedRun spliced(part, 256, path::burst_max, stopped);
-    spliced.make_ready();
-    limpet_perf_collected([&] { spliced.run_source(); });
-    limpet_perf_collected([&] { spliced.run(); });
-    fmt::print("instructions.l7.cookie.{} {}\n", part == Part::whole ? "connection" : "request", spliced.count());
+  for (const unsigned burst : {path::burst_max, 1u}) {
+    for (const Part part : {Part::whole, Part::request}) {
+      SplicedRun spliced(part, 256, burst, stopped);
+      spliced.make_ready();
+      limpet_perf_collected([&] { spliced.run_source(); });
+      limpet_perf_collected([&] { spliced.run(); });
+      fmt::print("instructions.l7.cookie.{}{} {}\n", part == Part::whole ? "connection" : "request",
+                 burst == 1 ? ".alone" : "", spliced.count());
+    }
   }
 }
 

@@ -19,10 +19,10 @@ std::unique_ptr<Rig> make_rig(std::uint64_t cycles_per_ms) {
   Setup setup{net::Family::v4, "nat", 0, room};
   setup.reads_cookie = true;
   auto rig = std::make_unique<Rig>(setup, cycles_per_ms);
-  ScriptIo nothing;
+  path::State& state = rig->state();
+  state.legs.renew(rig->plan(), state.node.adjacencies.version(), rig->clock().now_ms());
   for (int i = 0; i < 3; ++i) {
     rig->clock().skip_second();
-    path::turn(rig->state(), rig->plan(), nothing, rig->clock().now_ms());
   }
   rig->catch_up();
   return rig;
