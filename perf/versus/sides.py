@@ -9,6 +9,7 @@ import sys
 import time
 
 from support.lab import VIP4, Lab, backend4
+from support.netns import end
 
 L4_PORT = 82  # of backends
 FLOWS = 200_000
@@ -147,12 +148,7 @@ class Haproxy:
             time.sleep(0.02)
 
     def __exit__(self, *error):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.namespace.ip("addr", "del", f"{VIP4}/24", "dev", "front0")
 
     def busy_us(self) -> dict[str, float]:

@@ -11,6 +11,12 @@ if os.geteuid() != 0:
     pytest.exit("end-to-end tests need root for network namespaces", returncode=1)
 
 
+@pytest.fixture(scope="module", params=["nat", "full_nat"])
+def either_nat(request) -> dict:
+    """What Lab is told: NAT between two networks, full NAT within one."""
+    return {"forwarding": request.param, "one_arm": request.param == "full_nat"}
+
+
 @pytest.fixture(scope="module")
 def lab():
     with Lab(clients=10) as made:

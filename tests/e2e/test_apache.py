@@ -2,7 +2,7 @@
 one that says nothing, kept by curl in a jar; also while a backend is drained, and after."""
 
 import pytest
-from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
+from support.lab import VIP4, VIP6, Lab, client4, client6
 from support.served import Served
 
 PORT = 8080
@@ -46,9 +46,9 @@ def apache(lab, name: str) -> Served:
                   folder / "start.log", PORT)
 
 
-@pytest.fixture(scope="module", params=["nat", "full_nat"])
-def lab(request):
-    with Lab(clients=4, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+@pytest.fixture(scope="module")
+def lab(either_nat):
+    with Lab(clients=4, **either_nat) as made:
         servers = [apache(made, name) for name in made.names]
         try:
             for server in servers:
@@ -62,13 +62,7 @@ def lab(request):
 @pytest.fixture
 def daemon(lab):
     """Who shows no cookie goes to the next backend in turn: only what is remembered can make anybody return."""
-    config = lab.config(profiles=PROFILES, services={"web": {"persist": ["servlet", "visit"]}})
-    config["pools"]["web"] = {
-        "algorithm": "weighted_round_robin",
-        "monitor": {"type": "http", "path": "/plain/name", "interval": "300ms", "timeout": "250ms"},
-        "backends": {name: {"address": [f"{backend4(i)}:{PORT}", f"[{backend6(i)}]:{PORT}"]}
-                     for i, name in enumerate(lab.names)}}
-    limpetd = lab.start_limpetd(config)
+    limpetd = lab.start_limpetd(lab.config_in_turn(PORT, {"type": "http", "path": "/plain/name"}, profiles=PROFILES, services={"web": {"persist": ["servlet", "visit"]}}))
     yield limpetd
     assert limpetd.stop() == 0
     lab.limpetd = None
@@ -99,12 +93,18 @@ def assert_stays(where: dict[Session, str], times=3):
         assert [session.ask() for _ in range(times)] == [name] * times, session.jar.read_text()
 
 
-def test_a_route_in_the_cookie_leads_back_also_while_its_backend_is_drained(lab, daemon, tmp_path):
-    where = begin(lab, tmp_path, "/servlet/name", 3)
+def stays_while_b2_is_drained(lab, daemon, folder, page: str) -> dict[Session, str]:
+    """Sessions on all backends, one of which is drained, from now on."""
+    where = begin(lab, folder, page, 3)
     assert set(where.values()) == set(lab.names)
     assert_stays(where)
     daemon.ctl("backend", "drain", "web/b2")
     assert_stays(where)
+    return where
+
+
+def test_a_route_in_the_cookie_leads_back_also_while_its_backend_is_drained(lab, daemon, tmp_path):
+    where = stays_while_b2_is_drained(lab, daemon, tmp_path, "/servlet/name")
     assert "b2" not in begin(lab, tmp_path, "/servlet/name", 3, "drained").values()
     daemon.ctl("backend", "enable", "web/b2")
     assert_stays(where)
@@ -115,11 +115,7 @@ def test_a_route_in_the_cookie_leads_back_also_while_its_backend_is_drained(lab,
 
 
 def test_a_plain_cookie_is_learnt_as_it_is_set(lab, daemon, tmp_path):
-    where = begin(lab, tmp_path, "/plain/name", 3)
-    assert set(where.values()) == set(lab.names)
-    assert_stays(where)
-    daemon.ctl("backend", "drain", "web/b2")
-    assert_stays(where)
+    where = stays_while_b2_is_drained(lab, daemon, tmp_path, "/plain/name")
     daemon.ctl("backend", "enable", "web/b2")
     assert_stays(where)
     assert daemon.counters()["record_learned"] == len(where)

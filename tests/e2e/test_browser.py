@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from support.lab import VIP4, VIP6, Lab, backend4, backend6
+from support.lab import VIP4, VIP6, Lab
 
 FRAMES, REQUESTS = 10, 5
 PAGE = """<html><body id=b>
@@ -39,20 +39,15 @@ server {{
 PROFILES = {"route": {"type": "cookie", "name": "SERVER", "by": "route", "delimiter": "."}}
 
 
-@pytest.fixture(scope="module", params=["nat", "full_nat"])
-def lab(request):
-    with Lab(clients=1, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+@pytest.fixture(scope="module")
+def lab(either_nat):
+    with Lab(clients=1, **either_nat) as made:
         for name, nginx in made.nginx.items():
             (nginx.folder / "site").mkdir()
             (nginx.folder / "site/page").write_text(PAGE.format(name=name, frames=FRAMES, requests=REQUESTS))
             nginx.add(SITE.format(folder=nginx.folder, name=name))
-        config = made.config(profiles=PROFILES, services={"web": {"persist": ["route"]}})
-        config["pools"]["web"] = {
-            "algorithm": "weighted_round_robin",  # who shows no cookie goes to the next backend in turn
-            "monitor": {"type": "http", "path": "/health", "l4_port": 80, "interval": "300ms", "timeout": "250ms"},
-            "backends": {name: {"address": [f"{backend4(i)}:8080", f"[{backend6(i)}]:8080"]}
-                         for i, name in enumerate(made.names)}}
-        made.start_limpetd(config)
+        made.start_limpetd(made.config_in_turn(8080, {"type": "http", "path": "/health", "l4_port": 80},
+                                               profiles=PROFILES, services={"web": {"persist": ["route"]}}))
         yield made
 
 

@@ -14,9 +14,9 @@ PROFILES = {
 }
 
 
-@pytest.fixture(scope="module", params=["nat", "full_nat"])
-def lab(request):
-    with Lab(clients=8, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+@pytest.fixture(scope="module")
+def lab(either_nat):
+    with Lab(clients=8, **either_nat) as made:
         yield made
 
 

@@ -2,7 +2,7 @@
 from. Real brokers and clients (mosquitto)."""
 
 import pytest
-from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
+from support.lab import VIP4, VIP6, Lab, client4, client6
 from support.served import Served
 
 PORT = 1883
@@ -22,15 +22,9 @@ def lab():
         try:
             for served in brokers:
                 served.start()
-            config = made.config(profiles=PROFILES)
-            config["pools"]["web"] = {
-                "algorithm": "weighted_round_robin",  # who is not remembered goes to the next broker in turn
-                "monitor": {"type": "tcp", "l4_port": PORT, "interval": "300ms", "timeout": "250ms"},
-                "backends": {name: {"address": [f"{backend4(i)}:{PORT}", f"[{backend6(i)}]:{PORT}"]}
-                             for i, name in enumerate(made.names)}}
-            config["services"]["web"] |= {"listen": [f"{VIP4}:{PORT}/tcp", f"[{VIP6}]:{PORT}/tcp"],
-                                          "persist": ["device"]}
-            made.start_limpetd(config)
+            made.start_limpetd(made.config_in_turn(
+                PORT, {"type": "tcp", "l4_port": PORT}, profiles=PROFILES,
+                services={"web": {"listen": [f"{VIP4}:{PORT}/tcp", f"[{VIP6}]:{PORT}/tcp"], "persist": ["device"]}}))
             yield made
         finally:
             for served in brokers:

@@ -6,7 +6,7 @@ import struct
 import threading
 
 import pytest
-from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
+from support.lab import VIP4, VIP6, Lab, backend4, client4, client6
 
 PORT = 3389
 CONFIRM = bytes.fromhex("0300000b06d00000123400")  # X.224: connection confirm
@@ -40,20 +40,14 @@ def serve(namespace, name: str):
     threading.Thread(target=answer, args=[listener], daemon=True).start()
 
 
-@pytest.fixture(scope="module", params=["nat", "full_nat"])
-def lab(request):
-    with Lab(clients=8, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+@pytest.fixture(scope="module")
+def lab(either_nat):
+    with Lab(clients=8, **either_nat) as made:
         for name in made.names:
             serve(made.namespaces[name], name)
-        config = made.config(profiles=PROFILES)
-        config["pools"]["web"] = {
-            "algorithm": "weighted_round_robin",  # who is not remembered goes to the next host in turn
-            "monitor": {"type": "tcp", "l4_port": PORT, "interval": "300ms", "timeout": "250ms"},
-            "backends": {name: {"address": [f"{backend4(i)}:{PORT}", f"[{backend6(i)}]:{PORT}"]}
-                         for i, name in enumerate(made.names)}}
-        config["services"]["web"] |= {"listen": [f"{VIP4}:{PORT}/tcp", f"[{VIP6}]:{PORT}/tcp"],
-                                      "persist": ["token", "user"]}
-        made.start_limpetd(config)
+        made.start_limpetd(made.config_in_turn(
+            PORT, {"type": "tcp", "l4_port": PORT}, profiles=PROFILES,
+            services={"web": {"listen": [f"{VIP4}:{PORT}/tcp", f"[{VIP6}]:{PORT}/tcp"], "persist": ["token", "user"]}}))
         yield made
 
 

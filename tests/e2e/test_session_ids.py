@@ -8,7 +8,7 @@ import os
 import socket
 
 import pytest
-from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
+from support.lab import VIP4, VIP6, Lab, client4, client6
 from support.programs import ROOT
 from support.served import Served
 
@@ -17,21 +17,16 @@ PROFILES = {"agent": {"type": "header", "name": "Mcp-Session-Id"},
             "engine": {"type": "url_param", "name": "sid", "by": "route", "delimiter": "."}}
 
 
-@pytest.fixture(scope="module", params=["nat", "full_nat"])
-def lab(request):
-    with Lab(clients=4, forwarding=request.param, one_arm=request.param == "full_nat") as made:
+@pytest.fixture(scope="module")
+def lab(either_nat):
+    with Lab(clients=4, **either_nat) as made:
         servers = [Served(made.namespaces[name], ["/usr/bin/python3", ROOT / "tests/support/session_server.py", name, PORT],
                           made.folder / f"sessions-{name}.log", PORT) for name in made.names]
         try:
             for server in servers:
                 server.start()
-            config = made.config(profiles=PROFILES, services={"web": {"persist": ["agent", "engine"]}})
-            config["pools"]["web"] = {
-                "algorithm": "weighted_round_robin",  # who is not known goes to the next server in turn
-                "monitor": {"type": "http", "path": "/", "interval": "300ms", "timeout": "250ms"},
-                "backends": {name: {"address": [f"{backend4(i)}:{PORT}", f"[{backend6(i)}]:{PORT}"]}
-                             for i, name in enumerate(made.names)}}
-            made.start_limpetd(config)
+            made.start_limpetd(made.config_in_turn(PORT, {"type": "http", "path": "/"}, profiles=PROFILES,
+                                                   services={"web": {"persist": ["agent", "engine"]}}))
             yield made
         finally:
             for server in servers:

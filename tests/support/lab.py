@@ -194,6 +194,16 @@ class Lab:
             config["services"]["web"]["local_addresses"] = ["198.51.100.200/31", "2001:db8:2::200"]
         return merged(config, changes)
 
+    def config_in_turn(self, l4_port: int, monitor: dict, **changes) -> dict:
+        """The same with backends at this port, each next one for who is not known."""
+        config = self.config(**changes)
+        config["pools"]["web"] = {
+            "algorithm": "weighted_round_robin",
+            "monitor": monitor | {"interval": "300ms", "timeout": "250ms"},
+            "backends": {name: {"address": [f"{backend4(i)}:{l4_port}", f"[{backend6(i)}]:{l4_port}"]}
+                         for i, name in enumerate(self.names)}}
+        return config
+
     def start_limpetd(self, config: dict | None = None) -> Limpetd:
         """Ready: it answers on its socket and all backends are up."""
         self.limpetd = Limpetd(self.namespaces["limpet"], self.folder, config or self.config(), bpffs=self.xdp)

@@ -16,6 +16,16 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
 
+def end(process: subprocess.Popen):
+    """Asks it to end, and makes it."""
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Namespace:
     """One namespace; `pid` is part of its name, so that leftovers of a dead process are known as such."""
 

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from support.netns import end
+
 CONFIG = """
 daemon off;
 master_process off;
@@ -100,10 +102,5 @@ class Nginx:
     def stop(self):
         """Its kernel answers connections with RST from now on."""
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end(self.process)
             self.process = None

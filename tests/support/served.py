@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from support.netns import end
+
 
 class Served:
     """`words` run it; its output goes to `log`. Use as a context manager, or start() and stop()."""
@@ -39,10 +41,5 @@ class Served:
 
     def stop(self):
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end(self.process)
             self.process = None

@@ -194,6 +194,18 @@ inline void let_plan_age(Lab& lab) {
   lab.wait_ms(3000);
 }
 
+/// The backend that a connection reaches; "" when it is reset, or nobody answers.
+inline std::string reached(DelayWorld& world, std::string_view client, const std::string& text,
+                           TcpPeer::Options options = {}) {
+  const std::size_t before = world.servers.size();
+  TcpPeer& peer = world.client(client, "192.0.2.10:80", options);
+  peer.write(text);
+  world.run_until([&] {
+    return peer.was_reset() || (world.servers.size() > before && world.servers.back().peer->received() == text);
+  });
+  return world.servers.size() > before && !peer.was_reset() ? world.servers.back().name : "";
+}
+
 inline const char* const get_request = "GET /index.html HTTP/1.1\r\nHost: web.example\r\n\r\n";
 
 /// Service web reads what clients say: a header first, then a cookie that names the backend.

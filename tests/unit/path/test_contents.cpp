@@ -7,18 +7,6 @@ namespace {
 
 using model::ProfileType;
 
-/// The backend that such a connection reaches; "" when it is reset, or nobody answers.
-std::string reached(DelayWorld& world, std::string_view client, const std::string& text,
-                    TcpPeer::Options options = {}) {
-  const std::size_t before = world.servers.size();
-  TcpPeer& peer = world.client(client, "192.0.2.10:80", options);
-  peer.write(text);
-  world.run_until([&] {
-    return peer.was_reset() || (world.servers.size() > before && world.servers.back().peer->received() == text);
-  });
-  return world.servers.size() > before ? world.servers.back().name : "";
-}
-
 model::Model model_with(std::vector<model::Profile> profiles) {
   model::Model model = base_model();
   model.services["web"].persist.clear();

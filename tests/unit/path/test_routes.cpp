@@ -26,18 +26,6 @@ model::Model routed_model() {
   return model;
 }
 
-/// The backend that a connection reaches; "" when it is reset.
-std::string reached(DelayWorld& world, std::string_view client, const std::string& text,
-                    TcpPeer::Options options = {}) {
-  const std::size_t before = world.servers.size();
-  TcpPeer& peer = world.client(client, "192.0.2.10:80", options);
-  peer.write(text);
-  world.run_until([&] {
-    return peer.was_reset() || (world.servers.size() > before && world.servers.back().peer->received() == text);
-  });
-  return world.servers.size() > before && !peer.was_reset() ? world.servers.back().name : "";
-}
-
 std::string pool_at(const std::string& backend) {
   return backend.empty() ? "" : backend < "b3" ? "web" : backend < "b5" ? "api" : "files";
 }

@@ -80,4 +80,12 @@ struct Set {
   std::vector<std::unique_ptr<std::byte, decltype(&std::free)>> memory_;
 };
 
+/// What its files say, which lie as it has left them.
+inline Old read_back(const Set& set) {
+  auto old = read(set.files, boot, backends_max);
+  EXPECT_TRUE(old) << old.error().text;
+  EXPECT_TRUE(old->geometry == set.geometry);
+  return std::move(*old);
+}
+
 }  // namespace limpet::restart::test

@@ -54,12 +54,10 @@ void expect_all_there(Tables& tables) {
 TEST(Recover, TablesAreUsedAsTheyLie) {
   Set set(geometry_of(2, keys), keys);
   fill(set);
-  const auto old = read(set.files, boot, backends_max);
-  ASSERT_TRUE(old) << old.error().text;
-  EXPECT_TRUE(old->geometry == set.geometry);
-  EXPECT_EQ(old->slots.backends.find("web/b2"), 2u);
+  const Old old = read_back(set);
+  EXPECT_EQ(old.slots.backends.find("web/b2"), 2u);
   auto tables = tables_in(set.files, set.geometry, keys).value();
-  const Report report = adopt(tables, *old, now_ms);
+  const Report report = adopt(tables, old, now_ms);
   EXPECT_EQ(report.records, clients);
   EXPECT_EQ(report.flow_entries, 2 * clients);
   EXPECT_EQ(report.records_dropped + report.flow_entries_dropped, 0u);

@@ -61,11 +61,9 @@ std::string refusal(const Files& files) {
 TEST(RecoverSpliced, as_it_lies) {
   Set set(with_spliced(2, keys), keys);
   fill(set);
-  const auto old = read(set.files, boot, backends_max);
-  ASSERT_TRUE(old) << old.error().text;
-  EXPECT_TRUE(old->geometry == set.geometry);
+  const Old old = read_back(set);
   auto tables = tables_in(set.files, set.geometry, keys).value();
-  EXPECT_EQ(adopt(tables, *old, now_ms).spliced, connections);
+  EXPECT_EQ(adopt(tables, old, now_ms).spliced, connections);
   expect_all_there(tables);
 }
 
