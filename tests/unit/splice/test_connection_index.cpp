@@ -18,7 +18,8 @@ struct World {
   std::vector<ConnectionKey> keys = std::vector<ConnectionKey>(places);
   void add(std::uint32_t client, std::uint32_t place) { index.add(keys[place] = key_of(client), place); }
   [[nodiscard]] std::uint32_t find(std::uint32_t client) const {
-    return index.find(key_of(client), [this](std::uint32_t place) -> const auto& { return keys[place]; });
+    return index.find(
+        key_of(client), [this](std::uint32_t place) -> const auto& { return keys[place]; });
   }
 };
 
