@@ -40,9 +40,7 @@ class Decider {
         pool_(pool_of(question)) {}
 
   Decision run() noexcept {
-    const plan::Found found = question_.key != nullptr
-                                  ? plan::find_given(service_, *question_.key)
-                                  : plan::find_key(question_.plan, service_, question_.tuple, question_.payload);
+    const plan::Found found = find();
     if (found.persist != nullptr) {
       decision_.persist = found.persist;
       decision_.key = found.key;
@@ -64,6 +62,14 @@ class Decider {
   }
 
  private:
+  [[nodiscard]] plan::Found find() const noexcept {
+    if (question_.key != nullptr) {
+      return plan::find_given(service_, *question_.key);
+    }
+    return question_.found != nullptr ? *question_.found
+                                      : plan::find_key(question_.plan, service_, question_.tuple, question_.payload);
+  }
+
   [[nodiscard]] plan::ChoiceKey choice_key() const noexcept {
     return decision_.persist != nullptr ? plan::ChoiceKey{decision_.key.high, decision_.key.low}
                                         : connection_key(question_.tuple);

@@ -34,6 +34,7 @@ struct Question {
   std::uint32_t now_s = 0;
   const record::Key* key = nullptr;        // asked for itself; null: what the service's profiles find in the tuple
   const plan::Payload* payload = nullptr;  // what the client has said, where that counts
+  const plan::Found* found = nullptr;      // what find_key() finds in all this; null: it is still to be asked
   std::span<const BackendSlot> tried{};    // these have refused the connection or not answered
 };
 

@@ -265,8 +265,8 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     give_up(c, entry, *item.listener);
     return Stand::ended;
   }
-  if (entry.phase == Phase::open &&
-      (heard == plan::Heard::waits || plan::find_key(plan_, service, tuple, &payload_).waits)) {
+  found_ = plan::find_key(plan_, service, tuple, &payload_);
+  if (entry.phase == Phase::open && (heard == plan::Heard::waits || found_.waits)) {
     note_piece(state_, one, segment, promise_of(service, c.client.family()).mss, now_ms_);
     return Stand::ended;
   }

@@ -38,6 +38,8 @@ class Delay {
   [[nodiscard]] Stand stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
   /// What there is to choose a backend by, once a connection begins; good until chosen() is called.
   [[nodiscard]] const plan::Payload& payload() const noexcept { return payload_; }
+  /// The key in that.
+  [[nodiscard]] const plan::Found& found() const noexcept { return found_; }
   /// Backends that have refused it or not answered.
   [[nodiscard]] std::span<const BackendSlot> tried() const noexcept { return tried_; }
   /// The item is bound to a backend, which is asked to open, or refused, and the client told so.
@@ -86,6 +88,7 @@ class Delay {
   Millis now_ms_;
   splice::Entry* entry_ = nullptr;  // of the connection that the last packet was of
   plan::Payload payload_;
+  plan::Found found_;
   std::span<const BackendSlot> tried_;
 };
 

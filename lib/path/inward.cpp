@@ -48,6 +48,7 @@ class Inward {
              .tuple = tuple_of(*item.listener, c),
              .now_s = records_.now_s(),
              .payload = &delay.payload(),
+             .found = &delay.found(),
              .tried = delay.tried()},
             c, packet, parsed, item, {});
       return delay.chosen(c, packet, parsed, item);
