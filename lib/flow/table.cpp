@@ -38,9 +38,9 @@ constexpr std::size_t bytes_of(Buckets buckets) {
 }  // namespace
 
 Sizes sizes_for(std::uint64_t flows_max, std::uint64_t embryonic_max) noexcept {
-  const std::uint64_t narrow = round_up(flows_max * 5, 2);
+  const std::uint64_t narrow = round_up(flows_max * 5, 2), wide = round_up(flows_max * 4, 7);  // see advertised()
   const std::uint64_t permille = flows_max == 0 ? 0 : round_up(embryonic_max * 1000, flows_max);
-  return {narrow, round_up(narrow, 4), static_cast<std::uint16_t>(std::min<std::uint64_t>(permille, 1000))};
+  return {narrow, wide, static_cast<std::uint16_t>(std::min<std::uint64_t>(permille, 1000))};
 }
 
 std::size_t Table::bytes_needed(Sizes sizes) noexcept {

@@ -23,8 +23,14 @@ struct Sizes {
   std::uint16_t embryonic_permille = 0;  // how much comes on top; 0: a sixteenth
 };
 
-/// Room for `flows_max` NAT flows (two entries each) at a load of 0.8: 2.5 narrow entries a flow, and a quarter of
-/// that wide. With the embryonic shares 76 bytes a flow: 43 for narrow flows, 32 for wide ones.
+/// Of a share's places so many find an entry, whatever the keys are. Narrow ones have spare places, as fewer of their
+/// entries then lie in the second of their buckets; wide ones are large.
+[[nodiscard]] constexpr std::uint64_t advertised(bool wide, std::uint64_t places) noexcept {
+  return wide ? places / 8 * 7 : places / 5 * 4;
+}
+
+/// Room for `flows_max` NAT flows (two entries each) of narrow keys, and for a quarter as many of wide ones. With the
+/// embryonic shares 72 bytes a flow: 43 for narrow flows, 29 for wide ones.
 /// `embryonic_max`: flows that are embryonic at a time; 0: a sixteenth of flows_max.
 [[nodiscard]] Sizes sizes_for(std::uint64_t flows_max, std::uint64_t embryonic_max = 0) noexcept;
 

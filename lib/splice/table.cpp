@@ -95,7 +95,7 @@ Entry* Table::free_in(Bucket& bucket) noexcept {
   return nullptr;
 }
 
-/// A place freed in a full bucket, by moving one entry to its other bucket, or two in a row. For a moment the entry
+/// A place freed in a full bucket, by moving one entry to its other bucket, or up to three in a row. For a moment the entry
 /// moved is in both, never in none.
 Entry* Table::make_room(Bucket& bucket, unsigned moves) noexcept {
   for (Entry& entry : bucket.entries) {
@@ -118,7 +118,8 @@ Entry* Table::place_for(const ConnectionKey& key) noexcept {
       return entry;
     }
   }
-  for (const unsigned moves : {1u, 2u}) {
+  const unsigned moves_max = used_ * 10 < capacity() * 9 ? 3 : 2;
+  for (unsigned moves = 1; moves <= moves_max; ++moves) {
     for (Bucket* const bucket : {&first(hash), &second(hash)}) {
       if (Entry* const entry = make_room(*bucket, moves)) {
         return entry;

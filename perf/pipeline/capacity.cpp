@@ -41,7 +41,7 @@ double bytes_a_flow(unsigned entries_a_flow) {
   constexpr bool wide = std::is_same_v<Key, flow::WideKey>;
   const flow::Sizes sizes = flow::sizes_for(flows_max);
   const std::uint64_t entries = wide ? sizes.wide_entries : sizes.narrow_entries;
-  const auto flows = static_cast<std::uint32_t>(entries * 4 / 5 / entries_a_flow);  // the load that is advertised
+  const auto flows = static_cast<std::uint32_t>(flow::advertised(wide, entries) / entries_a_flow);
   const HugeMemory memory(flow::Table::bytes_needed(sizes));
   auto table = flow::Table::create(memory.bytes(), sizes, seed());
   std::uint32_t fit = 0;

@@ -37,6 +37,17 @@ TEST(Table, finds_what_was_put_in) {
   EXPECT_EQ(found, 10'000u - full);
 }
 
+TEST(Table, fills_to_what_it_is_made_for) {
+  constexpr unsigned count = 1'000'000;
+  Table table(count, {1, 2});
+  for (unsigned i = 0; i < count; ++i) {
+    ASSERT_NE(table.insert(key_of(i)), nullptr) << i;
+  }
+  for (unsigned i = 0; i < count; i += 101) {
+    EXPECT_NE(table.find(key_of(i)), nullptr);
+  }
+}
+
 TEST(Table, keeps_what_was_left_in_its_memory) {
   constexpr unsigned count = 1000;
   struct alignas(64) Line {
