@@ -4,18 +4,6 @@
 #include <cstring>
 
 namespace limpet::path {
-namespace {
-
-/// Sequence numbers wrap (RFC 9293, section 3.4).
-std::int32_t ahead(std::uint32_t number, std::uint32_t of) noexcept {
-  return static_cast<std::int32_t>(number - of);
-}
-
-std::uint32_t end_of(const Segment& segment) noexcept {
-  return segment.sequence + segment.size;
-}
-
-}  // namespace
 
 AwaitedConnections::AwaitedConnections(const Limits& limits, const hash::Key& seed)
     : awaited_(std::make_unique<Awaited[]>(limits.awaited_max)),
@@ -125,12 +113,13 @@ void AwaitedConnections::release_owner(Awaited& one) noexcept {
 }
 
 Awaited* AwaitedConnections::find_owner(const splice::ConnectionKey& key) noexcept {
-  const std::uint32_t index = owners_.find(key, [this](std::uint32_t at) -> const auto& { return awaited_[at].key; });
+  const std::uint32_t index = owners_.find(
+      key, [this](std::uint32_t at) -> const auto& { return awaited_[at].key; });
   return index == none ? nullptr : &awaited_[index];
 }
 
 bool AwaitedConnections::end_owned(Awaited& one, std::uint32_t number) noexcept {
-  while (one.first_held != none && ahead(number, end_of(slots_[one.first_held].segment)) >= 0) {
+  while (one.first_held != none && ahead(number, slots_[one.first_held].segment.end()) >= 0) {
     unhold(one, one.first_held, ended_);
   }
   if (one.held != 0) {
@@ -164,18 +153,18 @@ void AwaitedConnections::end_all() noexcept {
 
 AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept {
   const std::uint32_t first = one.client_sequence + 1;
-  if (ahead(segment.sequence, first) < 0 || ahead(end_of(segment), first) > int{held_bytes_of_one_max}) {
-    return ahead(end_of(segment), first) <= 0 ? Hold::duplicate : Hold::full;
+  if (ahead(segment.sequence, first) < 0 || ahead(segment.end(), first) > int{held_bytes_of_one_max}) {
+    return ahead(segment.end(), first) <= 0 ? Hold::duplicate : Hold::full;
   }
   for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
     const Segment& there = slots_[slot].segment;
     next = slots_[slot].next;
     const bool begins_before = ahead(there.sequence, segment.sequence) <= 0;
-    const bool ends_behind = ahead(end_of(there), end_of(segment)) >= 0;
+    const bool ends_behind = ahead(there.end(), segment.end()) >= 0;
     if (begins_before && ends_behind && (segment.size == 0 || there.size != 0)) {
       return Hold::duplicate;
     }
-    if (there.size != 0 && ahead(there.sequence, segment.sequence) >= 0 && ahead(end_of(there), end_of(segment)) <= 0) {
+    if (there.size != 0 && ahead(there.sequence, segment.sequence) >= 0 && ahead(there.end(), segment.end()) <= 0) {
       unhold(one, slot, ended_);  // all of it comes again
     }
   }

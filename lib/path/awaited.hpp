@@ -10,6 +10,7 @@
 
 #include "path/limits.hpp"
 #include "path/packet.hpp"
+#include "path/segment.hpp"
 #include "splice/connection_index.hpp"
 #include "splice/cookie.hpp"
 
@@ -44,13 +45,6 @@ struct Awaited {
   Wants wants = Wants::nothing;
   std::uint32_t older = ~0u, newer = ~0u;
   bool is_owner = false;  // of bytes of a joined connection
-};
-
-/// A packet's place in what its client says.
-struct Segment {
-  std::uint32_t sequence = 0;
-  std::uint32_t size = 0;    // bytes of data
-  std::uint16_t offset = 0;  // of the first in the packet
 };
 
 class AwaitedConnections {

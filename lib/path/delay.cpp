@@ -43,22 +43,11 @@ std::uint16_t room_left(std::uint16_t mss, std::uint16_t taken) noexcept {
   return static_cast<std::uint16_t>(std::max(mss - taken, mss / 2));
 }
 
-/// Bytes from the packet's start to what its TCP segment carries.
-std::size_t data_offset(const Packet& packet, const net::Parsed& parsed) noexcept {
-  return std::size_t{parsed.l4_offset} + net::tcp_header_size(packet.data, parsed);
-}
-
 bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
   const std::size_t header = net::tcp_header_size(packet.data, parsed);
   return !parsed.fragment && header >= net::tcp::size &&
          parsed.l4_offset - parsed.l3_offset + header <= parsed.l3_size &&
-         data_offset(packet, parsed) <= packet.contiguous;
-}
-
-Segment segment_of(const Packet& packet, const net::Parsed& parsed) noexcept {
-  return {net::tcp_sequence(packet.data, parsed),
-          static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
-          static_cast<std::uint16_t>(data_offset(packet, parsed))};
+         parsed.l4_offset + header <= packet.contiguous;
 }
 
 void answer(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,

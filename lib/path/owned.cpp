@@ -36,7 +36,7 @@ void note_piece(State& state, Awaited& one, const Segment& segment, std::uint16_
 }
 
 void note_repeated(State& state, Awaited& one, const Segment& segment) noexcept {
-  if (segment.size != 0 && state.awaited.is_owned(one, segment.sequence + segment.size - 1)) {
+  if (segment.size != 0 && state.awaited.is_owned(one, segment.end() - 1)) {
     state.awaited.want(one, Wants::acknowledgment);
   }
 }

@@ -22,10 +22,6 @@ constexpr std::string_view response_begin = "HTTP/1.";
 /// Room that later stages may need before the packet: a larger IP header, a VLAN tag.
 constexpr std::size_t headroom_left = 32;
 
-std::int32_t ahead(std::uint32_t number, std::uint32_t of) noexcept {
-  return static_cast<std::int32_t>(number - of);
-}
-
 /// Another response follows for the same request (RFC 9110, section 15.2). Behind 101 comes another protocol.
 bool is_interim(const extract::Head& head) noexcept {
   return !extract::is_final(head) && head.status != 101;
@@ -75,7 +71,7 @@ bool Response::read(Packet& packet, net::Parsed& parsed, Item& item, Millis now_
     }
     return item.verdict == Verdict::undecided;
   }
-  const Segment segment{net::tcp_sequence(packet.data, parsed), static_cast<std::uint32_t>(end - offset), offset};
+  const Segment segment = segment_of(packet, parsed);
   if (segment.size != 0 && entry_.requested && !find_begin(packet, segment)) {
     item.drop(Counter::drop_reply_early);
     return false;
@@ -85,10 +81,10 @@ bool Response::read(Packet& packet, net::Parsed& parsed, Item& item, Millis now_
       item.drop(Counter::drop_reply_early);
       return false;
     }
-    if (ahead(segment.sequence + segment.size, reply_->next()) > 0) {
+    if (ahead(segment.end(), reply_->next()) > 0) {
       add(packet, segment);
       digest(now_ms);
-      if (reply_->reads && reply_->next() != segment.sequence + segment.size) {  // the rest lies in other segments
+      if (reply_->reads && reply_->next() != segment.end()) {  // the rest lies in other segments
         stop_reading(true);
         lose_step();
       }
@@ -102,7 +98,7 @@ bool Response::read(Packet& packet, net::Parsed& parsed, Item& item, Millis now_
 /// Whether the packet begins the response, or comes before it. False: what lies between is yet to come.
 bool Response::find_begin(const Packet& packet, const Segment& segment) noexcept {
   const std::uint32_t number = entry_.waiting + 1 - entry_.difference;
-  if (!wants_heads() || ahead(segment.sequence + segment.size, number) <= 0) {
+  if (!wants_heads() || ahead(segment.end(), number) <= 0) {
     return true;
   }
   if (ahead(segment.sequence, number) > 0) {

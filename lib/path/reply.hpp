@@ -9,6 +9,7 @@
 #include "extract/http_head.hpp"
 #include "path/flows.hpp"
 #include "path/packet.hpp"
+#include "path/segment.hpp"
 #include "plan/session_key.hpp"
 
 namespace limpet::path {
@@ -44,12 +45,6 @@ class Response {
   }
 
  private:
-  struct Segment {
-    std::uint32_t sequence, size;
-    std::size_t offset;  // of the first byte in the packet
-    [[nodiscard]] bool has(std::uint32_t number) const noexcept { return number - sequence < size; }
-  };
-
   [[nodiscard]] bool wants_heads() const noexcept;
   bool find_begin(const Packet& packet, const Segment& segment) noexcept;
   void begin(const Packet& packet, const Segment& segment, std::uint32_t number) noexcept;
