@@ -65,7 +65,7 @@ class Replies {
   const std::uint32_t replies_max_;
   ConnectionIndex places_;
   std::unique_ptr<Reply[]> replies_;
-  std::unique_ptr<char[]> bytes_;  // pages that nobody has touched cost nothing
+  std::unique_ptr<char[]> bytes_;    // pages that nobody has touched cost nothing
   std::vector<std::uint32_t> free_;  // the last to have been used first; never grows
   std::uint32_t looked_ = 0;
 };
