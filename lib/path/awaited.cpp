@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "path/join.hpp"
+
 namespace limpet::path {
 
 AwaitedConnections::AwaitedConnections(const Limits& limits, const hash::Key& seed)
@@ -93,6 +95,17 @@ void AwaitedConnections::end_superfluous(Awaited& one) noexcept {
   }
 }
 
+/// Each goes into the one before it while that has room.
+void AwaitedConnections::join_small(Awaited& one) noexcept {
+  for (std::uint32_t slot = one.first_held; slot != none; slot = slots_[slot].next) {
+    Held& first = slots_[slot];
+    while (first.next != none &&
+           join(first.packet, first.segment, slots_[first.next].packet, slots_[first.next].segment)) {
+      unhold(one, first.next, ended_);
+    }
+  }
+}
+
 void AwaitedConnections::release(Awaited& one) noexcept {
   end_superfluous(one);
   for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
@@ -167,6 +180,9 @@ AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& pa
     if (there.size != 0 && ahead(there.sequence, segment.sequence) >= 0 && ahead(there.end(), segment.end()) <= 0) {
       unhold(one, slot, ended_);  // all of it comes again
     }
+  }
+  if (one.held == held_of_one_max) {
+    join_small(one);
   }
   if (free_.first == none || one.held == held_of_one_max) {
     return Hold::full;

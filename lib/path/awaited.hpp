@@ -1,6 +1,6 @@
 // Connections that a backend is still to be found or won for, and the packets of theirs that wait: in sequence order
 // and not acknowledged, so that the client still answers for each byte. Fixed memory, taken at start. Packets stay as
-// they are. Worker's thread only.
+// they are, but that small ones are put together when there are too many. Worker's thread only.
 #pragma once
 
 #include <algorithm>
@@ -146,6 +146,7 @@ class AwaitedConnections {
   unsigned take(List& list, Packet* packets, unsigned max) noexcept;
   void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
   void end_superfluous(Awaited& one) noexcept;
+  void join_small(Awaited& one) noexcept;
   void forget(Awaited& one) noexcept;
 
   std::unique_ptr<Awaited[]> awaited_;

@@ -56,6 +56,29 @@ TEST_F(Owned, nothing_of_who_sends_full_segments) {
   EXPECT_EQ(lab.count(Counter::delayed_owned), 0u);
 }
 
+/// Nagle's algorithm switched off: as many packets as bytes, all under way at once.
+TEST_F(Owned, puts_together_what_does_not_wait) {
+  for (const char* own : {"10.0.0.1:1000", "[2001:db8:c::1]:1000"}) {
+    for (const std::size_t segment_bytes : {1u, 2u, 3u}) {
+      world.servers.clear();
+      const std::string head =
+          "GET / HTTP/1.1\r\nX: " + std::string(1500, 'x') + "\r\nCookie: SERVER=x.b2\r\n\r\n" + own;
+      TcpPeer& client =
+          world.client(own, own[0] != '[' ? "192.0.2.10:80" : "[2001:db8:1::10]:80", {.segment_bytes = segment_bytes});
+      client.write(head);
+      ASSERT_TRUE(
+          world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == head; }, 2000));
+      EXPECT_EQ(world.servers[0].name, "b2");
+      client.abort();
+      world.run(100);
+      EXPECT_EQ(waiting(), 0u);
+      EXPECT_EQ(lab.node->state(0).awaited.held(), 0u);
+    }
+  }
+  EXPECT_EQ(lab.count(Counter::drop_held_full), 0u);
+  EXPECT_EQ(lab.count(Counter::token_hit), 6u);
+}
+
 TEST_F(Owned, goes_to_the_next_backend_when_one_refuses) {
   world.backends["b2"].refuses = true;
   write_bytes();
@@ -107,6 +130,14 @@ class OwnedInRain : public Owned {
  protected:
   OwnedInRain() : Owned({.loss_percent = 25, .twice_percent = 10, .late_percent = 20, .seed = 7}) {}
 };
+
+TEST_F(OwnedInRain, small_segments_arrive_whole) {
+  for (unsigned i = 0; i < 20; ++i) {
+    world.servers.clear();
+    world.client(fmt::format("10.0.1.{}:1000", i + 1), "192.0.2.10:80", {.segment_bytes = 1 + i % 4}).write(text);
+    ASSERT_TRUE(arrives());
+  }
+}
 
 TEST_F(OwnedInRain, is_repeated_until_the_backend_has_it) {
   for (unsigned i = 0; i < 20; ++i) {
