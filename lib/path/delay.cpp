@@ -8,6 +8,7 @@
 #include "path/reply.hpp"
 #include "path/reset.hpp"
 #include "plan/hearing.hpp"
+#include "plan/own_token.hpp"
 #include "plan/replies.hpp"
 #include "splice/cookie.hpp"
 #include "splice/edit.hpp"
@@ -90,7 +91,7 @@ std::optional<Offer> Delay::cookie(const Connection& c, const Packet& packet,
   }
   const splice::Cookies cookies(plan_.cookie_seed);
   return cookies.read({{c.client, c.client_port}, {c.vip, c.vip_port}, net::tcp_sequence(packet.data, parsed) - 1},
-                      net::tcp_acknowledgment(packet.data, parsed) - 1, now_ms_);
+                      net::tcp_acknowledgment(packet.data, parsed) - 1, plan::wall_ms(plan_, now_ms_));
 }
 
 Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
@@ -158,7 +159,8 @@ void Delay::answer_syn(const Connection& c, Packet& packet, const net::Parsed& p
   const Offer client = splice::read_offer(packet.data, parsed);
   const std::uint32_t sequence = net::tcp_sequence(packet.data, parsed);
   const splice::Cookies cookies(plan_.cookie_seed);
-  const std::uint32_t own = cookies.make({{c.client, c.client_port}, {c.vip, c.vip_port}, sequence}, client, now_ms_);
+  const std::uint32_t own =
+      cookies.make({{c.client, c.client_port}, {c.vip, c.vip_port}, sequence}, client, plan::wall_ms(plan_, now_ms_));
   const Offer promise = promise_of(service, c.client.family());
   const splice::OfferOptions options(
       {promise.mss, client.scale == Offer::no_scale ? Offer::no_scale : promise.scale, client.sack});
@@ -177,7 +179,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
     // What comes before what should have come first says nothing of its connection; it comes again, after that.
     const splice::Cookies cookies(plan_.cookie_seed);
     const bool early = cookies.may_be({{c.client, c.client_port}, {c.vip, c.vip_port}, 0},
-                                      net::tcp_acknowledgment(packet.data, parsed) - 1, now_ms_);
+                                      net::tcp_acknowledgment(packet.data, parsed) - 1, plan::wall_ms(plan_, now_ms_));
     early ? item.drop(Counter::drop_no_syn_cookie)
           : reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_syn_cookie);
     return Stand::ended;

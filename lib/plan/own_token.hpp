@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/time.hpp"
 #include "extract/cookie_token.hpp"
 #include "hash/secret.hpp"
 #include "plan/plan.hpp"
@@ -21,6 +22,10 @@ static_assert(model::own_token_bytes == extract::cookie_token_bytes);
 /// Seconds since 1970 at this second of the data path's clock.
 [[nodiscard]] inline std::int64_t wall_s(const Plan& plan, std::uint32_t now_s) noexcept {
   return plan.unix_at_zero_s + now_s;
+}
+/// The same in milliseconds, as SYN cookies have it.
+[[nodiscard]] inline Millis wall_ms(const Plan& plan, Millis now_ms) noexcept {
+  return static_cast<Millis>(plan.unix_at_zero_s * 1000) + now_ms;
 }
 /// What a token has of a backend: the same on every node, as it comes of the secret and names. Of two backends of one
 /// pool that have the same (one pool of 10,000 in a hundred has such), the first is meant.

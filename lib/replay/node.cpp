@@ -113,7 +113,14 @@ Result<void> Node::apply(const model::Model& model) {
   }
   plan::Slots slots = slots_;
   const std::uint64_t version = plan_ == nullptr ? 1 : plan_->version + 1;
-  auto plan = plan::compile({model, secret_, stand_in_macs(model), version, plan_.get(), options_.workers}, slots);
+  auto plan = plan::compile({.model = model,
+                             .secret = secret_,
+                             .device_macs = stand_in_macs(model),
+                             .version = version,
+                             .previous = plan_.get(),
+                             .workers = options_.workers,
+                             .unix_at_zero_s = options_.unix_at_zero_s},
+                            slots);
   if (!plan) {
     return tl::unexpected(plan.error());
   }

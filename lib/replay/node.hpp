@@ -40,6 +40,7 @@ class Node {
     std::uint64_t flows_max = 65536;
     std::uint64_t records_max = 65536;
     Millis start_ms = 1'000'000;
+    std::int64_t unix_at_zero_s = 0;  // wall clock, seconds since 1970, when the node's own was 0
     path::Limits limits{};
     std::size_t segment_bytes = 0;  // larger frames arrive in two segments, the first of this size; 0: none do
   };

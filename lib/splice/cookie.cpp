@@ -47,23 +47,23 @@ std::uint32_t Cookies::of_all(const Opening& opening, std::uint8_t offer, std::u
   return of_ends(opening, offer, period) | hash(opening, offer, period, true) << offer_bits | offer;
 }
 
-std::uint32_t Cookies::make(const Opening& opening, const Offer& offer, Millis now_ms) const noexcept {
-  return of_all(opening, packed(offer), now_ms / period_ms);
+std::uint32_t Cookies::make(const Opening& opening, const Offer& offer, Millis wall_ms) const noexcept {
+  return of_all(opening, packed(offer), wall_ms / period_ms);
 }
 
-std::optional<Offer> Cookies::read(const Opening& opening, std::uint32_t cookie, Millis now_ms) const noexcept {
+std::optional<Offer> Cookies::read(const Opening& opening, std::uint32_t cookie, Millis wall_ms) const noexcept {
   const auto bits = static_cast<std::uint8_t>(cookie);
-  const std::uint64_t now = now_ms / period_ms;
-  return of_all(opening, bits, now) == cookie || of_all(opening, bits, now - 1) == cookie
+  const std::uint64_t newest = (wall_ms + ahead_ms) / period_ms;
+  return of_all(opening, bits, newest) == cookie || of_all(opening, bits, newest - 1) == cookie
              ? std::optional(unpacked(bits))
              : std::nullopt;
 }
 
-bool Cookies::may_be(const Opening& opening, std::uint32_t cookie, Millis now_ms) const noexcept {
+bool Cookies::may_be(const Opening& opening, std::uint32_t cookie, Millis wall_ms) const noexcept {
   const auto bits = static_cast<std::uint8_t>(cookie);
   const std::uint32_t upper = cookie & hash_mask << (offer_bits + hash_bits);
-  const std::uint64_t now = now_ms / period_ms;
-  return of_ends(opening, bits, now) == upper || of_ends(opening, bits, now - 1) == upper;
+  const std::uint64_t newest = (wall_ms + ahead_ms) / period_ms;
+  return of_ends(opening, bits, newest) == upper || of_ends(opening, bits, newest - 1) == upper;
 }
 
 }  // namespace limpet::splice

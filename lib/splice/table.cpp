@@ -95,8 +95,8 @@ Entry* Table::free_in(Bucket& bucket) noexcept {
   return nullptr;
 }
 
-/// A place freed in a full bucket, by moving one entry to its other bucket, or up to three in a row. For a moment the entry
-/// moved is in both, never in none.
+/// A place freed in a full bucket, by moving one entry to its other bucket, or up to three in a row. For a moment the
+/// entry moved is in both, never in none.
 Entry* Table::make_room(Bucket& bucket, unsigned moves) noexcept {
   for (Entry& entry : bucket.entries) {
     const std::uint64_t its = hash(entry.key());

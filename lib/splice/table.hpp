@@ -1,8 +1,8 @@
 // What spliced connections of one worker need besides their flows: by how much the numbers of the two sides differ, or,
 // before there are two, where the connection waits. Two choices of buckets of four, as the flow table has them, and at
-// most three entries moved when both are full (two when nearly all is full); pointer-free, so that a mapped file can be read by another process. The
-// last word of an entry is written last, in one aligned store, and makes it valid. No allocation after start. Private
-// to its worker.
+// most three entries moved when both are full (two when nearly all is full); pointer-free, so that a mapped file can be
+// read by another process. The last word of an entry is written last, in one aligned store, and makes it valid. No
+// allocation after start. Private to its worker.
 #pragma once
 
 #include <array>

@@ -127,6 +127,8 @@ class Lab {
     std::uint64_t flows_max = 4096;
     std::uint64_t records_max = 4096;
     hash::Secret secret = hash::fixed_secret();
+    Millis start_ms = 1'000'000;
+    std::int64_t unix_at_zero_s = 0;
     std::size_t segment_bytes = 0;  // of the first segment of larger frames; 0: all come whole
   };
   Lab() : Lab(Setup{}) {}
@@ -136,7 +138,8 @@ class Lab {
                                      {.workers = setup.workers,
                                       .flows_max = setup.flows_max,
                                       .records_max = setup.records_max,
-                                      .start_ms = 1'000'000,
+                                      .start_ms = setup.start_ms,
+                                      .unix_at_zero_s = setup.unix_at_zero_s,
                                       .segment_bytes = setup.segment_bytes});
     if (!made) {
       throw std::runtime_error(made.error().text);

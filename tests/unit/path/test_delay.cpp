@@ -75,6 +75,40 @@ TEST(Delay, does_not_reset_what_came_early) {
   EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
 }
 
+TEST(Delay, another_node_takes_over_what_one_has_begun) {
+  constexpr std::int64_t begin_s = 1'767'225'600;
+  const auto node = [](Millis up_ms, std::int64_t wall_s) {
+    return Lab::Setup{.model = reading_model(),
+                      .start_ms = up_ms,
+                      .unix_at_zero_s = wall_s - static_cast<std::int64_t>(up_ms / 1000)};
+  };
+  Lab one(node(1'000'000, begin_s));
+  const auto said = [](std::uint8_t tcp_flags, std::uint32_t sequence, std::uint32_t acknowledgment,
+                       std::string_view payload) {
+    return PacketBuilder()
+        .ethernet(gateway_mac, front_mac)
+        .ip("10.0.0.1", "192.0.2.10")
+        .tcp(1000, 80, tcp_flags)
+        .numbers(sequence, acknowledgment)
+        .payload(payload)
+        .build();
+  };
+  const auto answer = one.send_one(front_port, said(flags::syn, 4999, 0, ""));
+  ASSERT_TRUE(answer);
+  const std::uint32_t own = net::tcp_sequence(answer->bytes.data(), answer->parsed);
+  const auto data = said(flags::ack, 5000, own + 1, request("Cookie: SERVER=x.b2"));
+  for (const std::int64_t ahead_s : {-7, 0, 7}) {
+    Lab other(node(777'000'000, begin_s + ahead_s));
+    const auto out = other.send_one(front_port, data);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->destination().text(), "198.51.100.12:8080");
+    EXPECT_EQ(out->parsed.tcp_flags, flags::syn);
+    EXPECT_EQ(net::tcp_sequence(out->bytes.data(), out->parsed), 4999u);
+  }
+  Lab wrong(node(777'000'000, begin_s + 3600));
+  EXPECT_EQ(wrong.send_one(front_port, data)->parsed.tcp_flags, flags::rst) << "its clock is an hour ahead";
+}
+
 class DelayFamilies : public testing::TestWithParam<const char*> {};
 
 TEST_P(DelayFamilies, passes_a_handshake_on) {

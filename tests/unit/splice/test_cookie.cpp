@@ -40,11 +40,31 @@ TEST(Cookie, takes_segments_down_to_a_size_it_can_say) {
   EXPECT_EQ(read(100), 536) << "no host takes less (RFC 9293, section 3.7.1)";
 }
 
+constexpr Millis period_begin_ms = now_ms / Cookies::period_ms * Cookies::period_ms;
+
 TEST(Cookie, is_good_for_a_period_or_two) {
-  const Millis start = now_ms / Cookies::period_ms * Cookies::period_ms;
-  const std::uint32_t cookie = cookies.make(opening, {}, start);
-  EXPECT_TRUE(cookies.read(opening, cookie, start + 2 * Cookies::period_ms - 1));
-  EXPECT_FALSE(cookies.read(opening, cookie, start + 2 * Cookies::period_ms));
+  for (const Millis made_ms : {period_begin_ms, period_begin_ms + Cookies::period_ms - 1}) {
+    const std::uint32_t cookie = cookies.make(opening, {}, made_ms);
+    const Millis end_ms = period_begin_ms + 2 * Cookies::period_ms - Cookies::ahead_ms;
+    EXPECT_TRUE(cookies.read(opening, cookie, made_ms));
+    EXPECT_TRUE(cookies.read(opening, cookie, end_ms - 1));
+    EXPECT_TRUE(cookies.may_be(opening, cookie, end_ms - 1));
+    EXPECT_FALSE(cookies.read(opening, cookie, end_ms));
+    EXPECT_FALSE(cookies.may_be(opening, cookie, end_ms)) << "one in 2048 would be taken for it";
+  }
+}
+
+TEST(Cookie, is_known_to_a_node_whose_clock_is_not_quite_the_makers) {
+  for (const Millis made_ms :
+       {period_begin_ms, period_begin_ms + Cookies::period_ms / 2, period_begin_ms + Cookies::period_ms - 1}) {
+    const std::uint32_t cookie = cookies.make(opening, {}, made_ms);
+    for (const Millis apart_ms : {Millis{1}, Cookies::ahead_ms / 2, Cookies::ahead_ms}) {
+      EXPECT_TRUE(cookies.read(opening, cookie, made_ms - apart_ms)) << "the maker's clock is ahead";
+      EXPECT_TRUE(cookies.read(opening, cookie, made_ms + apart_ms)) << "the reader's clock is ahead";
+    }
+  }
+  const std::uint32_t cookie = cookies.make(opening, {}, period_begin_ms);
+  EXPECT_FALSE(cookies.read(opening, cookie, period_begin_ms - Cookies::ahead_ms - 1));
 }
 
 TEST(Cookie, is_its_own_connections) {
