@@ -145,7 +145,7 @@ void apply(Context& context, const Json& params, const Done& done) {
   };
   begin_apply(context,
               context.configuration.prepare(params.at("text").get_ref<const std::string&>(), file_name,
-                                            context.runtime.device_macs()),
+                                            context.runtime.device_macs(), context.now()),
               dry_run, told);
 }
 
@@ -193,7 +193,7 @@ void remove_backend(Context& context, const Json& params, const Done& done) {
   model::Model model = context.configuration.model();
   const auto slash = name.find('/');
   model.pools.at(name.substr(0, slash)).backends.erase(name.substr(slash + 1));
-  begin_apply(context, context.configuration.prepare(std::move(model), context.runtime.device_macs()),
+  begin_apply(context, context.configuration.prepare(std::move(model), context.runtime.device_macs(), context.now()),
               params.value("dry_run", false), done);
 }
 
@@ -239,7 +239,8 @@ void reload(Context& context, const std::string& path) {
   if (!loaded.model) {
     return report(tl::unexpected(api::configuration_error(loaded.problems)));
   }
-  begin_apply(context, context.configuration.prepare(*loaded.model, context.runtime.device_macs()), false, report);
+  begin_apply(context, context.configuration.prepare(*loaded.model, context.runtime.device_macs(), context.now()),
+              false, report);
 }
 
 void add_change_commands(api::Dispatcher& dispatcher, Context& context) {

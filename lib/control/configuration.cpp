@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <ctime>
-
 #include "api/convert.hpp"
 #include "control/event_log.hpp"
 
@@ -27,22 +25,20 @@ std::optional<api::RpcError> restart_error(const std::vector<model::Change>& cha
 }
 
 plan::Input input(const model::Model& model, const hash::Secret& secret, const Configuration::Macs& device_macs,
-                  const plan::Plan* previous) {
-  timespec boot{};
-  clock_gettime(CLOCK_BOOTTIME, &boot);
+                  const Moment& now, const plan::Plan* previous) {
   return {.model = model,
           .secret = secret,
           .device_macs = device_macs,
           .version = previous == nullptr ? 1 : previous->version + 1,
           .previous = previous,
-          .unix_at_zero_s = unix_ms() / 1000 - boot.tv_sec,
-          .now_s = static_cast<std::uint32_t>(boot.tv_sec)};
+          .unix_at_zero_s = now.unix_at_zero_s(),
+          .now_s = static_cast<std::uint32_t>(now.boot_ms / 1000)};
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const plan::Plan>> Configuration::compile_first(const Macs& device_macs) {
-  auto compiled = plan::compile(input(model_, secret_, device_macs, nullptr), slots_);
+Result<std::shared_ptr<const plan::Plan>> Configuration::compile_first(const Macs& device_macs, const Moment& now) {
+  auto compiled = plan::compile(input(model_, secret_, device_macs, now, nullptr), slots_);
   if (compiled) {
     plan_ = *compiled;
     plan::keep_only_used(*plan_, slots_);
@@ -52,21 +48,22 @@ Result<std::shared_ptr<const plan::Plan>> Configuration::compile_first(const Mac
 }
 
 tl::expected<Candidate, api::RpcError> Configuration::prepare(std::string_view toml, std::string_view file_name,
-                                                              const Macs& device_macs) const {
+                                                              const Macs& device_macs, const Moment& now) const {
   auto loaded = model::load_text(toml, file_name);
   if (!loaded.model) {
     return tl::unexpected(api::configuration_error(loaded.problems));
   }
-  return prepare(std::move(*loaded.model), device_macs);
+  return prepare(std::move(*loaded.model), device_macs, now);
 }
 
-tl::expected<Candidate, api::RpcError> Configuration::prepare(model::Model model, const Macs& device_macs) const {
+tl::expected<Candidate, api::RpcError> Configuration::prepare(model::Model model, const Macs& device_macs,
+                                                              const Moment& now) const {
   Candidate candidate{std::move(model), {}, slots_, nullptr};
   candidate.changes = model::diff(model_, candidate.model);
   if (auto error = restart_error(candidate.changes)) {
     return tl::unexpected(std::move(*error));
   }
-  auto compiled = plan::compile(input(candidate.model, secret_, device_macs, plan_.get()), candidate.slots);
+  auto compiled = plan::compile(input(candidate.model, secret_, device_macs, now, plan_.get()), candidate.slots);
   if (!compiled) {
     return tl::unexpected(api::RpcError{api::Code::refused, compiled.error().text, nullptr});
   }

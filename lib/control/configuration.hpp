@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/wire.hpp"
+#include "control/moment.hpp"
 #include "hash/secret.hpp"
 #include "model/load.hpp"
 #include "plan/compile.hpp"
@@ -31,14 +32,15 @@ class Configuration {
   using Macs = std::map<std::string, net::Mac>;
 
   /// The first plan, of the model given. Not yet published. Slots that it does not use begin to rest.
-  Result<std::shared_ptr<const plan::Plan>> compile_first(const Macs& device_macs);
+  Result<std::shared_ptr<const plan::Plan>> compile_first(const Macs& device_macs, const Moment& now);
 
   /// Checks everything and compiles on a copy of the slots; changes nothing here. Problems of the file, changes
   /// that need a restart and what does not compile come back as the error for the client.
   [[nodiscard]] tl::expected<Candidate, api::RpcError> prepare(std::string_view toml, std::string_view file_name,
-                                                               const Macs& device_macs) const;
+                                                               const Macs& device_macs, const Moment& now) const;
   /// The same for a model that is loaded already.
-  [[nodiscard]] tl::expected<Candidate, api::RpcError> prepare(model::Model model, const Macs& device_macs) const;
+  [[nodiscard]] tl::expected<Candidate, api::RpcError> prepare(model::Model model, const Macs& device_macs,
+                                                               const Moment& now) const;
   /// The candidate becomes what runs. To be called once its plan is published; slots it does not use begin to rest.
   void commit(Candidate candidate);
 

@@ -34,7 +34,7 @@ struct Context {
   Links& links;
   std::int64_t started_ms = 0;  // since 1970
 
-  [[nodiscard]] Moment now() const { return {runtime.now_ms(), unix_ms()}; }
+  [[nodiscard]] Moment now() const { return {runtime.now_ms(), runtime.unix_ms()}; }
 };
 
 /// Brings backend states, monitors and neighbours in line with a candidate, publishes and commits it.

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "control/context.hpp"
@@ -18,8 +19,10 @@ namespace limpet::control {
 namespace {
 
 constexpr Millis tick_ms = 10;
-constexpr Millis busy_tick_ms = 1;       // while a job or an unresolved neighbour waits
-constexpr unsigned items_a_tick = 1024;  // taken from each ring of each worker
+constexpr Millis busy_tick_ms = 1;             // while a job or an unresolved neighbour waits
+constexpr unsigned items_a_tick = 1024;        // taken from each ring of each worker
+constexpr std::int64_t clock_error_max_s = 1;  // of two moments' unix_at_zero_s(), each rounded
+constexpr Millis renewal_pause_ms = 10'000;
 
 Base make_base() {
   evthread_use_pthreads();
@@ -49,7 +52,7 @@ struct Control::Parts {
   bool answers_for(InterfaceIndex interface, const net::IpAddress& address) const;
   void send(InterfaceIndex interface, std::span<const std::uint8_t> bytes);
   void finish_tasks();
-  void renew_cookie_keys(const Moment& now);
+  void renew_plan(const Moment& now);
 
   Runtime& runtime;
   std::string config_path;
@@ -72,7 +75,7 @@ struct Control::Parts {
   std::unique_ptr<Event> timer;
   std::unique_ptr<Event> stopped;  // activated by stop(), from any thread
   Millis neighbour_traffic_ms = 0;
-  std::uint32_t cookie_epoch = 0;  // whose keys were made last, or could not be made
+  Millis next_renewal_ms = 0;
 };
 
 Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path, const hash::Secret& secret)
@@ -116,7 +119,7 @@ Result<void> Control::Parts::start() {
   for (const auto& note : runtime.notes()) {
     events.add("tables", note);
   }
-  auto plan = configuration.compile_first(runtime.device_macs());
+  auto plan = configuration.compile_first(runtime.device_macs(), context.now());
   if (!plan) {
     return tl::unexpected(plan.error());
   }
@@ -169,23 +172,30 @@ void Control::Parts::tick() {
   life.tick(now);
   accounts.tick(now.boot_ms);
   local_ports.tick(now.boot_ms);
-  renew_cookie_keys(now);
+  renew_plan(now);
   jobs.step();
   constexpr Millis lively_ms = 100;
   const bool busy = !jobs.empty() || now.boot_ms < neighbour_traffic_ms + lively_ms;
   timer->add(busy ? busy_tick_ms : tick_ms);
 }
 
-/// The plan has the keys of its own epoch and of those beside it: a new one is due long before they are too few.
-void Control::Parts::renew_cookie_keys(const Moment& now) {
-  const std::uint32_t epoch = plan::cookie_epoch_at(now.unix_ms / 1000);
-  if (epoch == configuration.plan().cookie_epoch || epoch == cookie_epoch) {
+/// Workers know the wall clock by the plan: a new one is due when it has been set. So it is in a new epoch, long before
+/// the keys that the plan has, of its own epoch and those beside it, are too few.
+void Control::Parts::renew_plan(const Moment& now) {
+  const std::int64_t ahead_s = now.unix_at_zero_s() - configuration.plan().unix_at_zero_s;
+  const bool was_set = std::abs(ahead_s) > clock_error_max_s;
+  const bool is_new_epoch = plan::cookie_epoch_at(now.unix_ms / 1000) != configuration.plan().cookie_epoch;
+  if ((!was_set && !is_new_epoch) || now.boot_ms < next_renewal_ms) {
     return;
   }
-  cookie_epoch = epoch;
-  auto candidate = configuration.prepare(configuration.model(), runtime.device_macs());
+  next_renewal_ms = now.boot_ms + renewal_pause_ms;
+  auto candidate = configuration.prepare(configuration.model(), runtime.device_macs(), now);
   if (!candidate) {
-    return events.add("apply", fmt::format("new keys for cookies were not made: {}", candidate.error().message));
+    return events.add("apply", fmt::format("no plan for the time of day: {}", candidate.error().message));
+  }
+  if (was_set) {
+    events.add("daemon",
+               fmt::format("the wall clock was set {} s {}", std::abs(ahead_s), ahead_s < 0 ? "back" : "ahead"));
   }
   switch_to(context, std::move(*candidate));
 }

@@ -86,6 +86,7 @@ class Runtime {
   virtual bool post(unsigned worker, path::Task& task) = 0;
 
   [[nodiscard]] virtual Millis now_ms() const = 0;
+  [[nodiscard]] virtual std::int64_t unix_ms() const = 0;                         // since 1970, UTC
   [[nodiscard]] virtual std::map<std::string, net::Mac> device_macs() const = 0;  // by port name
   [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
   /// Those of all ports, in a fixed order. Also lets bonding devices leave members that are down.

@@ -255,7 +255,7 @@ class WhyJob : public Asking<Decide> {
       return finish();  // another apply came between
     }
     pool->second.backends.erase(chosen_->name.substr(slash + 1));
-    auto candidate = context_.configuration.prepare(std::move(model), context_.runtime.device_macs());
+    auto candidate = context_.configuration.prepare(std::move(model), context_.runtime.device_macs(), context_.now());
     if (!candidate) {
       return finish();
     }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "control/event_log.hpp"
 #include "hash/secret.hpp"
 #include "nic/arguments.hpp"
 #include "nic/nodes.hpp"
@@ -365,6 +366,10 @@ bool Machine::send(const l3::Frame& frame) {
 
 bool Machine::post(unsigned worker, path::Task& task) {
   return worker < workers_.size() && workers_[worker]->mailbox.push(&task);
+}
+
+std::int64_t Machine::unix_ms() const {
+  return control::unix_ms();
 }
 
 std::map<std::string, net::Mac> Machine::device_macs() const {

@@ -68,6 +68,7 @@ class Machine final : public control::Runtime {
   bool send(const l3::Frame& frame) override;
   bool post(unsigned worker, path::Task& task) override;
   [[nodiscard]] Millis now_ms() const override { return boottime_ns() / 1'000'000; }
+  [[nodiscard]] std::int64_t unix_ms() const override;
   [[nodiscard]] std::map<std::string, net::Mac> device_macs() const override;
   [[nodiscard]] std::vector<control::PortInfo> ports() const override;
   [[nodiscard]] std::vector<control::LinkInfo> links() const override;

@@ -85,6 +85,7 @@ class FakeRuntime : public Runtime {
     return true;
   }
   Millis now_ms() const override { return now.load(); }
+  std::int64_t unix_ms() const override { return unix_at_zero_ms + static_cast<std::int64_t>(now.load()); }
   std::map<std::string, net::Mac> device_macs() const override {
     return {{"front", *net::Mac::parse("02:00:00:00:00:01")}, {"back", *net::Mac::parse("02:00:00:00:00:02")}};
   }
@@ -107,6 +108,7 @@ class FakeRuntime : public Runtime {
 
   std::mutex worker_mutex;  // held by who plays a worker: a task, or the test
   std::atomic<Millis> now{1'000'000};
+  std::atomic<std::int64_t> unix_at_zero_ms{1'767'225'600'000};
   std::vector<l3::Frame> sent;
   std::atomic<int> published{0};
   std::atomic<int> refuse_posts{0};

@@ -34,12 +34,12 @@ b2 = {{ address = "198.51.100.12:80", weight = 10 }}
   void start(const model::Model& model) {
     configuration =
         std::make_unique<Configuration>(model, hash::fixed_secret(), plan::Slots(FakeRuntime::backend_slots));
-    const auto plan = configuration->compile_first({});
+    const auto plan = configuration->compile_first({}, now);
     ASSERT_TRUE(plan) << plan.error().text;
     life.adopt(**plan, model, nullptr, now);
   }
   void apply(const model::Model& model) {
-    auto candidate = configuration->prepare(model, {});
+    auto candidate = configuration->prepare(model, {}, now);
     ASSERT_TRUE(candidate) << candidate.error().message;
     life.adopt(*candidate->plan, model, &configuration->plan(), now);
     configuration->commit(std::move(*candidate));

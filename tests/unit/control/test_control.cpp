@@ -205,7 +205,23 @@ TEST_F(ControlTest, a_drain_may_have_a_deadline) {
   EXPECT_TRUE(call("backend.enable", {{"backend", "web/b1"}}).at("until").is_null());
   EXPECT_TRUE(backend("web/b1").at("until").is_null());
   call("backend.drain", {{"backend", "web/b1"}, {"for", "1s"}});
+  runtime.now += 1000;
   EXPECT_TRUE(eventually([&] { return backend("web/b1").at("state") == "drained"; }));
+}
+
+TEST_F(ControlTest, workers_hear_that_the_wall_clock_was_set) {
+  start(text(two));
+  const std::int64_t before_s = runtime.current_plan()->unix_at_zero_s;
+  EXPECT_EQ(before_s, runtime.unix_at_zero_ms / 1000);
+  const auto set_to = [&](std::int64_t unix_at_zero_s, const std::string& told) {
+    runtime.unix_at_zero_ms = unix_at_zero_s * 1000;
+    EXPECT_TRUE(eventually([&] { return runtime.current_plan()->unix_at_zero_s == unix_at_zero_s; }));
+    EXPECT_TRUE(eventually([&] { return has_event(told); }));
+    runtime.now += 10'000;
+  };
+  set_to(before_s + 3600, "the wall clock was set 3600 s ahead");
+  set_to(before_s + 3597, "the wall clock was set 3 s back");
+  EXPECT_EQ(runtime.published, 3) << "once each";
 }
 
 TEST_F(ControlTest, tells_how_evenly_a_pool_is_used) {
