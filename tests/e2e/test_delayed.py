@@ -98,6 +98,38 @@ def test_a_request_written_byte_by_byte_is_read_whole(lab, daemon, source):
     assert len(lab.names) <= counters["delayed_owned"] <= 3 * len(lab.names)
 
 
+@pytest.fixture
+def quick_beginners(lab):
+    """The client's kernel sends as many packets at once as it likes, from the first one on."""
+    for vip in (f"{VIP4}/32", f"{VIP6}/128"):
+        lab.namespaces["client"].ip("route", "add", vip, "dev", "eth0", "initcwnd", 500)
+    yield
+    for vip in (f"{VIP4}/32", f"{VIP6}/128"):
+        lab.namespaces["client"].ip("route", "del", vip, "dev", "eth0")
+
+
+@pytest.mark.usefixtures("quick_beginners")
+@pytest.mark.parametrize("source", [client4(0), client6(0)])
+def test_a_request_in_a_packet_for_each_byte_is_read_whole(lab, daemon, source):
+    """Nagle's algorithm switched off: more packets than may be held of one connection."""
+    for name in lab.names:
+        with lab.namespaces["client"].inside():
+            connection = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+        with connection:
+            connection.settimeout(20)
+            connection.bind((source, 0))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.connect((VIP6 if ":" in source else VIP4, 80))
+            for byte in f"GET / HTTP/1.0\r\nX-Filler: {'x' * 200}\r\nCookie: SERVER=s.{name}\r\n\r\n".encode():
+                connection.send(bytes([byte]))
+            answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+        assert answer.endswith(f"\r\n\r\n{name}\n"), answer
+    counters = daemon.counters()
+    assert counters["token_hit"] == len(lab.names)
+    assert counters["delayed_held"] > 100 * len(lab.names)
+    assert counters.get("drop_held_full", 0) == 0
+
+
 def test_load_without_a_failed_request(lab, daemon):
     for header in ("Connection: close", "Connection: keep-alive"):
         result = lab.namespaces["client"].run("wrk", "-t1", "-c20", "-d1s", "-H", header, "-H", "Cookie: SERVER=s.b2",

@@ -13,10 +13,12 @@ from support.programs import limpetctl, limpetctl_json, program
 
 
 class Limpetd:
-    """`config` is the whole configuration as a dictionary; start() writes it to `folder`/limpet.toml."""
+    """`config` is the whole configuration as a dictionary; start() writes it to `folder`/limpet.toml. The machine seems
+    to have been up `booted_s` longer."""
 
-    def __init__(self, namespace, folder: Path, config: dict, *, bpffs=False):
+    def __init__(self, namespace, folder: Path, config: dict, *, bpffs=False, booted_s=0):
         self.namespace, self.folder, self.config, self.bpffs = namespace, folder, config, bpffs
+        self.booted_s = booted_s
         self.file = folder / "limpet.toml"
         self.log = folder / "limpetd.log"
         self.socket = config["limpetd"]["socket"]
@@ -34,7 +36,8 @@ class Limpetd:
         # limpetd takes the place of `ip netns exec`, so that signals reach it. That command gives it a mount namespace
         # of its own: the bpffs that net_af_xdp wants is seen by nobody else and ends with it.
         with_bpffs = ["sh", "-c", 'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "limpetd"] if self.bpffs else []
-        self.process = self.namespace.popen(*with_bpffs, program("limpetd"), "--config", self.file, *options,
+        booted_before = ["unshare", "--time", "--boottime", self.booted_s] if self.booted_s else []
+        self.process = self.namespace.popen(*booted_before, *with_bpffs, program("limpetd"), "--config", self.file, *options,
                                             stdin=subprocess.DEVNULL, stdout=self.log.open("a"),
                                             stderr=subprocess.STDOUT)
 
