@@ -15,6 +15,7 @@ void Validator::check_routes(const std::string& path, const Service& service) {
           fmt::format("also {}", entry->second));
     }
   }
+  check_shared_cookie(path, service);
   if (!service.accept_proxy.empty() && service.client_address == ClientAddress::proxy_v2) {
     add(path + ".accept_proxy", "accept_proxy with client_address = \"proxy_v2\"", "one of them",
         "the front's header passes on");
@@ -26,6 +27,22 @@ void Validator::check_routes(const std::string& path, const Service& service) {
           "bits behind the length must be zero");
     }
   }
+}
+
+/// A client has one cookie of a name and site, whichever pool has put it in: the next one's would replace it.
+void Validator::check_shared_cookie(const std::string& path, const Service& service) {
+  each_profile(service, [&](const std::string& name, const Profile& profile) {
+    for (std::size_t i = 0; profile.by == By::insert && i < service.routes.size(); ++i) {
+      const PoolRoute& route = service.routes[i];
+      const bool is_one_site = route.what().starts_with("path") || !profile.set_cookie.domain.empty();
+      if (is_one_site && route.pool != service.pool) {
+        add(item(path, "routes", i),
+            fmt::format("{} = {} to another pool, and profile {}", route.what(), quote(route.value()), quote(name)),
+            "routes by host, without set_cookie.domain", "the pools would replace each other's cookies");
+      }
+    }
+    return false;
+  });
 }
 
 void Validator::check_pool_route(const std::string& path, const Service& service, const PoolRoute& route) {

@@ -69,6 +69,7 @@ class Validator {
   void check_parts(const std::string& path, const Profile& profile);
   void check_pattern(const std::string& path, const Profile& profile);
   void check_routes(const std::string& path, const Service& service);
+  void check_shared_cookie(const std::string& path, const Service& service);
   void check_pool_route(const std::string& path, const Service& service, const PoolRoute& route);
   void check_routed_pool(const std::string& path, const Service& service, const std::string& name);
   void check_service(const std::string& name, const Service& service);

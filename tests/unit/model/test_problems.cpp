@@ -385,7 +385,20 @@ INSTANTIATE_TEST_SUITE_P(
             cookie("by = \"insert\"\n[profiles.d]\ntype = \"cookie\"\nname = \"T\"\nby = \"rewrite\"\n"
                    "[pools.p]\n[services.s]\nlisten = \"192.0.2.1:80/tcp\"\npool = \"p\"\npersist = [\"c\", \"d\"]\n"),
             {"f:13:1: found profiles \"c\" and \"d\", expected one with by = \"rewrite\" or "
-             "\"insert\""}}),
+             "\"insert\""}},
+        Wrong{
+            "shared_cookie",
+            cookie("by = \"insert\"\n[pools.p]\n[pools.q]\n[services.s]\nlisten = \"192.0.2.1:80/tcp\"\npool = \"p\"\n"
+                   "persist = [\"c\"]\nroutes = [{ host = \"a\", pool = \"q\" }, { path = \"/b\", pool = \"q\" }, "
+                   "{ path = \"/c\", pool = \"p\" }]\n"),
+            {"f:11:39: found path = \"/b\" to another pool, and profile \"c\", expected routes by host, without "
+             "set_cookie.domain (the pools would replace each other's cookies)"}},
+        Wrong{"shared_domain",
+              cookie("by = \"insert\"\nset_cookie = { domain = \"example.org\" }\n[pools.p]\n[pools.q]\n[services.s]\n"
+                     "listen = \"192.0.2.1:80/tcp\"\npool = \"p\"\npersist = [\"c\"]\n"
+                     "routes = [{ host = \"a.example.org\", pool = \"q\" }]\n"),
+              {"f:12:11: found host = \"a.example.org\" to another pool, and profile \"c\", expected routes by host, "
+               "without set_cookie.domain (the pools would replace each other's cookies)"}}),
     name_of_row);
 
 }  // namespace
