@@ -31,6 +31,15 @@ inline constexpr std::array pool_columns{
     Column{"connections_skew", "CONN SKEW", "the same of connections"},
     Column{"shares", "", "of each backend (list of backend, weight_percent, sessions_percent, connections_percent)"},
 };
+inline constexpr std::array profile_columns{
+    Column{"name", "NAME", "the profile"},
+    Column{"type", "TYPE", "where its key is"},
+    Column{"by", "BY", "record, route, hash, rewrite or insert"},
+    Column{"services", "SERVICES", "those that ask it, also as a backup (list)"},
+#define LIMPET_PROFILE_COUNT(name, title, help) Column{#name, title, help},
+#include "counters/profile_counters.def"
+#undef LIMPET_PROFILE_COUNT
+};
 inline constexpr std::array backend_columns{
     Column{"name", "NAME", "POOL/NAME"},
     Column{"address", "ADDRESS", "its addresses (list)"},
@@ -54,6 +63,21 @@ inline constexpr std::array flow_columns{
     Column{"backend", "BACKEND", "POOL/NAME"},
     Column{"state", "STATE", "embryonic, established, closing or udp"},
     Column{"idle_s", "IDLE_S", "seconds since the last packet"},
+};
+inline constexpr std::array held_columns{
+    Column{"worker", "WORKER", "the worker that owns it"},
+    Column{"service", "SERVICE", "the service"},
+    Column{"client", "CLIENT", "client address and port"},
+    Column{"waits_for", "WAITS FOR",
+           "data: the client has not said enough; backend: it has got a SYN; acknowledgment: by the backend, of bytes "
+           "that are owned"},
+    Column{"backend", "BACKEND", "POOL/NAME of the backend that is asked, or joined; null: none yet"},
+    Column{"packets", "PACKETS", "held packets"},
+    Column{"bytes", "BYTES", "of data in them"},
+    Column{"owned_bytes", "OWNED", "of these, acknowledged by Limpet, which repeats them to the backend"},
+    Column{"waited_ms", "WAITED_MS", "milliseconds since its client has shown its address"},
+    Column{"left_ms", "LEFT_MS", "until it gets a backend by what it has said so far; null: it has one"},
+    Column{"tried", "TRIED", "backends that have been asked (list)"},
 };
 inline constexpr std::array local_port_columns{
     Column{"service", "SERVICE", "the service"},
@@ -223,6 +247,8 @@ inline constexpr std::array why_columns{
     Column{"route", "ROUTE", "the service's route that leads there; null: none fits"},
     Column{"profile", "PROFILE", "the profile that gave the key; null when none"},
     Column{"key", "KEY", "the session's key"},
+    Column{"passed_over", "PASSED OVER",
+           "profiles that were asked before that one and found no key (list of profile, reason)"},
     Column{"record", "RECORD", "its record, usable or not (backend, state, age_s, idle_s); null: none"},
     Column{"ruled_out", "RULED OUT", "backends that take no new session now (list of backend, reason)"},
     Column{"if_drained", "IF DRAINED",

@@ -57,6 +57,7 @@ void reload(Context& context, const std::string& path);
 void add_model_commands(api::Dispatcher& dispatcher, Context& context);  // show services, pools, backends; config
 void add_node_commands(api::Dispatcher& dispatcher, Context& context);   // counters, ports, workers, events, ...
 void add_flow_commands(api::Dispatcher& dispatcher, Context& context);
+void add_held_command(api::Dispatcher& dispatcher, Context& context);
 void add_local_port_command(api::Dispatcher& dispatcher, Context& context);
 void add_memory_command(api::Dispatcher& dispatcher, Context& context);
 void add_record_list_commands(api::Dispatcher& dispatcher, Context& context);  // list, show, dump

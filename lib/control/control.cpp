@@ -97,6 +97,7 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
   add_model_commands(dispatcher, context);
   add_node_commands(dispatcher, context);
   add_flow_commands(dispatcher, context);
+  add_held_command(dispatcher, context);
   add_memory_command(dispatcher, context);
   add_local_port_command(dispatcher, context);
   add_record_list_commands(dispatcher, context);

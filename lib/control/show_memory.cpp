@@ -8,28 +8,26 @@ namespace {
 
 using api::Json;
 
-class FlowStats : public path::Task {
- public:
-  void run(path::State& state, const plan::Plan&) noexcept override {
-    shares = state.flows.shares();
-    sources_bytes = state.sources.size_bytes();
-    sources_used = state.sources.used();
-    sources_max = state.sources.capacity();
-    spliced_bytes = state.spliced.size_bytes();
-    spliced_used = state.spliced.used();
-    spliced_max = state.spliced.capacity();
-    spliced_is_kept = !state.spliced.has_own_memory();
-  }
-  std::array<flow::ShareStats, 4> shares;
-  std::uint64_t sources_bytes = 0, sources_used = 0, sources_max = 0;
-  std::uint64_t spliced_bytes = 0, spliced_used = 0, spliced_max = 0;
-  bool spliced_is_kept = false;
-};
-
 struct Room {
   std::uint64_t bytes = 0;
   std::uint64_t used = 0;
   std::uint64_t capacity = 0;
+};
+
+class FlowStats : public path::Task {
+ public:
+  void run(path::State& state, const plan::Plan&) noexcept override {
+    shares = state.flows.shares();
+    sources = {state.sources.size_bytes(), state.sources.used(), state.sources.capacity()};
+    spliced = {state.spliced.size_bytes(), state.spliced.used(), state.spliced.capacity()};
+    spliced_is_kept = !state.spliced.has_own_memory();
+    const path::AwaitedConnections& all = state.awaited;
+    awaited = {all.connections_bytes(), all.count(), all.capacity()};
+    held = {all.packets_bytes(), all.held(), all.held_max()};
+  }
+  std::array<flow::ShareStats, 4> shares;
+  Room sources, spliced, awaited, held;
+  bool spliced_is_kept = false;
 };
 
 Json memory_row(std::string name, const Room& room, std::string place) {
@@ -77,11 +75,11 @@ class MemoryJob : public Asking<FlowStats> {
                                    share.embryonic ? "embryonic" : "live"),
                        {share.size_bytes, share.used, share.capacity}, tables_));
       }
-      add(memory_row(fmt::format("spliced connections of worker {}", worker_),
-                     {task().spliced_bytes, task().spliced_used, task().spliced_max},
+      add(memory_row(fmt::format("spliced connections of worker {}", worker_), task().spliced,
                      task().spliced_is_kept ? tables_ : "heap"));
-      add(memory_row(fmt::format("sources of worker {}", worker_),
-                     {task().sources_bytes, task().sources_used, task().sources_max}, "heap"));
+      add(memory_row(fmt::format("waiting connections of worker {}", worker_), task().awaited, "heap"));
+      add(memory_row(fmt::format("held packets of worker {}", worker_), task().held, "heap"));
+      add(memory_row(fmt::format("sources of worker {}", worker_), task().sources, "heap"));
       ++worker_;
     }
     if (worker_ >= runtime_.states().size()) {

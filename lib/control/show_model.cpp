@@ -1,4 +1,4 @@
-// show services, show pools, show backends, config show, config schema, config check, version.
+// show services, show pools, show profiles, show backends, config show, config schema, config check, version.
 #include <unistd.h>
 
 #include <cmath>
@@ -14,10 +14,11 @@ namespace {
 using api::Json;
 
 /// As the file writes it.
-std::string_view algorithm_word(model::Algorithm algorithm) {
+template <class Word>
+std::string_view word_of(std::string_view section, std::string_view name, Word word) {
   for (const auto& row : model::schema()) {
-    if (row.section == "pools.NAME" && row.name == "algorithm") {
-      return row.words[static_cast<std::size_t>(algorithm)];
+    if (row.section == section && row.name == name) {
+      return row.words[static_cast<std::size_t>(word)];
     }
   }
   return {};
@@ -133,7 +134,7 @@ Json pool_row(const Context& context, const plan::Pool& pool) {
                       {"connections_percent", part(load.counts.connections, all.counts.connections)}});
   }
   return {{"name", pool.name},
-          {"algorithm", algorithm_word(pool.algorithm)},
+          {"algorithm", word_of("pools.NAME", "algorithm", pool.algorithm)},
           {"monitors", std::move(monitors)},
           {"backends_up", taking(context, pool)},
           {"backends", pool.backends.size()},
@@ -142,6 +143,29 @@ Json pool_row(const Context& context, const plan::Pool& pool) {
           {"sessions_skew", skew(loads, &BackendCounts::sessions)},
           {"connections_skew", skew(loads, &BackendCounts::connections)},
           {"shares", std::move(shares)}};
+}
+
+bool asks(const plan::Service& service, std::string_view profile) {
+  return std::any_of(service.persist.begin(), service.persist.end(),
+                     [&](const plan::Persist& persist) { return persist.profile == profile; });
+}
+
+Json profile_row(const plan::Plan& plan, const std::string& name, const model::Profile& profile) {
+  Json services = Json::array();
+  for (const auto& service : plan.services) {
+    if (asks(service, name)) {
+      services.push_back(service.name);
+    }
+  }
+  Json row = {{"name", name},
+              {"type", word_of("profiles.NAME", "type", profile.type)},
+              {"by", model::by_name(profile.by)},
+              {"services", std::move(services)}};
+  const plan::ProfileUse& use = *plan.profile_uses.at(name);
+#define LIMPET_PROFILE_COUNT(counter, title, help) row[#counter] = use.sum(counters::ProfileCounter::counter);
+#include "counters/profile_counters.def"
+#undef LIMPET_PROFILE_COUNT
+  return row;
 }
 
 Json time_or_null(std::int64_t time_ms) {
@@ -190,6 +214,14 @@ void list_pools(const Context& context, Listing& listing) {
   }
 }
 
+void list_profiles(const Context& context, Listing& listing) {
+  for (const auto& [name, profile] : context.configuration.model().profiles) {
+    if (listing.is_past(name) && !listing.add(name, profile_row(context.configuration.plan(), name, profile))) {
+      return;
+    }
+  }
+}
+
 // The key is the place in the plan: '/' sorts in the middle of what names may hold.
 void list_backends(const Context& context, Listing& listing) {
   std::uint64_t number = 0;
@@ -218,6 +250,9 @@ void add_model_commands(api::Dispatcher& dispatcher, Context& context) {
                 }));
   dispatcher.on("show.pools", listing_handler("show.pools", [&context](Listing& listing, const Json&) {
                   list_pools(context, listing);
+                }));
+  dispatcher.on("show.profiles", listing_handler("show.profiles", [&context](Listing& listing, const Json&) {
+                  list_profiles(context, listing);
                 }));
   dispatcher.on("show.backends", listing_handler("show.backends", [&context](Listing& listing, const Json&) {
                   list_backends(context, listing);

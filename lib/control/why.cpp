@@ -1,5 +1,6 @@
 // why: the decision that a worker would take for a client, by the very same function and on that worker, so that it
 // sees what the worker sees; the live flow if the client's port is given; and what a drain or removal would change.
+#include <array>
 #include <optional>
 
 #include "control/ask.hpp"
@@ -10,6 +11,7 @@
 #include "path/admit.hpp"
 #include "path/decide.hpp"
 #include "path/flow_keys.hpp"
+#include "plan/content.hpp"
 #include "plan/hearing.hpp"
 #include "plan/lifetime.hpp"
 
@@ -70,6 +72,7 @@ class Decide : public path::Task {
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
     asked.payload.now_s = now_s;
     decision = path::decide(asked.question(now_s), sight);
+    note_passed();
     const plan::Gate* const gate = asked.plan->service_of(*asked.listener).gate.get();
     admission = gate == nullptr || asked.tuple.client.is_none()
                     ? path::Admission::admitted
@@ -94,8 +97,28 @@ class Decide : public path::Task {
   path::Admission admission = path::Admission::admitted;
   std::optional<BackendSlot> flow;
   net::Endpoint local;  // full NAT: what stands for the client of that flow
+  /// Profiles that found no key, and what there was for them.
+  struct Passed {
+    const plan::Persist* persist;
+    extract::Found value;
+  };
+  std::array<Passed, 32> passed;
+  std::size_t passed_count = 0;
 
  private:
+  void note_passed() noexcept {
+    passed_count = 0;
+    const plan::Service& service = asked.plan->service_of(*asked.listener);
+    for (const plan::Persist& persist : plan::profiles_of(service, asked.question(now_s).payload)) {
+      if (asked.key || &persist == decision.persist || passed_count == passed.size()) {
+        return;
+      }
+      passed[passed_count++] = {&persist,
+                                model::is_content(persist.type)
+                                    ? plan::find_in(*asked.plan, service, persist, asked.tuple, asked.payload).value
+                                    : extract::Found::absent};
+    }
+  }
   template <class Key>
   void look(path::State& state, const Key& key) noexcept {
     if (const auto* entry = state.flows.find(key, state.flows.hash(key))) {
@@ -175,6 +198,7 @@ class WhyJob : public Asking<Decide> {
         {"route", task().asked.payload.rule == nullptr ? Json(nullptr) : Json(task().asked.payload.rule->text)},
         {"profile", decision.persist == nullptr ? Json(nullptr) : Json(decision.persist->profile)},
         {"key", decision.persist == nullptr ? Json(nullptr) : Json(plan::key_text(*decision.persist, decision.key))},
+        {"passed_over", passed_over()},
         {"record", record_json(decision)},
         {"ruled_out", ruled_out(decision)},
         {"if_drained", nullptr},
@@ -202,6 +226,13 @@ class WhyJob : public Asking<Decide> {
     for (const net::IpAddress& address :
          service.locals[static_cast<std::size_t>(service.family_towards(*backend, client))]) {
       list.push_back(address.text());
+    }
+    return list;
+  }
+  [[nodiscard]] Json passed_over() const {
+    Json list = Json::array();
+    for (const auto& [persist, value] : std::span(task().passed).first(task().passed_count)) {
+      list.push_back({{"profile", persist->profile}, {"reason", passed_words(persist->type, value)}});
     }
     return list;
   }

@@ -21,15 +21,33 @@ std::string refusal_words(const path::Decision& decision, const std::string& fro
   return {};
 }
 
+/// Why none of the session's carriers decides.
+std::string without_carrier_words(const path::Decision& decision, const std::string& from) {
+  if (decision.from.valid()) {
+    return fmt::format("its record named {}, but: {}; the pool's algorithm chose anew", from,
+                       path::reason_names[static_cast<std::size_t>(decision.reason)]);
+  }
+  if (decision.persist == nullptr) {
+    return "no profile finds a key; the pool's algorithm chose by client address and port";
+  }
+  switch (decision.persist->by) {
+    case model::By::record:
+      return "no record; the pool's algorithm chose by the key";
+    case model::By::hash:
+      return "the pool's algorithm chose by the key, as by = hash says";
+    case model::By::route:
+    case model::By::rewrite:
+    case model::By::insert:
+      break;
+  }
+  return "the backend that the client names can't take it; the pool's algorithm chose by the key";
+}
+
 std::string algorithm_words(const path::Decision& decision, const std::string& from) {
-  std::string words =
-      decision.from.valid()         ? fmt::format("its record named {}, but: {}; the pool's algorithm chose anew", from,
-                                                  path::reason_names[static_cast<std::size_t>(decision.reason)])
-      : decision.persist == nullptr ? "no profile finds a key; the pool's algorithm chose by client address and port"
-                                    : "no record; the pool's algorithm chose by the key";
-  words += decision.spilled ? "; a better choice is above max_imbalance" : "";
-  words += decision.remember ? "" : "; there is no room for a record, so by rendezvous";
-  return words;
+  const bool remembers = decision.persist == nullptr || decision.persist->by == model::By::record;
+  return fmt::format("{}{}{}", without_carrier_words(decision, from),
+                     decision.spilled ? "; a better choice is above max_imbalance" : "",
+                     remembers && !decision.remember ? "; there is no room for a record, so by rendezvous" : "");
 }
 
 }  // namespace
@@ -48,6 +66,17 @@ std::string_view admission_words(plan::Admission admission) {
       break;
   }
   return {};
+}
+
+std::string_view passed_words(model::ProfileType type, extract::Found value) {
+  if (value == extract::Found::value) {
+    return "what the client shows names no backend of the pool";
+  }
+  if (value == extract::Found::malformed) {
+    return "what the client says can't be read";
+  }
+  return type == model::ProfileType::x_forwarded_for ? "the client is no trusted proxy, or tells of no address"
+                                                     : "the client says nothing that it finds";
 }
 
 std::string decision_words(const plan::SlotMap& backends, const path::Decision& decision) {

@@ -1,4 +1,5 @@
-// Counters: one block per worker, single writer, read relaxed by control. The list is counters.def.
+// Counters: one block per worker, single writer, read relaxed by control. The lists are counters.def, and
+// profile_counters.def of what is counted of each profile.
 #pragma once
 
 #include <array>
@@ -34,19 +35,30 @@ inline constexpr std::array<Description, counter_count> descriptions = {{
 #undef LIMPET_DROP
 }};
 
+enum class ProfileCounter : std::uint8_t {
+#define LIMPET_PROFILE_COUNT(name, title, help) name,
+#include "counters/profile_counters.def"
+#undef LIMPET_PROFILE_COUNT
+  count_
+};
+
 /// One worker's counters. writer: that worker; readers: control.
-class alignas(64) Block {
+template <class Which>
+class alignas(64) BlockOf {
  public:
-  void add(Counter counter, std::uint64_t n = 1) noexcept {
+  void add(Which counter, std::uint64_t n = 1) noexcept {
     auto& value = values_[static_cast<std::size_t>(counter)];
     value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
+  [[nodiscard]] std::uint64_t get(Which counter) const noexcept {
     return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, counter_count> values_{};
+  std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Which::count_)> values_{};
 };
+using Block = BlockOf<Counter>;
+using ProfileBlock = BlockOf<ProfileCounter>;
+static_assert(sizeof(ProfileBlock) == 64);
 
 }  // namespace limpet::counters

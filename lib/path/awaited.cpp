@@ -13,7 +13,8 @@ AwaitedConnections::AwaitedConnections(const Limits& limits, const hash::Key& se
       together_(std::make_unique<std::uint8_t[]>(held_bytes_of_one_max)),
       wanted_(std::make_unique<std::uint32_t[]>(limits.awaited_max)),
       owners_(limits.awaited_max, seed),
-      awaited_max_(limits.awaited_max) {
+      awaited_max_(limits.awaited_max),
+      held_max_(limits.awaited_held_max) {
   for (std::uint32_t slot = 0; slot < limits.awaited_held_max; ++slot) {
     append(free_, slot);
   }
@@ -53,20 +54,40 @@ Awaited* AwaitedConnections::add(const splice::ConnectionKey& key) noexcept {
   free_awaited_ = awaited_[index].newer;
   awaited_[index] = Awaited{};
   awaited_[index].key = key;
-  awaited_[index].older = newest_;
-  (newest_ == none ? oldest_ : awaited_[newest_].newer) = index;
-  newest_ = index;
+  enter_line(awaited_[index]);
   ++count_;
   return &awaited_[index];
 }
 
+void AwaitedConnections::enter_line(Awaited& one) noexcept {
+  Line& line = line_of(one);
+  const std::uint32_t index = index_of(one);
+  one.older = line.newest;
+  one.newer = none;
+  (line.newest == none ? line.oldest : awaited_[line.newest].newer) = index;
+  line.newest = index;
+}
+
+void AwaitedConnections::leave_line(const Awaited& one) noexcept {
+  Line& line = line_of(one);
+  (one.older == none ? line.oldest : awaited_[one.older].newer) = one.newer;
+  (one.newer == none ? line.newest : awaited_[one.newer].older) = one.older;
+  if (line.next_look == index_of(one)) {
+    line.next_look = one.newer;
+  }
+}
+
+void AwaitedConnections::stop_hearing(Awaited& one) noexcept {
+  if (one.hears) {
+    leave_line(one);
+    one.hears = false;
+    enter_line(one);
+  }
+}
+
 void AwaitedConnections::forget(Awaited& one) noexcept {
   const std::uint32_t index = index_of(one);
-  (one.older == none ? oldest_ : awaited_[one.older].newer) = one.newer;
-  (one.newer == none ? newest_ : awaited_[one.newer].older) = one.older;
-  if (next_look_ == index) {
-    next_look_ = one.newer;
-  }
+  leave_line(one);
   if (one.is_owner) {
     owners_.remove(one.key, index);
   }
@@ -90,7 +111,7 @@ void AwaitedConnections::unhold(Awaited& one, std::uint32_t slot, List& to) noex
 
 /// The first acknowledgment alone says nothing that data does not say.
 void AwaitedConnections::end_superfluous(Awaited& one) noexcept {
-  if (one.held > 1 && slots_[one.first_held].segment.size == 0) {
+  if (one.held > 1 && slots_[one.first_held].segment.says_nothing()) {
     unhold(one, one.first_held, ended_);
   }
 }
@@ -132,7 +153,7 @@ Awaited* AwaitedConnections::find_owner(const splice::ConnectionKey& key) noexce
 }
 
 bool AwaitedConnections::end_owned(Awaited& one, std::uint32_t number) noexcept {
-  while (one.first_held != none && ahead(number, slots_[one.first_held].segment.end()) >= 0) {
+  while (one.first_held != none && ahead(number, slots_[one.first_held].segment.next()) >= 0) {
     unhold(one, one.first_held, ended_);
   }
   if (one.held != 0) {
@@ -144,7 +165,7 @@ bool AwaitedConnections::end_owned(Awaited& one, std::uint32_t number) noexcept 
 
 bool AwaitedConnections::can_own(const Awaited& one) const noexcept {
   bool can = true;
-  each_held(one, [&](const Packet& packet) { can = can && packet.contiguous == packet.size; });
+  each_held(one, [&](const Packet& packet, const Segment&) { can = can && packet.contiguous == packet.size; });
   return can;
 }
 
@@ -156,8 +177,10 @@ void AwaitedConnections::end(Awaited& one) noexcept {
 }
 
 void AwaitedConnections::end_all() noexcept {
-  while (oldest_ != none) {
-    end(awaited_[oldest_]);
+  for (Line* const line : {&hearing_, &others_}) {
+    while (line->oldest != none) {
+      end(awaited_[line->oldest]);
+    }
   }
   while (ready_.first != none) {
     append(ended_, pop(ready_));
@@ -166,18 +189,19 @@ void AwaitedConnections::end_all() noexcept {
 
 AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept {
   const std::uint32_t first = one.client_sequence + 1;
-  if (ahead(segment.sequence, first) < 0 || ahead(segment.end(), first) > int{held_bytes_of_one_max}) {
-    return ahead(segment.end(), first) <= 0 ? Hold::duplicate : Hold::full;
+  if (ahead(segment.sequence, first) < 0 || ahead(segment.next(), first) > int{held_bytes_of_one_max}) {
+    return ahead(segment.next(), first) <= 0 ? Hold::duplicate : Hold::full;
   }
   for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
     const Segment& there = slots_[slot].segment;
     next = slots_[slot].next;
     const bool begins_before = ahead(there.sequence, segment.sequence) <= 0;
-    const bool ends_behind = ahead(there.end(), segment.end()) >= 0;
-    if (begins_before && ends_behind && (segment.size == 0 || there.size != 0)) {
+    const bool ends_behind = ahead(there.next(), segment.next()) >= 0;
+    if (begins_before && ends_behind && (segment.says_nothing() || !there.says_nothing())) {
       return Hold::duplicate;
     }
-    if (there.size != 0 && ahead(there.sequence, segment.sequence) >= 0 && ahead(there.end(), segment.end()) <= 0) {
+    if (!there.says_nothing() && ahead(there.sequence, segment.sequence) >= 0 &&
+        ahead(there.next(), segment.next()) <= 0) {
       unhold(one, slot, ended_);  // all of it comes again
     }
   }

@@ -30,6 +30,7 @@ struct Awaited {
   std::uint32_t client_sequence = 0;  // of the client's SYN
   std::uint32_t own_sequence = 0;     // of the SYN-ACK that it got
   splice::Offer offer;                // of the client
+  Millis opened_ms = 0;               // when its client had shown its address
   Millis due_ms = 0;                  // when something must be done
   Millis late_ms = 0;                 // when nothing more is waited for
   std::uint32_t owned = 0;            // of the client's first bytes, so many were acknowledged: they are Limpet's
@@ -39,6 +40,7 @@ struct Awaited {
   std::uint8_t tried_count = 0;
   std::array<BackendSlot, 3> tried;  // this one too
   bool late = false;                 // nothing more is waited for
+  bool hears = true;                 // in line with those whose client may still say more
   bool refused = false;              // by the backend
   std::uint8_t repeats = 0;          // of what is owned
   std::uint8_t shift = 0;            // of windows given to the client
@@ -58,8 +60,12 @@ class AwaitedConnections {
   /// Null: there are too many.
   [[nodiscard]] Awaited* add(const splice::ConnectionKey& key) noexcept;
   [[nodiscard]] Awaited& at(std::uint32_t index) noexcept { return awaited_[index]; }
-  /// Null: there are none.
-  [[nodiscard]] Awaited* oldest() noexcept { return oldest_ == none ? nullptr : &awaited_[oldest_]; }
+  /// Of those whose client may still say more; null: there are none.
+  [[nodiscard]] Awaited* oldest_that_hears() noexcept {
+    return hearing_.oldest == none ? nullptr : &awaited_[hearing_.oldest];
+  }
+  /// Its client is waited for no longer.
+  void stop_hearing(Awaited& one) noexcept;
   [[nodiscard]] std::uint32_t index_of(const Awaited& one) const noexcept {
     return static_cast<std::uint32_t>(&one - awaited_.get());
   }
@@ -88,13 +94,30 @@ class AwaitedConnections {
   /// The client's data from its first byte on, as far as there is no gap. Good until the next call, or until a packet
   /// of this connection ends.
   [[nodiscard]] std::span<const std::uint8_t> contents(const Awaited& one) noexcept;
+  /// More data behind contents(), of some `bytes`, could be held, too.
+  [[nodiscard]] static bool has_room(std::size_t contents_bytes, std::size_t bytes) noexcept {
+    return contents_bytes + bytes <= held_bytes_of_one_max;
+  }
   /// All of each packet held lies at hand.
   [[nodiscard]] bool can_own(const Awaited& one) const noexcept;
+  /// Calls `f(packet, segment)` for each, by sequence number.
   template <class F>
   void each_held(const Awaited& one, F&& f) const noexcept {
     for (std::uint32_t slot = one.first_held; slot != none; slot = slots_[slot].next) {
-      f(slots_[slot].packet);
+      f(slots_[slot].packet, slots_[slot].segment);
     }
+  }
+  /// Calls `f(index, awaited)` for each connection that has one of the `places` places from `from` on. Where to go on;
+  /// capacity() at the end.
+  template <class F>
+  std::uint32_t walk(std::uint32_t from, std::uint32_t places, F&& f) const noexcept {
+    const std::uint32_t end = from + std::min(places, awaited_max_ - std::min(from, awaited_max_));
+    for (; from < end; ++from) {
+      if (!awaited_[from].key.client.is_none()) {
+        f(from, awaited_[from]);
+      }
+    }
+    return from;
   }
   /// The packet that a further one is made like, or null.
   [[nodiscard]] const Packet* first_packet(const Awaited& one) const noexcept;
@@ -114,20 +137,30 @@ class AwaitedConnections {
   /// Calls `f(awaited)` for a few of those that something is due for, all round.
   template <class F>
   void each_due(Millis now_ms, F&& f) noexcept {
-    for (unsigned i = 0; i < std::min(count_, looks_a_turn); ++i) {
-      if (next_look_ == none) {
-        next_look_ = oldest_;
-      }
-      Awaited& one = awaited_[next_look_];
-      next_look_ = one.newer;
-      if (one.due_ms <= now_ms) {
-        f(one);
+    for (Line* const line : {&hearing_, &others_}) {
+      for (unsigned i = 0; i < looks_a_turn && line->oldest != none; ++i) {
+        if (line->next_look == none) {
+          line->next_look = line->oldest;
+        }
+        Awaited& one = awaited_[line->next_look];
+        line->next_look = one.newer;
+        if (one.due_ms <= now_ms) {
+          f(one);
+        }
       }
     }
   }
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return awaited_max_; }
   [[nodiscard]] std::uint32_t held() const noexcept { return held_; }
+  [[nodiscard]] std::uint32_t held_max() const noexcept { return held_max_; }
+  /// Memory for connections, and for what is known of packets; these themselves lie elsewhere.
+  [[nodiscard]] std::uint64_t connections_bytes() const noexcept {
+    return std::uint64_t{awaited_max_} * (sizeof(Awaited) + sizeof wanted_[0] + splice::ConnectionIndex::place_bytes) +
+           held_bytes_of_one_max;
+  }
+  [[nodiscard]] std::uint64_t packets_bytes() const noexcept { return std::uint64_t{held_max_} * sizeof(Held); }
 
  private:
   static constexpr unsigned looks_a_turn = 4;
@@ -140,6 +173,11 @@ class AwaitedConnections {
   struct List {
     std::uint32_t first = none, last = none;
   };
+  /// Connections in order of age in it.
+  struct Line {
+    std::uint32_t oldest = none, newest = none;
+    std::uint32_t next_look = none;
+  };
 
   void append(List& list, std::uint32_t slot) noexcept;
   std::uint32_t pop(List& list) noexcept;
@@ -148,17 +186,19 @@ class AwaitedConnections {
   void end_superfluous(Awaited& one) noexcept;
   void join_small(Awaited& one) noexcept;
   void forget(Awaited& one) noexcept;
+  [[nodiscard]] Line& line_of(const Awaited& one) noexcept { return one.hears ? hearing_ : others_; }
+  void enter_line(Awaited& one) noexcept;
+  void leave_line(const Awaited& one) noexcept;
 
   std::unique_ptr<Awaited[]> awaited_;
   std::unique_ptr<Held[]> slots_;
   std::unique_ptr<std::uint8_t[]> together_;  // what lies in several packets
   std::unique_ptr<std::uint32_t[]> wanted_;   // something by these; as many as there may be connections
   splice::ConnectionIndex owners_;
-  const std::uint32_t awaited_max_;
+  const std::uint32_t awaited_max_, held_max_;
   List free_, ready_, ended_;
   std::uint32_t free_awaited_ = none;
-  std::uint32_t oldest_ = none, newest_ = none;
-  std::uint32_t next_look_ = none;
+  Line hearing_, others_;
   std::uint32_t last_held_ = none;
   std::uint32_t held_ = 0;
   unsigned count_ = 0;

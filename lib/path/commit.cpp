@@ -4,6 +4,7 @@ namespace limpet::path {
 namespace {
 
 using counters::Counter;
+using counters::ProfileCounter;
 
 /// The bound backend of a record that another worker wrote, if this session may use it.
 const plan::Backend* others_choice(const State& state, const Question& question, const Decision& decision,
@@ -108,10 +109,42 @@ const plan::Backend* move(State& state, const Question& question, const Decision
   return bound.backend;
 }
 
+ProfileCounter counter_of(Step step) noexcept {
+  switch (step) {
+    case Step::token:
+      return ProfileCounter::token_hit;
+    case Step::record:
+    case Step::returned:
+    case Step::split:
+      return ProfileCounter::record_hit;
+    case Step::none:
+    case Step::algorithm:
+      break;
+  }
+  return ProfileCounter::chosen;
+}
+
+/// At the profile that has decided, and at those that were asked before.
+void count_profiles(const State& state, const Question& question, const Decision& decision) noexcept {
+  const plan::Service& service = question.plan.service_of(question.listener);
+  std::uint32_t unfinished = decision.unfinished;
+  for (const plan::Persist& persist : plan::profiles_of(service, question.payload)) {
+    if (&persist == decision.persist) {
+      return persist.use->add(state.index, counter_of(decision.step));
+    }
+    persist.use->add(state.index, ProfileCounter::backup);
+    if ((unfinished & 1) != 0) {
+      persist.use->add(state.index, question.payload->full ? ProfileCounter::oversized : ProfileCounter::timed_out);
+    }
+    unfinished >>= 1;
+  }
+}
+
 }  // namespace
 
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept {
+  count_profiles(state, question, decision);
   if (decision.step == Step::token) {
     state.counters.add(Counter::token_hit);
     return decision.backend;

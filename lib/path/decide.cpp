@@ -41,6 +41,7 @@ class Decider {
 
   Decision run() noexcept {
     const plan::Found found = find();
+    decision_.unfinished = found.unfinished;
     if (found.persist != nullptr) {
       decision_.persist = found.persist;
       decision_.key = found.key;

@@ -57,6 +57,7 @@ struct Decision {
   bool spilled = false;                    // the algorithm's first choice was above its cap
   bool remember = true;                    // false: by rendezvous alone, as there is no room for a record
   const plan::Persist* persist = nullptr;  // the profile whose key counts; null: none found one
+  std::uint32_t unfinished = 0;            // plan::Found has it
   record::Key key;                         // with `persist`
   std::uint64_t key_hash = 0;
   std::optional<record::Record> record;  // as found, usable or not

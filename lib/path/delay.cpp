@@ -195,6 +195,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   one->client_sequence = net::tcp_sequence(packet.data, parsed) - 1;
   one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
   one->offer = *offer;
+  one->opened_ms = now_ms_;
   const plan::Service& service = plan_.service_of(*item.listener);
   one->offer.mss = room_left(one->offer.mss, service.reply_room);
   one->late_ms = one->due_ms = now_ms_ + service.inspect_delay_ms;
@@ -206,9 +207,9 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
 
 /// Who has waited longest for its client to say something gets a backend without, and its place is free.
 void Delay::hurry_oldest() noexcept {
-  if (Awaited* const oldest = state_.awaited.oldest();
-      oldest != nullptr && state_.spliced.find(oldest->key)->phase == Phase::open) {
+  if (Awaited* const oldest = state_.awaited.oldest_that_hears()) {
     oldest->late = true;
+    state_.awaited.stop_hearing(*oldest);
     state_.awaited.bring_up(*oldest);
   }
 }
@@ -246,7 +247,10 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
-  payload_ = payload_of(state_.awaited.contents(one), one.late);
+  const std::uint16_t mss = promise_of(service, c.client.family()).mss;
+  const auto said = state_.awaited.contents(one);
+  payload_ = payload_of(said, one.late || !AwaitedConnections::has_room(said.size(), 1));
+  payload_.full = !AwaitedConnections::has_room(said.size(), mss);
   const plan::Tuple tuple = tuple_of(*item.listener, c);
   const plan::Heard heard = plan::hear(service, tuple, payload_);
   if (heard == plan::Heard::broken) {
@@ -258,7 +262,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   }
   found_ = plan::find_key(plan_, service, tuple, &payload_);
   if (entry.phase == Phase::open && (heard == plan::Heard::waits || found_.waits)) {
-    note_piece(state_, one, segment, promise_of(service, c.client.family()).mss, now_ms_);
+    note_piece(state_, one, segment, mss, now_ms_);
     return Stand::ended;
   }
   state_.awaited.give_back(one);
@@ -285,6 +289,7 @@ void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parse
     item.drop(Counter::drop_held_full);
   }
   entry->phase = Phase::connecting;
+  state_.awaited.stop_hearing(one);
   one.tried[one.tried_count++] = item.backend->slot;
   one.refused = false;
   one.syns = 1;
@@ -487,6 +492,7 @@ void tend_awaited(State& state, Millis now_ms) noexcept {
     }
     if (entry->phase == Phase::open) {
       one.late = true;
+      state.awaited.stop_hearing(one);
       return state.awaited.bring_up(one);
     }
     if (one.syns < syns_max) {

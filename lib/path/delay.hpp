@@ -111,7 +111,7 @@ bool make(Io& io, PortIndex received_on, std::span<const std::uint8_t> frame, Pa
 /// To the backend, of each packet held; as many as there is room for in the hand.
 template <class Io>
 void make_copies(State& state, Io& io, const Awaited& one, Burst& burst) noexcept {
-  state.awaited.each_held(one, [&](const Packet& packet) {
+  state.awaited.each_held(one, [&](const Packet& packet, const Segment&) {
     if (burst.count < burst_max && make(io, packet.port, {packet.data, packet.size}, burst.packets[burst.count])) {
       ++burst.count;
       state.counters.add(Counter::made);

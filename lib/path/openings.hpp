@@ -157,6 +157,7 @@ class Openings {
     insert_embryonic(state_, forward, o.hash, value, {});
     add_relaxed(state_.uses[o.backend].connecting, 1);
     add_relaxed(state_.uses[o.backend].flows_total, 1);
+    o.persist->use->add(state_.index, counters::ProfileCounter::record_hit);
     return true;
   }
 

@@ -13,7 +13,12 @@ constexpr Millis own_after_ms = 40;
 constexpr Millis again_ms = 200;     // doubled each time
 constexpr unsigned repeats_max = 6;  // about 12 s
 
-/// It is what this entry waits for.
+Awaited* owned_of(State& state, const splice::Entry& entry) noexcept {
+  return entry.owned ? state.awaited.find_owner(entry.key()) : nullptr;
+}
+
+}  // namespace
+
 bool belongs(State& state, const splice::Entry* entry, const Awaited& one) noexcept {
   if (entry == nullptr) {
     return false;
@@ -21,12 +26,6 @@ bool belongs(State& state, const splice::Entry* entry, const Awaited& one) noexc
   return entry->phase == Phase::spliced ? entry->owned && state.awaited.find_owner(one.key) == &one
                                         : entry->waiting == state.awaited.index_of(one);
 }
-
-Awaited* owned_of(State& state, const splice::Entry& entry) noexcept {
-  return entry.owned ? state.awaited.find_owner(entry.key()) : nullptr;
-}
-
-}  // namespace
 
 void note_piece(State& state, Awaited& one, const Segment& segment, std::uint16_t mss, Millis now_ms) noexcept {
   if (segment.size != 0 && segment.size < mss && one.due_ms == one.late_ms && !one.late &&

@@ -10,6 +10,9 @@
 
 namespace limpet::path {
 
+/// It is what the connection with this entry (null: there is none) waits for; else that has ended.
+[[nodiscard]] bool belongs(State& state, const splice::Entry* entry, const Awaited& one) noexcept;
+
 /// A segment of a head that is not whole has come and is held; a client's full segments have `mss` bytes.
 void note_piece(State& state, Awaited& one, const Segment& segment, std::uint16_t mss, Millis now_ms) noexcept;
 /// Something came again that was acknowledged: the acknowledgment got lost.

@@ -259,19 +259,24 @@ void Response::learn(const plan::Persist& persist, const record::Key& key, const
   record::Table& records = state_.node.records;
   const std::uint64_t hash = records.hash(key);
   const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
+  const auto count = [&] {
+    state_.counters.add(Counter::record_learned);
+    persist.use->add(state_.index, counters::ProfileCounter::learned);
+  };
   if (const auto record = records.find(key, hash)) {
     if (record->backend != from.slot &&
         records.replace(key, hash, record->backend, from.slot, now_s, record::at_home)) {
-      state_.counters.add(Counter::record_learned);
+      count();
     } else {
       records.touch(key, hash, now_s);
     }
     return;
   }
   const record::Claim claim = records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room());
-  const bool claimed = claim.outcome == record::Outcome::claimed;
-  state_.counters.add(Counter::record_learned, claimed ? 1 : 0);
-  state_.counters.add(Counter::record_new, claimed ? 1 : 0);
+  if (claim.outcome == record::Outcome::claimed) {
+    count();
+    state_.counters.add(Counter::record_new);
+  }
   state_.counters.add(Counter::record_not_remembered, claim.outcome == record::Outcome::full ? 1 : 0);
   state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
 }

@@ -17,8 +17,12 @@ struct Segment {
   std::uint32_t sequence = 0;
   std::uint32_t size = 0;    // bytes of data
   std::uint16_t offset = 0;  // of the first in the packet
+  bool fin = false;          // and behind them nothing more
 
   [[nodiscard]] constexpr std::uint32_t end() const noexcept { return sequence + size; }
+  /// A FIN has a number of its own (RFC 9293, section 3.4).
+  [[nodiscard]] constexpr std::uint32_t next() const noexcept { return end() + (fin ? 1 : 0); }
+  [[nodiscard]] constexpr bool says_nothing() const noexcept { return size == 0 && !fin; }
   [[nodiscard]] constexpr bool has(std::uint32_t number) const noexcept { return number - sequence < size; }
 };
 
@@ -27,7 +31,7 @@ struct Segment {
   const std::size_t header = net::tcp_header_size(packet.data, parsed);
   return {net::tcp_sequence(packet.data, parsed),
           static_cast<std::uint32_t>(net::tcp_payload_size(packet.data, parsed)),
-          static_cast<std::uint16_t>(parsed.l4_offset + header)};
+          static_cast<std::uint16_t>(parsed.l4_offset + header), (parsed.tcp_flags & net::tcp_flag::fin) != 0};
 }
 
 }  // namespace limpet::path

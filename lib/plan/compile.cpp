@@ -22,6 +22,7 @@ Result<std::shared_ptr<const Plan>> Compiler::run() {
   if (auto ok = add_pools(); !ok) {
     return tl::unexpected(ok.error());
   }
+  add_profile_uses();
   if (auto ok = add_services(); !ok) {
     return tl::unexpected(ok.error());
   }

@@ -5,6 +5,20 @@
 
 namespace limpet::plan {
 
+/// What has been counted of a profile of the same name goes on.
+void Compiler::add_profile_uses() {
+  for (const auto& [name, profile] : model_.profiles) {
+    auto& use = plan_->profile_uses[name];
+    if (input_.previous != nullptr) {
+      const auto before = input_.previous->profile_uses.find(name);
+      use = before == input_.previous->profile_uses.end() ? nullptr : before->second;
+    }
+    if (use == nullptr || use->workers() != workers()) {
+      use = std::make_shared<ProfileUse>(workers());
+    }
+  }
+}
+
 /// The service's profiles in order, each followed by its backups.
 std::vector<std::string> Compiler::chain(const model::Service& service) const {
   std::vector<std::string> names;
@@ -69,7 +83,7 @@ Result<void> Compiler::add_scratches() {
       databases.push_back(&service.expressions->database);
     }
   }
-  auto made = make_scratches(databases, input_.workers != 0 ? input_.workers : model_.limpetd.workers.size());
+  auto made = make_scratches(databases, workers());
   if (!made) {
     return tl::unexpected(made.error());
   }
@@ -101,6 +115,7 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   }
   Persist to;
   to.profile = name;
+  to.use = plan_->profile_uses.at(name);
   to.type = from.type;
   to.name = from.name;
   to.reading = reading(from);

@@ -36,6 +36,7 @@ class Compiler {
     }
     table[at] = value;
   }
+  void add_profile_uses();
   /// The service's profiles in order, each followed by its backups.
   std::vector<std::string> chain(const model::Service& service) const;
   static Reading reading(const model::Profile& from);
@@ -45,6 +46,9 @@ class Compiler {
   Result<std::uint32_t> branch(Service& service, const model::Service& from, Routing& routing, const std::string& pool);
   Result<void> add_routing(Service& service, const model::Service& from);
   Result<void> add_scratches();
+  [[nodiscard]] std::size_t workers() const noexcept {
+    return input_.workers != 0 ? input_.workers : model_.limpetd.workers.size();
+  }
   static void index_addresses(Pool& pool);
   Result<Persist> persist(const std::string& service, const std::string& pool, const std::string& name, bool is_own);
   static std::uint64_t seconds(std::uint64_t ms, std::uint64_t max) {

@@ -78,8 +78,8 @@ bool trusts(const Persist& persist, const net::IpAddress& address) noexcept {
   return false;
 }
 
-constexpr bool may_come(extract::Found found, const Payload& payload) noexcept {
-  return found == extract::Found::incomplete && !payload.last;
+Found not_found(extract::Found value, const Payload& payload) noexcept {
+  return {.waits = value == extract::Found::incomplete && !payload.last, .value = value};
 }
 
 /// The word of a proxy counts only where it is the proxy that says it.
@@ -96,7 +96,7 @@ Found find_forwarded(const Persist& persist, const Tuple& tuple, const Payload& 
     client = {parsed ? extract::Found::value : extract::Found::malformed, parsed.value_or(net::IpAddress{})};
   }
   if (client.found != extract::Found::value) {
-    return {.waits = may_come(client.found, payload)};
+    return not_found(client.found, payload);
   }
   return {&persist, record::source_key(client.address, persist.prefix4, persist.prefix6, persist.scope)};
 }
@@ -132,14 +132,14 @@ Found find_msts(const Pool& pool, const Persist& persist, const Tuple& tuple, co
               endpoint.value_or(net::Endpoint{})};
   }
   if (routed.found != extract::Found::value) {
-    return {.waits = may_come(routed.found, payload)};
+    return not_found(routed.found, payload);
   }
   const std::uint32_t* index = pool.by_v4.find(v4_word(routed.backend));
   if (index == nullptr && routed.backend.l4_port == tuple.vip_port) {
     index = pool.by_v4.find(v4_word({routed.backend.address, 0}));
   }
   if (index == nullptr) {
-    return {};
+    return {.value = routed.found};
   }
   const std::uint64_t word = v4_word(routed.backend);
   return {&persist, content_key(persist, {reinterpret_cast<const char*>(&word), sizeof word}, seed),
@@ -210,7 +210,7 @@ Found find_in(const Plan& plan, const Service& service, const Persist& persist, 
   }
   value = shaped(persist, value);
   if (value.found != extract::Found::value) {
-    return {.waits = may_come(value.found, payload)};
+    return not_found(value.found, payload);
   }
   const record::Key key = content_key(persist, value.bytes, plan.fingerprint_seed);
   if (persist.by == model::By::record || persist.by == model::By::hash) {
@@ -219,7 +219,7 @@ Found find_in(const Plan& plan, const Service& service, const Persist& persist, 
   const Backend* const backend = model::by_own_token(persist.by)
                                      ? backend_of_token(plan, pool, persist, value.bytes, payload.now_s)
                                      : backend_named(pool, name_in(persist, value.bytes));
-  return backend == nullptr ? Found{} : Found{&persist, key, backend};
+  return backend == nullptr ? Found{.value = value.found} : Found{&persist, key, backend};
 }
 
 }  // namespace limpet::plan

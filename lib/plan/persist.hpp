@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "counters/counters.hpp"
 #include "extract/cookie_token.hpp"
 #include "extract/universal.hpp"
 #include "model/model.hpp"
@@ -28,9 +29,32 @@ struct OwnToken {
   model::CookieLine line;  // insert
 };
 
+/// What is counted of a profile, whichever service uses it: outlives plans.
+class ProfileUse {
+ public:
+  explicit ProfileUse(std::size_t workers) : by_worker_(workers) {}
+  [[nodiscard]] std::size_t workers() const noexcept { return by_worker_.size(); }
+  void add(unsigned worker, counters::ProfileCounter counter) noexcept {
+    if (worker < by_worker_.size()) {
+      by_worker_[worker].add(counter);
+    }
+  }
+  [[nodiscard]] std::uint64_t sum(counters::ProfileCounter counter) const noexcept {
+    std::uint64_t sum = 0;
+    for (const counters::ProfileBlock& block : by_worker_) {
+      sum += block.get(counter);
+    }
+    return sum;
+  }
+
+ private:
+  std::vector<counters::ProfileBlock> by_worker_;
+};
+
 /// A profile as one service uses it.
 struct Persist {
   std::string profile;
+  std::shared_ptr<ProfileUse> use;  // one for all services that use the profile, and plans before and after
   model::ProfileType type = model::ProfileType::source_ip;
   std::string name;  // of a cookie, header or parameter
   model::By by = model::By::record;

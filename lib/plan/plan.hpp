@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -213,6 +214,8 @@ struct Plan {
   std::vector<Interface> interfaces;
   std::vector<Service> services;
   std::vector<Pool> pools;
+  /// Of all profiles of the model.
+  std::map<std::string, std::shared_ptr<ProfileUse>> profile_uses;
   std::vector<Listener> listeners;                      // in order of the model
   std::vector<std::uint32_t> listener_of_slot;          // slot -> index in listeners, ~0: not in this plan
   std::vector<BackendPlace> backend_of_slot;            // slot -> place

@@ -16,7 +16,7 @@ const Persist* own_token_profile(const std::vector<Persist>& profiles) noexcept 
 
 bool owes_cookie(const Plan& plan, const Service& service, const Tuple& tuple, const Payload& payload,
                  const Backend& backend) noexcept {
-  const Persist* const persist = own_token_profile(profiles_of(service, payload));
+  const Persist* const persist = own_token_profile(profiles_of(service, &payload));
   if (persist == nullptr || persist->by != model::By::insert) {
     return false;
   }
@@ -39,7 +39,7 @@ std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
 
 const Backend* named_again(const Plan& plan, const Service& service, const Tuple& tuple,
                            const Payload& payload) noexcept {
-  for (const Persist& persist : profiles_of(service, payload)) {
+  for (const Persist& persist : profiles_of(service, &payload)) {
     if (persist.closes_on_conflict) {
       if (const Backend* const backend = find_in(plan, service, persist, tuple, payload).backend) {
         return backend;

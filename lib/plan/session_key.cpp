@@ -218,17 +218,22 @@ namespace {
 
 Found find_in_payload(const Plan& plan, const Service& service, const Tuple& tuple, const Payload& payload) noexcept {
   const Tuple& who = payload.told ? *payload.told : tuple;
-  for (const Persist& persist : profiles_of(service, payload)) {
+  std::uint32_t unfinished = 0;
+  std::uint32_t place = 1;
+  for (const Persist& persist : profiles_of(service, &payload)) {
     if (model::is_content(persist.type)) {
-      const Found found = find_in(plan, service, persist, who, payload);
+      Found found = find_in(plan, service, persist, who, payload);
       if (found.persist != nullptr || found.waits) {
+        found.unfinished = unfinished;
         return found;
       }
+      unfinished |= found.value == extract::Found::incomplete ? place : 0;
     } else if (const auto key = session_key(persist, who, plan.fingerprint_seed)) {
-      return {&persist, *key};
+      return {.persist = &persist, .key = *key, .unfinished = unfinished};
     }
+    place <<= 1;
   }
-  return {};
+  return {.unfinished = unfinished};
 }
 
 }  // namespace

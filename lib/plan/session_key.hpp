@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "extract/found.hpp"
 #include "plan/plan.hpp"
 #include "record/key.hpp"
 
@@ -44,6 +45,7 @@ struct Said {
 struct Payload {
   std::span<const std::uint8_t> bytes{};
   bool last = false;  // nothing more is waited for
+  bool full = false;  // there is no room for a further segment of it
   std::uint32_t now_s = 0;
   std::span<const Said> said{};
   match::Scratch* scratch = nullptr;  // the worker's own; null: no expression is looked for
@@ -55,8 +57,8 @@ struct Payload {
 };
 
 /// The profiles that are asked for a connection.
-[[nodiscard]] inline const std::vector<Persist>& profiles_of(const Service& service, const Payload& payload) noexcept {
-  return payload.branch == nullptr ? service.persist : payload.branch->persist;
+[[nodiscard]] inline const std::vector<Persist>& profiles_of(const Service& service, const Payload* payload) noexcept {
+  return payload == nullptr || payload->branch == nullptr ? service.persist : payload->branch->persist;
 }
 /// The pool that a connection is for.
 [[nodiscard]] inline const Pool& pool_of(const Plan& plan, const Service& service, const Payload* payload) noexcept {
@@ -67,8 +69,10 @@ struct Payload {
 struct Found {
   const Persist* persist = nullptr;
   record::Key key{};
-  const Backend* backend = nullptr;  // that the value names, where it is to
-  bool waits = false;                // for more of the payload, before anything is found
+  const Backend* backend = nullptr;               // that the value names, where it is to
+  bool waits = false;                             // for more of the payload, before anything is found
+  extract::Found value = extract::Found::absent;  // of what a client says, where that is looked at
+  std::uint32_t unfinished = 0;  // of the profiles asked before, as bits by their places: who would have needed more
 };
 /// `payload` null: what is said counts for nothing.
 [[nodiscard]] Found find_key(const Plan& plan, const Service& service, const Tuple& tuple,

@@ -13,6 +13,7 @@ namespace limpet::splice {
 class ConnectionIndex {
  public:
   static constexpr std::uint32_t none = ~0u;
+  static constexpr std::size_t place_bytes = 2 * sizeof(std::uint32_t);
 
   ConnectionIndex(std::uint32_t places, const hash::Key& seed)
       : places_(places),

@@ -76,16 +76,20 @@ def test_a_backend_that_has_just_gone_fails_nobody(lab, daemon, tmp_path):
         lab.nginx[name].start()
 
 
+def connect(lab, source: str) -> socket.socket:
+    with lab.namespaces["client"].inside():
+        connection = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+    connection.settimeout(20)
+    connection.bind((source, 0))
+    connection.connect((VIP6 if ":" in source else VIP4, 80))
+    return connection
+
+
 @pytest.mark.parametrize("source", [client4(0), client6(0)])
 def test_a_request_written_byte_by_byte_is_read_whole(lab, daemon, source):
     """The kernel sends the first byte and waits until that is acknowledged (Nagle's algorithm) before it sends more."""
     for name in lab.names:
-        with lab.namespaces["client"].inside():
-            connection = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
-        with connection:
-            connection.settimeout(20)
-            connection.bind((source, 0))
-            connection.connect((VIP6 if ":" in source else VIP4, 80))
+        with connect(lab, source) as connection:
             begin = time.monotonic()
             for byte in f"GET / HTTP/1.0\r\nCookie: SERVER=s.{name}\r\n\r\n".encode():
                 connection.send(bytes([byte]))
@@ -128,6 +132,59 @@ def test_a_request_in_a_packet_for_each_byte_is_read_whole(lab, daemon, source):
     assert counters["token_hit"] == len(lab.names)
     assert counters["delayed_held"] > 100 * len(lab.names)
     assert counters.get("drop_held_full", 0) == 0
+
+
+@pytest.mark.parametrize("source", [client4(0), client6(0)])
+def test_half_a_head_is_told_as_held(lab, daemon, source):
+    half = b"GET / HTTP/1.0\r\nCookie: SERVER=s"
+    assert daemon.json("show", "held") == []
+    with connect(lab, source) as connection:
+        address, port = connection.getsockname()[:2]
+        connection.send(half)
+        row = daemon.wait_for(lambda: next((row for row in daemon.json("show", "held") if row["owned_bytes"]), None),
+                              "the half to be acknowledged")
+        assert row["client"] == (f"[{address}]:{port}" if ":" in source else f"{address}:{port}")
+        assert (row["service"], row["waits_for"], row["backend"], row["tried"]) == ("web", "data", None, [])
+        assert (row["packets"], row["bytes"], row["owned_bytes"]) == (row["packets"], len(half), len(half))
+        assert 40 <= row["waited_ms"] <= 3000 and row["left_ms"] <= 3000 - 40
+        page = daemon.ctl("show", "held", "--filter", f"client={source}").stdout
+        assert "totals: connections 1" in page, page
+        connection.send(b".b2\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    assert answer.endswith("\r\n\r\nb2\n"), answer
+    assert daemon.json("show", "held") == []
+    assert daemon.json("show", "held", "--filter", f"client={source}") == []
+
+
+def profile_counts(daemon) -> dict[str, dict[str, int]]:
+    """Those that are not zero, by profile."""
+    return {row["name"]: {name: value for name, value in row.items() if isinstance(value, int) and value}
+            for row in daemon.json("show", "profiles")}
+
+
+def test_profiles_tell_what_they_were_asked(lab):
+    """A cookie that names a backend, one that names none, a head that is too large, silence."""
+    settings = {"persist": ["route", "session"], "inspect_delay": "1s"}
+    limpetd = lab.start_limpetd(lab.config(profiles=PROFILES, services={"web": settings}))
+    lab.curl(client4(0), options=("-H", "Cookie: SERVER=s.b1"))
+    assert profile_counts(limpetd)["route"] == {"token_hit": 1}
+    lab.curl(client4(0), options=("-H", "Cookie: SERVER=s.nobody"))
+    assert profile_counts(limpetd)["route"] == {"token_hit": 1, "backup": 1}
+    assert profile_counts(limpetd)["session"] == {"backup": 1}
+    for _ in range(2):
+        lab.curl(client4(0), options=("-H", "Mcp-Session-Id: 7"))
+    assert profile_counts(limpetd)["session"] == {"backup": 1, "chosen": 1, "record_hit": 1}
+    large = [option for i in range(5) for option in ("-H", f"X-Large-{i}: {'x' * 3900}")]
+    lab.curl(client4(0), options=large)
+    assert profile_counts(limpetd)["route"] == {"token_hit": 1, "backup": 4, "oversized": 1}
+    with connect(lab, client6(0)):
+        limpetd.wait_for(lambda: "timed_out" in profile_counts(limpetd)["session"], "the silence to end")
+    assert profile_counts(limpetd)["route"] == {"token_hit": 1, "backup": 5, "oversized": 1, "timed_out": 1}
+    assert profile_counts(limpetd)["session"] == {"backup": 3, "chosen": 1, "record_hit": 1, "oversized": 1, "timed_out": 1}
+    why = limpetd.json("why", "--service", "web", "--client", client4(0), "--cookie", "SERVER=s.nobody")
+    assert [row["profile"] for row in why["passed_over"]] == ["route", "session"]
+    assert limpetd.stop() == 0
+    lab.limpetd = None
 
 
 def test_load_without_a_failed_request(lab, daemon):

@@ -28,7 +28,7 @@ TEST(Complete, offers_words_options_and_live_names) {
       {"", {"apply", "backend", "config", "records", "show", "version", "why"}},
       {"s", {"show"}},
       {"show", {"show"}},
-      {"show p", {"pools", "ports"}},
+      {"show p", {"pools", "ports", "profiles"}},
       {"show zzz", {}},
       {"zzz ", {}},
       {"config ", {"check", "schema", "show"}},

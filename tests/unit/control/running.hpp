@@ -151,6 +151,24 @@ b3 = { address = "198.51.100.13:80", state = "drain" })";
     const flow::Value value{slot_of(backend).value(), flow::State::established, 0, Tick16(runtime.now_ms())};
     EXPECT_NE(state.flows.insert(key, state.flows.hash(key), value), nullptr);
   }
+  /// A connection whose client has said so much, in as many packets.
+  path::Awaited& add_held(unsigned worker, const std::string& from, std::initializer_list<std::uint32_t> sizes) {
+    const auto client_end = *net::Endpoint::parse(from);
+    const std::lock_guard lock(runtime.worker_mutex);
+    auto& state = *runtime.states().at(worker);
+    const auto slot = runtime.current_plan()->listeners.at(0).slot;
+    const splice::ConnectionKey key{client_end.address, client_end.l4_port, static_cast<std::uint16_t>(slot.value())};
+    path::Awaited& one = *state.awaited.add(key);
+    one.opened_ms = runtime.now_ms();
+    one.late_ms = one.opened_ms + 3000;
+    state.spliced.insert(key)->waiting = state.awaited.index_of(one);
+    std::uint32_t sequence = 1;
+    for (const std::uint32_t size : sizes) {
+      EXPECT_EQ(state.awaited.hold(one, {}, {sequence, size, 0}), path::AwaitedConnections::Hold::held);
+      sequence += size;
+    }
+    return one;
+  }
 
   Directory directory;
   std::string config_path = directory / "limpet.toml";

@@ -11,6 +11,7 @@ TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
   start(text(two));
   bind_client("203.0.113.1", "web/b1");
   add_flow(0, "203.0.113.1:4000", "web/b1");
+  add_held(0, "203.0.113.1:4001", {100});
   runtime.states()[0]->counters.add(counters::Counter::received, 5);
   runtime.states()[0]->to_control.moves.push({runtime.now_ms(), *net::IpAddress::parse("203.0.113.7"), 32,
                                               path::Reason::backend_down, runtime.current_plan()->listeners[0].slot,
@@ -244,6 +245,39 @@ TEST_F(ControlTest, tells_how_evenly_a_pool_is_used) {
   EXPECT_TRUE(eventually([&] { return runtime.backends()[slot_of("web/b2")].connections == 6; }));
   EXPECT_EQ(runtime.states()[0]->uses[slot_of("web/b2").value()].summed, 4);
   EXPECT_EQ(runtime.states()[1]->uses[slot_of("web/b2").value()].summed, 2);
+}
+
+TEST_F(ControlTest, tells_what_profiles_decided) {
+  std::string configuration = text(two, {}, R"(
+[profiles.route]
+type = "cookie"
+name = "SERVER"
+by = "route"
+backup = "client"
+[services.other]
+listen = ["192.0.2.11:80/tcp"]
+pool = "web"
+persist = ["route"]
+)");
+  configuration.replace(configuration.find("[limpetd]\n"), 10, "[limpetd]\nworkers = [0, 1]\n");
+  start(configuration);
+  plan::ProfileUse& use = *runtime.current_plan()->profile_uses.at("route");
+  use.add(0, counters::ProfileCounter::token_hit);
+  use.add(1, counters::ProfileCounter::token_hit);
+  use.add(1, counters::ProfileCounter::timed_out);
+  call("apply", {{"text", configuration + "[services.third]\nlisten = [\"192.0.2.12:80/tcp\"]\npool = \"web\"\n"}});
+  const Json rows = items("show.profiles");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].at("name"), "client");
+  EXPECT_EQ(rows[0].at("type"), "source_ip");
+  EXPECT_EQ(rows[0].at("by"), "record");
+  EXPECT_EQ(rows[0].at("services"), Json::array({"other", "web"})) << "also as a backup";
+  EXPECT_EQ(rows[0].at("token_hit"), 0);
+  EXPECT_EQ(rows[1].at("services"), Json::array({"other"}));
+  EXPECT_EQ(rows[1].at("token_hit"), 2) << "of both workers, and kept by the apply";
+  EXPECT_EQ(rows[1].at("timed_out"), 1);
+  EXPECT_EQ(items("show.profiles", {{"filter", "type=cookie"}}).size(), 1u);
+  EXPECT_EQ(call("show.profiles", {{"limit", 1}}).at("next"), "client");
 }
 
 TEST_F(ControlTest, tells_which_workers_are_far_from_a_port) {

@@ -104,6 +104,17 @@ name = "X-Agent"
   const Json stranger = ask("cookie", "SERVER=x.b9");
   EXPECT_EQ(stranger.at("step"), "algorithm");
   EXPECT_EQ(stranger.at("profile"), "client") << "nothing else is said";
+  EXPECT_EQ(stranger.at("passed_over"),
+            Json::array({{{"profile", "route"}, {"reason", "what the client shows names no backend of the pool"}},
+                         {{"profile", "agent"}, {"reason", "the client says nothing that it finds"}}}));
+  call("backend.offline", {{"backend", "web/b1"}});
+  const Json gone = ask("cookie", "SERVER=x.b1");
+  EXPECT_EQ(gone.at("step"), "algorithm");
+  EXPECT_EQ(gone.at("profile"), "route");
+  EXPECT_EQ(gone.at("passed_over"), Json::array());
+  EXPECT_EQ(gone.at("reason"),
+            "the backend that the client names can't take it; the pool's algorithm chose by the key");
+  call("backend.enable", {{"backend", "web/b1"}});
   const Json agent = ask("header", "x-agent=7");
   EXPECT_EQ(agent.at("profile"), "agent");
   EXPECT_EQ(agent.at("key").get<std::string>().front(), '#');

@@ -17,6 +17,7 @@
 namespace limpet::path {
 
 using counters::Counter;
+using counters::ProfileCounter;
 using limpet::test::back_mac;
 using limpet::test::back_port;
 using limpet::test::Bytes;
@@ -182,6 +183,9 @@ class Lab {
   void set_health(const std::string& name, plan::Health health) { node->backend(name).health = health; }
   void set_admin(const std::string& name, plan::Admin admin) { node->backend(name).admin = admin; }
   [[nodiscard]] std::uint64_t count(Counter counter) const { return node->counter(counter); }
+  [[nodiscard]] std::uint64_t count(const std::string& profile, ProfileCounter counter) const {
+    return node->plan().profile_uses.at(profile)->sum(counter);
+  }
   [[nodiscard]] std::uint64_t moved(Reason reason) const { return node->moves()[static_cast<std::size_t>(reason)]; }
   [[nodiscard]] std::uint64_t moved_in_all() const {
     std::uint64_t sum = 0;

@@ -264,9 +264,17 @@ TEST(Delay, ends_with_its_service) {
   EXPECT_EQ(lab.node->state(0).spliced.used(), 0u);
 }
 
-TEST(Delay, has_room_for_who_says_something) {
+class DelayFull : public testing::TestWithParam<bool> {};
+
+/// Also when who has waited longest waits for a backend that does not answer.
+TEST_P(DelayFull, has_room_for_who_says_something) {
   Lab lab(reading_model());
   DelayWorld world(lab);
+  if (GetParam()) {
+    world.backends["b3"].is_silent = true;
+    world.client("10.0.0.2:1000").write(request("Cookie: SERVER=x.b3"));
+    world.run(100);
+  }
   for (unsigned i = 0; i < awaited_default + 1; ++i) {  // they say nothing
     world.client(fmt::format("10.1.{}.{}:1000", i / 250, i % 250 + 1));
   }
@@ -280,6 +288,23 @@ TEST(Delay, has_room_for_who_says_something) {
                        [&](const auto& server) { return server.peer->received() == text && server.name == "b2"; });
   }));
   EXPECT_LT(world.now() - begin, 1000u) << "inspect_delay is three seconds";
+}
+INSTANTIATE_TEST_SUITE_P(Oldest, DelayFull, testing::Bool(),
+                         [](const auto& row) { return row.param ? "connects" : "hears"; });
+
+TEST(Delay, keeps_an_end_that_comes_by_itself) {
+  Lab lab(reading_model());
+  DelayWorld world(lab, {.back_ms = 30});
+  TcpPeer& client = world.client("10.0.0.1:1000");
+  const std::string text = request("Cookie: SERVER=x.b2");
+  client.write(text);
+  ASSERT_TRUE(world.run_until([&] { return lab.count(Counter::delayed_held) == 2; }));
+  client.close();
+  ASSERT_TRUE(world.run_until([&] { return lab.count(Counter::delayed_held) == 3; })) << "before the backend answers";
+  ASSERT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->heard_all(); }, 150))
+      << "the client would send it again after 200 ms";
+  EXPECT_EQ(world.servers[0].peer->received(), text);
+  EXPECT_EQ(lab.count(Counter::drop_held_again), 0u);
 }
 
 TEST(Delay, ends_with_a_client_that_gives_up) {

@@ -243,6 +243,10 @@ TEST(Learn, remembers_who_has_given_a_value) {
   }
   EXPECT_EQ(lab.count(Counter::record_learned), 16u);
   EXPECT_EQ(lab.count(Counter::record_hit), 16u);
+  for (const char* profile : {"id", "agent"}) {
+    EXPECT_EQ(lab.count(profile, ProfileCounter::learned), 8u);
+    EXPECT_EQ(lab.count(profile, ProfileCounter::record_hit), 8u);
+  }
 }
 
 TEST(Learn, believes_the_last_to_give_a_value) {

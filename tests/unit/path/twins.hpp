@@ -102,6 +102,12 @@ class Twins {
       const auto counter = static_cast<Counter>(i);
       EXPECT_EQ(express.count(counter), plain.count(counter)) << counters::descriptions[i].name;
     }
+    for (const auto& [profile, use] : express.node->plan().profile_uses) {
+      for (unsigned i = 0; i < static_cast<unsigned>(ProfileCounter::count_); ++i) {
+        const auto counter = static_cast<ProfileCounter>(i);
+        EXPECT_EQ(use->sum(counter), plain.count(profile, counter)) << profile << ' ' << i;
+      }
+    }
     EXPECT_EQ(express.node->moves(), plain.node->moves());
     for (unsigned worker = 0; worker < express.node->workers(); ++worker) {
       const State& one = express.node->state(worker);
