@@ -19,7 +19,8 @@ Replies::Replies(std::uint32_t replies_max, const hash::Key& seed)
 }
 
 Reply* Replies::find(const ConnectionKey& key) noexcept {
-  const std::uint32_t index = places_.find(key, [this](std::uint32_t at) -> const auto& { return replies_[at].key; });
+  const std::uint32_t index = places_.find(
+      key, [this](std::uint32_t at) -> const auto& { return replies_[at].key; });
   return index == ConnectionIndex::none ? nullptr : &replies_[index];
 }
 
