@@ -63,14 +63,18 @@ def test_what_a_server_hands_out_leads_back(lab, start, tmp_path, persist, heade
 
 def test_an_inserted_cookie_leads_back(lab, start, tmp_path):
     daemon = start("inserted")
+    tokens = set()
     for i, source in enumerate(sources(lab)):
         jar, head = tmp_path / f"jar{i}", tmp_path / f"head{i}"
         name = lab.curl(source, options=("-c", jar, "-D", head))
         line = next(line for line in head.read_text().splitlines() if line.startswith("Set-Cookie: LB="))
-        assert line.split("; ", 1)[1].strip() == "Path=/; Max-Age=3600; HttpOnly; SameSite=Strict"
-        assert name not in line
+        token, attributes = line.removeprefix("Set-Cookie: LB=").split("; ", 1)
+        assert attributes.strip() == "Path=/; Max-Age=3600; HttpOnly; SameSite=Strict"
+        assert len(token) == 28
+        tokens.add(token)
         assert asked_by_others(lab, source, "-b", jar) == {name}
         assert "LB=" not in lab.curl(source, options=("-b", jar, "-i")), "who shows it needs no other"
+    assert len(tokens) == 8, "which of them name one backend cannot be told"
     assert daemon.counters()["cookies_inserted"] == 8
     assert daemon.json("show", "records") == []
 
