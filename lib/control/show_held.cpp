@@ -87,7 +87,7 @@ class HeldJob : public WorkerListing<HeldSlice, HeldRow> {
     }
     if (is == State::answered) {
       add_totals(task().totals);
-      counted_all_ = next_ == last_counted_;
+      counted_all_ = next_ == last();
       ++next_;
     }
     task().only_totals = !counted_all_;
@@ -102,7 +102,6 @@ class HeldJob : public WorkerListing<HeldSlice, HeldRow> {
       return false;
     }
     next_ = only.value_or(0);
-    last_counted_ = last();
     return true;
   }
 
@@ -143,7 +142,7 @@ class HeldJob : public WorkerListing<HeldSlice, HeldRow> {
   }
 
   HeldTotals totals_;
-  unsigned next_ = 0, last_counted_ = 0;  // workers to be asked how much waits
+  unsigned next_ = 0;  // worker to be asked how much waits
   bool counted_all_ = false;
 };
 

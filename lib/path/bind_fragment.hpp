@@ -15,7 +15,6 @@ void bind_fragment(State& state, const plan::Plan& plan, Millis now_ms, Packet& 
 /// Fragments that had to wait: those in state.burst leave as their datagrams' first ones did.
 void resume_fragments(State& state, const plan::Plan& plan, Burst& burst) noexcept;
 
-/// Ends the lives of fragments that wait no longer, or sends them on, in the order in which they came.
 template <class Io>
 [[gnu::noinline]] void release_some_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
   Burst& burst = state.burst;
@@ -31,6 +30,7 @@ template <class Io>
   }
 }
 
+/// Ends the lives of fragments that wait no longer, or sends them on, in the order in which they came.
 template <class Io>
 inline void release_fragments(State& state, const plan::Plan& plan, Io& io, Millis now_ms) noexcept {
   if (state.fragments.has_released()) [[unlikely]] {

@@ -1,5 +1,7 @@
 #include "path/commit.hpp"
 
+#include "path/claims.hpp"
+
 namespace limpet::path {
 namespace {
 
@@ -38,10 +40,8 @@ Bound claim(State& state, const Question& question, const Decision& decision) no
                                         record::Share::live, decision.persist->room())
              : state.node.records.claim(decision.key, decision.key_hash, decision.backend->slot, question.now_s,
                                         record::Share::provisional);
-  state.counters.add(Counter::record_new, proven && claim.outcome == record::Outcome::claimed ? 1 : 0);
-  state.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
+  count_claim(state.counters, claim, proven);
   if (claim.outcome == record::Outcome::full) {
-    state.counters.add(Counter::record_not_remembered);
     return {without_memory(state, question, decision), false};
   }
   if (claim.outcome == record::Outcome::taken) {

@@ -44,6 +44,10 @@ std::uint16_t room_left(std::uint16_t mss, std::uint16_t taken) noexcept {
   return static_cast<std::uint16_t>(std::max(mss - taken, mss / 2));
 }
 
+splice::Opening opening_of(const Connection& c, std::uint32_t sequence) noexcept {
+  return {{c.client, c.client_port}, {c.vip, c.vip_port}, sequence};
+}
+
 bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
   const std::size_t header = net::tcp_header_size(packet.data, parsed);
   return !parsed.fragment && header >= net::tcp::size &&
@@ -90,7 +94,7 @@ std::optional<Offer> Delay::cookie(const Connection& c, const Packet& packet,
     return std::nullopt;
   }
   const splice::Cookies cookies(plan_.cookie_seed);
-  return cookies.read({{c.client, c.client_port}, {c.vip, c.vip_port}, net::tcp_sequence(packet.data, parsed) - 1},
+  return cookies.read(opening_of(c, net::tcp_sequence(packet.data, parsed) - 1),
                       net::tcp_acknowledgment(packet.data, parsed) - 1, plan::wall_ms(plan_, now_ms_));
 }
 
@@ -159,8 +163,7 @@ void Delay::answer_syn(const Connection& c, Packet& packet, const net::Parsed& p
   const Offer client = splice::read_offer(packet.data, parsed);
   const std::uint32_t sequence = net::tcp_sequence(packet.data, parsed);
   const splice::Cookies cookies(plan_.cookie_seed);
-  const std::uint32_t own =
-      cookies.make({{c.client, c.client_port}, {c.vip, c.vip_port}, sequence}, client, plan::wall_ms(plan_, now_ms_));
+  const std::uint32_t own = cookies.make(opening_of(c, sequence), client, plan::wall_ms(plan_, now_ms_));
   const Offer promise = promise_of(service, c.client.family());
   const splice::OfferOptions options(
       {promise.mss, client.scale == Offer::no_scale ? Offer::no_scale : promise.scale, client.sack});
@@ -178,8 +181,8 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   if (!offer) {
     // What comes before what should have come first says nothing of its connection; it comes again, after that.
     const splice::Cookies cookies(plan_.cookie_seed);
-    const bool early = cookies.may_be({{c.client, c.client_port}, {c.vip, c.vip_port}, 0},
-                                      net::tcp_acknowledgment(packet.data, parsed) - 1, plan::wall_ms(plan_, now_ms_));
+    const bool early = cookies.may_be(opening_of(c, 0), net::tcp_acknowledgment(packet.data, parsed) - 1,
+                                      plan::wall_ms(plan_, now_ms_));
     early ? item.drop(Counter::drop_no_syn_cookie)
           : reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_syn_cookie);
     return Stand::ended;

@@ -1,10 +1,9 @@
 #include "path/records.hpp"
 
+#include "path/claims.hpp"
 #include "path/decide.hpp"
 
 namespace limpet::path {
-
-using counters::Counter;
 
 void Records::refresh(const plan::Listener& listener, const Connection& c) noexcept {
   const plan::Found found = find_key(listener, c);
@@ -28,12 +27,7 @@ bool Records::confirm(const plan::Listener& listener, const Connection& c, Backe
   const record::Room room = found.persist->room();
   const record::Claim claim = record ? records.confirm(found.key, hash, now_s_, room)
                                      : records.claim(found.key, hash, backend, now_s_, record::Share::live, room);
-  if (claim.outcome == record::Outcome::claimed) {
-    state_.counters.add(Counter::record_new);
-  } else if (claim.outcome == record::Outcome::full) {
-    state_.counters.add(Counter::record_not_remembered);
-  }
-  state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
+  count_claim(state_.counters, claim);
   return claim.outcome != record::Outcome::full;
 }
 

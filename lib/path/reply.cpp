@@ -7,6 +7,7 @@
 #include "extract/http_response.hpp"
 #include "net/payload_edit.hpp"
 #include "net/tcp_edit.hpp"
+#include "path/claims.hpp"
 #include "path/records.hpp"
 #include "plan/own_token.hpp"
 #include "plan/replies.hpp"
@@ -273,12 +274,9 @@ void Response::learn(const plan::Persist& persist, const record::Key& key, const
     return;
   }
   const record::Claim claim = records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room());
-  if (claim.outcome == record::Outcome::claimed) {
+  if (count_claim(state_.counters, claim)) {
     count();
-    state_.counters.add(Counter::record_new);
   }
-  state_.counters.add(Counter::record_not_remembered, claim.outcome == record::Outcome::full ? 1 : 0);
-  state_.counters.add(Counter::record_evicted, claim.evicted ? 1 : 0);
 }
 
 /// False: there is no room in the packet, which is dropped.

@@ -12,6 +12,11 @@ constexpr std::array<std::uint16_t, 8> sizes = {536, 1220, 1300, 1360, 1400, 144
 constexpr unsigned offer_bits = 8, hash_bits = 12;
 constexpr std::uint32_t hash_mask = (1u << hash_bits) - 1;
 
+/// A cookie is of this period or of the one before.
+std::uint64_t newest_period(Millis wall_ms) noexcept {
+  return (wall_ms + Cookies::ahead_ms) / Cookies::period_ms;
+}
+
 std::uint8_t packed(const Offer& offer) noexcept {
   unsigned size = 0;
   while (size + 1 < sizes.size() && sizes[size + 1] <= offer.mss) {
@@ -53,7 +58,7 @@ std::uint32_t Cookies::make(const Opening& opening, const Offer& offer, Millis w
 
 std::optional<Offer> Cookies::read(const Opening& opening, std::uint32_t cookie, Millis wall_ms) const noexcept {
   const auto bits = static_cast<std::uint8_t>(cookie);
-  const std::uint64_t newest = (wall_ms + ahead_ms) / period_ms;
+  const std::uint64_t newest = newest_period(wall_ms);
   return of_all(opening, bits, newest) == cookie || of_all(opening, bits, newest - 1) == cookie
              ? std::optional(unpacked(bits))
              : std::nullopt;
@@ -62,7 +67,7 @@ std::optional<Offer> Cookies::read(const Opening& opening, std::uint32_t cookie,
 bool Cookies::may_be(const Opening& opening, std::uint32_t cookie, Millis wall_ms) const noexcept {
   const auto bits = static_cast<std::uint8_t>(cookie);
   const std::uint32_t upper = cookie & hash_mask << (offer_bits + hash_bits);
-  const std::uint64_t newest = (wall_ms + ahead_ms) / period_ms;
+  const std::uint64_t newest = newest_period(wall_ms);
   return of_ends(opening, bits, newest) == upper || of_ends(opening, bits, newest - 1) == upper;
 }
 
