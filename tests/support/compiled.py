@@ -28,7 +28,8 @@ class Compiled:
 
     def commands(self) -> set[Path]:
         """Files that the build directory compiles."""
-        entries = json.loads((self.build / "compile_commands.json").read_text())
+        database = self.build / "compile_commands.json"
+        entries = json.loads(database.read_text()) if database.exists() else []
         return {(Path(entry["directory"]) / entry["file"]).resolve() for entry in entries}
 
     def passed(self, path: Path, flags: list[str]) -> bool:
