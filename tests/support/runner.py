@@ -28,7 +28,7 @@ SANITIZE_ENV = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/support/tsan.txt",
 }
-SHARED_UNITS = ["base", "record", "plan", "path", "control", "worker"]  # their data is touched by several threads
+SHARED_UNITS = ["base", "record", "l3", "coherence", "control", "worker"]  # their tests start threads
 SANITIZED_PROGRAMS = ["tests/sim/sim", "src/limpet-replay/limpet-replay", "src/limpetctl/limpetctl"]
 
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <thread>
 
-#include "lab.hpp"
 #include "path/turn.hpp"
+#include "unit/path/lab.hpp"
 
 namespace limpet::path {
 namespace {
