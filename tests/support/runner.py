@@ -29,6 +29,7 @@ SANITIZE_ENV = {
     "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/support/tsan.txt",
 }
 SHARED_UNITS = ["base", "record", "l3", "coherence", "control", "worker"]  # their tests start threads
+CLANG = {"CC": "ccache clang", "CXX": "ccache clang++"}
 SANITIZED_PROGRAMS = ["tests/sim/sim", "src/limpet-replay/limpet-replay", "src/limpetctl/limpetctl"]
 
 
@@ -63,20 +64,20 @@ def meson_step(name: str, directory: str, suites=(), tests=(), limit_s=900, envi
                 environment=environment or {})
 
 
-def pytest_step(name: str, folder: str, directory: str, limit_s: int, quick=False, environment=None) -> Step:
-    return Step(name, limit_s, [*PYTEST, "--junitxml", "{junit}", f"tests/{folder}"], needs=ROOT / "tests" / folder,
-                quick=quick, environment={"LIMPET_BUILD": directory, **(environment or {})})
+def pytest_step(name: str, folder: str, directory: str, limit_s: int, options=(), quick=False,
+                environment=None) -> Step:
+    return Step(name, limit_s, [*PYTEST, *options, "--junitxml", "{junit}", f"tests/{folder}"],
+                needs=ROOT / "tests" / folder, quick=quick,
+                environment={"LIMPET_BUILD": directory, **(environment or {})})
 
 
 def steps() -> list[Step]:
-    # g++ 12 warns of what is not so when sanitizers are on; the plain build is the one without warnings.
-    sanitize = ["-Dperf=false", "-Db_lundef=false", "-Dwerror=false", "-Doptimization=1"]
-    unit_targets = [f"tests/unit/unit_{name}" for name in units()]
     shared = [name for name in SHARED_UNITS if name in units()]
-    clang = {"CC": "clang", "CXX": "clang++"}
+    # One build by clang serves the tests under sanitizers and the fuzz targets.
+    sanitized = [f"tests/unit/unit_{name}" for name in units()] + SANITIZED_PROGRAMS + fuzzing.targets()
     return [
         build_step("build", "build", quick=True),
-        Step("check", 900, ["scripts/check", "--build", "build", "--junit", "{junit}"]),
+        Step("check", 600, ["scripts/check", "--build", "build", "--junit", "{junit}"]),
         Step("tools", 120, [*PYTEST, "--junitxml", "{junit}", "tests/tools"], needs=ROOT / "tests/tools"),
         meson_step("unit", "build", quick=True),
         pytest_step("instructions", "instructions", "build", 240, quick=True),
@@ -85,18 +86,17 @@ def steps() -> list[Step]:
         pytest_step("docs", "docs", "build", 300, quick=True),
         pytest_step("e2e", "e2e", "build", 1500),
         pytest_step("guest", "guest", "build", 1200),
-        build_step("build-asan", "build-asan", "-Db_sanitize=address,undefined", *sanitize,
-                   targets=unit_targets + SANITIZED_PROGRAMS),
-        meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1500, environment=SANITIZE_ENV),
-        pytest_step("sim-asan", "sim", "build-asan", 600, environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
+        build_step("build-asan", "build-asan", *fuzzing.MESON_OPTIONS, targets=sanitized, environment=CLANG),
+        meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1200, environment=SANITIZE_ENV),
+        pytest_step("sim-asan", "sim", "build-asan", 600,
+                    environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
         pytest_step("packet-asan", "packet", "build-asan", 1500, environment=SANITIZE_ENV),
-        build_step("build-tsan", "build-tsan", "-Db_sanitize=thread", *sanitize,
-                   targets=[f"tests/unit/unit_{name}" for name in shared]),
+        Step("fuzz", 600, ["/usr/bin/python3", "tests/support/fuzzing.py", "build-asan", "{junit}"],
+             needs=ROOT / "tests/fuzz", environment=SANITIZE_ENV),
+        build_step("build-tsan", "build-tsan", "-Dperf=false", "-Db_lundef=false", "-Db_sanitize=thread",
+                   "-Doptimization=1", targets=[f"tests/unit/unit_{name}" for name in shared], environment=CLANG),
         # The thread sanitizer wants its own layout of the address space.
         meson_step("unit-tsan", "build-tsan", tests=shared, environment=SANITIZE_ENV, prefix=["setarch", "-R"]),
-        build_step("build-fuzz", "build-fuzz", *fuzzing.MESON_OPTIONS, targets=fuzzing.targets(), environment=clang),
-        Step("fuzz", 600, ["/usr/bin/python3", "tests/support/fuzzing.py", "build-fuzz", "{junit}"],
-             needs=ROOT / "tests/fuzz", environment=SANITIZE_ENV),
     ]
 
 
