@@ -22,6 +22,7 @@ from support import fuzzing, junit  # noqa: E402
 from support.netns import sweep  # noqa: E402
 
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("LIMPET_FAIL_FAST") else "-q"]
+APART = ["-n", "2"]  # for tests that share nothing, on disk or in the kernel: two processes (pytest-xdist)
 SANITIZE_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": f"suppressions={ROOT}/tests/support/lsan.txt:print_suppressions=0",
@@ -81,16 +82,16 @@ def steps() -> list[Step]:
         Step("tools", 120, [*PYTEST, "--junitxml", "{junit}", "tests/tools"], needs=ROOT / "tests/tools"),
         meson_step("unit", "build", quick=True),
         pytest_step("instructions", "instructions", "build", 240, quick=True),
-        pytest_step("sim", "sim", "build", 600, quick=True),
-        pytest_step("packet", "packet", "build", 900, quick=True),
+        pytest_step("sim", "sim", "build", 300, APART, quick=True),
+        pytest_step("packet", "packet", "build", 600, APART, quick=True),
         pytest_step("docs", "docs", "build", 300, quick=True),
         pytest_step("e2e", "e2e", "build", 1500),
         pytest_step("guest", "guest", "build", 1200),
         build_step("build-asan", "build-asan", *fuzzing.MESON_OPTIONS, targets=sanitized, environment=CLANG),
         meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1200, environment=SANITIZE_ENV),
-        pytest_step("sim-asan", "sim", "build-asan", 600,
+        pytest_step("sim-asan", "sim", "build-asan", 300, APART,
                     environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
-        pytest_step("packet-asan", "packet", "build-asan", 1500, environment=SANITIZE_ENV),
+        pytest_step("packet-asan", "packet", "build-asan", 900, APART, environment=SANITIZE_ENV),
         Step("fuzz", 600, ["/usr/bin/python3", "tests/support/fuzzing.py", "build-asan", "{junit}"],
              needs=ROOT / "tests/fuzz", environment=SANITIZE_ENV),
         build_step("build-tsan", "build-tsan", "-Dperf=false", "-Db_lundef=false", "-Db_sanitize=thread",
