@@ -51,6 +51,7 @@ inline constexpr std::array backend_columns{
     Column{"since", "SINCE", "when the health last changed (UTC)"},
     Column{"sessions", "SESSIONS", "live sessions"},
     Column{"connections", "CONNS", "live connections, those that begin included"},
+    Column{"options", "TCP OPTIONS", "of TCP, that it accepts, as monitors have seen"},
     Column{"detail", "DETAIL", "what decided its health"},
 };
 inline constexpr std::array flow_columns{

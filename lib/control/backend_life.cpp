@@ -59,6 +59,11 @@ void BackendLife::adopt(const plan::Plan& plan, const model::Model& model, const
       settle(life, now);
     }
   }
+  plan_ = &plan;
+  changed_.clear();
+  for (const auto& service : plan.services) {
+    plan::renew_promise(plan, service, runtime_.backends());
+  }
 }
 
 void BackendLife::take_up(Life& life, const plan::Backend& backend, const model::Pool& pool,
@@ -112,6 +117,7 @@ void BackendLife::set_word(Life& life, const AdminWord& word, const Moment& now)
   life.word = word;
   const auto admin = admin_of(word, now.unix_ms);
   state(life).admin.store(admin, relaxed);
+  changed_.push_back(life.slot);
   std::erase(draining_, &life);
   if (admin == plan::Admin::drain && word.until_ms != 0) {
     draining_.push_back(&life);
@@ -122,8 +128,10 @@ bool BackendLife::settle(Life& life, const Moment& now) {
   const bool up = !life.off && monitors_.up(life.name).value_or(true);
   const auto health = up ? plan::Health::up : plan::Health::down;
   const bool changed = state(life).health.exchange(health, relaxed) != health;
+  state(life).accepts.store(monitors_.accepts(life.name).packed(), relaxed);
   if (changed) {
     life.since_ms = now.unix_ms;
+    changed_.push_back(life.slot);
   }
   const bool serves = up && life.word.state == model::AdminState::enabled;
   if (serves && !life.serves) {
@@ -168,6 +176,31 @@ void BackendLife::on_monitor(const HealthChange& change, const Moment& now) {
   }
 }
 
+void BackendLife::on_learnt(const std::string& backend) {
+  if (const auto found = lives_.find(backend); found != lives_.end()) {
+    state(found->second).accepts.store(monitors_.accepts(backend).packed(), relaxed);
+    changed_.push_back(found->second.slot);
+  }
+}
+
+/// Of the services that may lead to backends that have changed.
+void BackendLife::renew_promises() {
+  const plan::Plan& plan = *plan_;
+  std::vector<bool> pools(plan.pools.size());
+  for (const BackendSlot slot : std::exchange(changed_, {})) {
+    if (plan.backend(slot) != nullptr) {
+      pools[plan.backend_of_slot[slot.value()].pool] = true;
+    }
+  }
+  for (const auto& service : plan.services) {
+    bool leads = false;
+    service.each_branch([&](std::uint32_t pool, const auto&) { leads = leads || pools[pool]; });
+    if (leads) {
+      plan::renew_promise(plan, service, runtime_.backends());
+    }
+  }
+}
+
 void BackendLife::add_event(const Life& life, bool up, const std::string& why) {
   events_.add("health", fmt::format("{} is {}: {}", life.name, up ? "up" : "down", why));
 }
@@ -178,6 +211,7 @@ void BackendLife::tick(const Moment& now) {
       return false;
     }
     state(*life).admin.store(plan::Admin::drained, relaxed);
+    changed_.push_back(life->slot);
     events_.add("admin", fmt::format("{}: drained (its drain has ended)", life->name));
     return true;
   });
@@ -191,6 +225,9 @@ void BackendLife::tick(const Moment& now) {
   for (std::size_t i = 0; i < std::min(judged_.size(), judged_a_tick); ++i) {
     next_judged_ = next_judged_ + 1 < judged_.size() ? next_judged_ + 1 : 0;
     judge(*judged_[next_judged_], now);
+  }
+  if (!changed_.empty()) {
+    renew_promises();
   }
 }
 

@@ -1,5 +1,6 @@
 // What happens to a backend between two plans: the operator's word and its deadline, health as monitors and live
-// traffic see it, and the weight of one that has just come up. Writes BackendState. Control thread.
+// traffic see it, the weight of one that has just come up, and what its pool's services may promise of TCP options.
+// Writes BackendState and promises. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,7 @@ class BackendLife {
   /// `before` null: the first plan, whose backends do not start slowly.
   void adopt(const plan::Plan& plan, const model::Model& model, const plan::Plan* before, const Moment& now);
   void on_monitor(const HealthChange& change, const Moment& now);
+  void on_learnt(const std::string& backend);
   /// Deadlines, weights, live traffic.
   void tick(const Moment& now);
 
@@ -80,6 +82,7 @@ class BackendLife {
   void set_weight(Life& life, Millis now_ms);
   void judge(Life& life, const Moment& now);
   static std::string off_text(const Life& life);
+  void renew_promises();
   void add_event(const Life& life, bool up, const std::string& why);
 
   Runtime& runtime_;
@@ -90,7 +93,9 @@ class BackendLife {
   std::vector<Life*> judged_;  // with passive checks
   std::size_t next_judged_ = 0;
   std::vector<Life*> rising_;
-  std::vector<Life*> draining_;  // with a deadline that has not passed
+  std::vector<Life*> draining_;       // with a deadline that has not passed
+  const plan::Plan* plan_ = nullptr;  // adopted last
+  std::vector<BackendSlot> changed_;  // since promises of TCP options were made last
   Millis raised_ms_ = 0;
 };
 

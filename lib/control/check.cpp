@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "control/learn.hpp"
+
 namespace limpet::control {
 namespace {
 
@@ -117,7 +119,7 @@ Check::Check(event_base* base, const model::Monitor& monitor, const net::Endpoin
 void Check::connect(const net::Endpoint& target) {
   const auto address = socket_address(target);
   const auto fail_early = [this](std::string text) {
-    early_ = Outcome{false, std::move(text)};
+    early_ = Outcome{false, std::move(text), {}};
     event_ = std::make_unique<Event>(base_, -1, 0, [this](short what) { on_event(what); });
     event_->activate(EV_TIMEOUT);
   };
@@ -166,6 +168,7 @@ void Check::on_connected() {
     return finish(false, error_text(error));
   }
   connected_ = true;
+  accepts_ = learn(socket_.get());
   if (!http_) {
     return finish(true, "connected");
   }
@@ -213,7 +216,7 @@ void Check::finish(bool passed, std::string text) {
   event_.reset();
   socket_ = Fd();
   const Done done = std::move(done_);  // may destroy this check
-  done(Outcome{passed, std::move(text)});
+  done(Outcome{passed, std::move(text), accepts_});
 }
 
 }  // namespace limpet::control

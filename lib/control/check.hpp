@@ -9,6 +9,7 @@
 
 #include "control/loop.hpp"
 #include "model/model.hpp"
+#include "plan/promise.hpp"
 
 namespace limpet::control {
 
@@ -17,7 +18,8 @@ inline constexpr std::size_t check_answer_max_bytes = 16u << 10;
 
 struct Outcome {
   bool passed = false;
-  std::string text;  // "connected", "HTTP 503", "no answer in 500 ms", "connection refused"
+  std::string text;                        // "connected", "HTTP 503", "no answer in 500 ms", "connection refused"
+  std::optional<plan::Accepts> accepts{};  // of TCP options; nothing: there was no connection
 };
 
 class Check {
@@ -45,6 +47,7 @@ class Check {
   std::string request_;
   std::string answer_;
   bool connected_ = false;
+  std::optional<plan::Accepts> accepts_;
   std::optional<Outcome> early_;  // known before the loop ran
   std::unique_ptr<Event> event_;
 };

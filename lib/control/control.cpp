@@ -84,7 +84,9 @@ Control::Parts::Parts(Runtime& the_runtime, model::Model model, std::string path
       base(make_base()),
       configuration(std::move(model), secret, runtime.recovered_slots()),
       admin(configuration.model().limpetd.state_dir),
-      monitors(base.get(), [this](const HealthChange& change) { life.on_monitor(change, context.now()); }),
+      monitors(
+          base.get(), [this](const HealthChange& change) { life.on_monitor(change, context.now()); },
+          [this](const std::string& backend) { life.on_learnt(backend); }),
       life(runtime, monitors, admin, events),
       accounts(runtime, configuration),
       local_ports(runtime, configuration, events),

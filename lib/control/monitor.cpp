@@ -77,6 +77,7 @@ void Monitors::reconcile_backend(const std::string& name, const model::Pool& poo
         return probe && probe->monitor == monitor && probe->address == address;
       });
       target->probes.push_back(same != old.end() ? std::move(*same) : make_probe(*target, monitor, address));
+      target->probes.back()->tells = endpoint.l4_port == 0 || address == endpoint;
     }
   }
   for (auto& probe : old) {
@@ -140,7 +141,27 @@ void Monitors::ended(Probe& probe, const Outcome& outcome) {
   const Millis pause = jittered(probe.monitor.interval_ms, probe.random);
   probe.timer->add(pause > spent ? pause - spent : 0);
   begin_queued();
+  note(probe, outcome);
   judge(probe, outcome);
+}
+
+/// Of a backend that cannot be reached, what was known stays known.
+void Monitors::note(Probe& probe, const Outcome& outcome) {
+  const plan::Accepts before = accepts_of(*probe.target);
+  probe.accepts = outcome.accepts.value_or(probe.accepts);
+  if (accepts_of(*probe.target) != before) {
+    on_learnt_(probe.target->name);
+  }
+}
+
+plan::Accepts Monitors::accepts_of(const Target& target) {
+  std::optional<plan::Accepts> all;
+  for (const auto& probe : target.probes) {
+    if (probe->tells) {
+      all = all ? all->with(probe->accepts) : probe->accepts;
+    }
+  }
+  return all.value_or(plan::Accepts{});
 }
 
 void Monitors::judge(Probe& probe, const Outcome& outcome) {
@@ -194,6 +215,11 @@ void Monitors::tell(Target& target, std::string why) {
 std::optional<bool> Monitors::up(const std::string& backend) const {
   const auto found = targets_.find(backend);
   return found == targets_.end() ? std::nullopt : std::optional<bool>(found->second->up);
+}
+
+plan::Accepts Monitors::accepts(const std::string& backend) const {
+  const auto found = targets_.find(backend);
+  return found == targets_.end() ? plan::Accepts{} : accepts_of(*found->second);
 }
 
 std::string Monitors::why(const std::string& backend) const {

@@ -30,12 +30,17 @@ class Monitors {
  public:
   using OnChange = std::function<void(const HealthChange&)>;
 
-  Monitors(event_base* base, OnChange on_change) : base_(base), on_change_(std::move(on_change)) {}
+  /// What is known of the options that this backend ("pool/backend") accepts has changed.
+  using OnLearnt = std::function<void(const std::string& backend)>;
+
+  Monitors(
+      event_base* base, OnChange on_change, OnLearnt on_learnt = [](const std::string&) {})
+      : base_(base), on_change_(std::move(on_change)), on_learnt_(std::move(on_learnt)) {}
   Monitors(const Monitors&) = delete;
   Monitors& operator=(const Monitors&) = delete;
 
   /// Makes the checks those of the model. New ones run at once; their first result counts without rise or fall.
-  /// Never calls on_change.
+  /// Never calls on_change or on_learnt.
   void reconcile(const model::Model& model);
 
   /// Health as known. A backend without monitors, or unknown, has none. With monitors it is down until all its
@@ -43,6 +48,8 @@ class Monitors {
   [[nodiscard]] std::optional<bool> up(const std::string& backend) const;
   /// Why: the check that decided last, in words; empty while nothing is decided.
   [[nodiscard]] std::string why(const std::string& backend) const;
+  /// TCP options that it accepts at all its addresses. Only monitors that look where connections go can tell.
+  [[nodiscard]] plan::Accepts accepts(const std::string& backend) const;
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
 
  private:
@@ -51,6 +58,8 @@ class Monitors {
     model::Monitor monitor;
     net::Endpoint address;
     Target* target = nullptr;
+    bool tells = false;  // it looks where connections go
+    plan::Accepts accepts;
     std::optional<bool> passing;  // nothing before the first result
     unsigned streak = 0;          // results in a row that contradict `passing`
     std::uint64_t random = 0;     // of the jitter
@@ -75,11 +84,14 @@ class Monitors {
   void ended(Probe& probe, const Outcome& outcome);
   void begin_queued();
   void judge(Probe& probe, const Outcome& outcome);
+  void note(Probe& probe, const Outcome& outcome);
+  static plan::Accepts accepts_of(const Target& target);
   static void weigh(Target& target);
   void tell(Target& target, std::string why);
 
   event_base* base_;
   OnChange on_change_;
+  OnLearnt on_learnt_;
   std::map<std::string, std::unique_ptr<Target>> targets_;
   std::deque<Probe*> queue_;
   std::size_t running_ = 0;

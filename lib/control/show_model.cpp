@@ -5,6 +5,7 @@
 
 #include "api/convert.hpp"
 #include "control/context.hpp"
+#include "control/learn.hpp"
 #include "control/listing.hpp"
 #include "model/schema.hpp"
 
@@ -193,6 +194,7 @@ Json backend_row(const Context& context, const plan::Backend& backend) {
           {"since", time_or_null(shown.since_ms)},
           {"sessions", counts.sessions},
           {"connections", counts.connections},
+          {"options", accepts_text(plan::Accepts::unpacked(state.accepts.load(std::memory_order_relaxed)))},
           {"detail", shown.detail}};
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "net/checksum.hpp"
-#include "net/tcp_options.hpp"
 
 namespace limpet::net {
 namespace {
@@ -62,6 +61,27 @@ void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, cons
   edit_options(frame, parsed, [&](std::uint8_t kind, std::span<std::uint8_t> option) {
     for (std::size_t at = 2; kind == tcp_option::sack && at + 4 <= option.size(); at += 4) {
       store_be<std::uint32_t>(&option[at], inserted.to_sender(load_be<std::uint32_t>(&option[at]) + by));
+    }
+  });
+}
+
+std::optional<Timestamps> tcp_timestamps(const std::uint8_t* frame, const Parsed& parsed) noexcept {
+  const std::size_t size = tcp_header_size(frame, parsed) - tcp::size;
+  std::optional<Timestamps> found;
+  each_tcp_option(std::span(frame + parsed.l4_offset + tcp::size, size),
+                  [&](std::uint8_t kind, std::span<const std::uint8_t> option) {
+                    if (kind == tcp_option::timestamps && option.size() == tcp_option::timestamps_size) {
+                      found = {load_be<std::uint32_t>(&option[2]), load_be<std::uint32_t>(&option[6])};
+                    }
+                  });
+  return found;
+}
+
+void move_timestamps(std::uint8_t* frame, const Parsed& parsed, const Timestamps& by) noexcept {
+  edit_options(frame, parsed, [&](std::uint8_t kind, std::span<std::uint8_t> option) {
+    if (kind == tcp_option::timestamps && option.size() == tcp_option::timestamps_size) {
+      store_be<std::uint32_t>(&option[2], load_be<std::uint32_t>(&option[2]) + by.value);
+      store_be<std::uint32_t>(&option[6], load_be<std::uint32_t>(&option[6]) + by.echo);
     }
   });
 }

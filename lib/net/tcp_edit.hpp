@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "net/headers.hpp"
 #include "net/inserted.hpp"
 #include "net/parsed.hpp"
+#include "net/tcp_options.hpp"
 
 namespace limpet::net {
 
@@ -36,6 +38,10 @@ void move_acknowledgment(std::uint8_t* frame, const Parsed& parsed, std::uint32_
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by) noexcept;
 /// The same, and what the edges' sender has got of inserted bytes is no more than where they stand.
 void move_sack(std::uint8_t* frame, const Parsed& parsed, std::uint32_t by, const Inserted& inserted) noexcept;
+
+[[nodiscard]] std::optional<Timestamps> tcp_timestamps(const std::uint8_t* frame, const Parsed& parsed) noexcept;
+/// `by` is added to a segment's timestamps, modulo 2^32.
+void move_timestamps(std::uint8_t* frame, const Parsed& parsed, const Timestamps& by) noexcept;
 
 [[nodiscard]] bool has_tcp_option(const std::uint8_t* frame, const Parsed& parsed, std::uint8_t kind) noexcept;
 /// Options of these kinds become no-operations.

@@ -8,6 +8,13 @@
 
 namespace limpet::net {
 
+/// RFC 7323, section 3.2.
+struct Timestamps {
+  std::uint32_t value = 0;  // of the sender's clock
+  std::uint32_t echo = 0;   // of the receiver's, as last heard; of no meaning without ACK
+  friend constexpr bool operator==(const Timestamps&, const Timestamps&) noexcept = default;
+};
+
 /// Calls `f(kind, option)` for each but no-operations, as far as lengths make sense; `option`: all its bytes.
 template <class Byte, class F>
 void each_tcp_option(std::span<Byte> options, F&& f) noexcept {

@@ -29,7 +29,8 @@ struct Awaited {
   splice::ConnectionKey key;
   std::uint32_t client_sequence = 0;  // of the client's SYN
   std::uint32_t own_sequence = 0;     // of the SYN-ACK that it got
-  splice::Offer offer;                // of the client
+  splice::Offer offer;                // of the client, as far as it was promised; the SYN's timestamp is its first
+  std::uint32_t heard_stamp = 0;      // its timestamp that is to be echoed (RFC 7323, section 4.3)
   Millis opened_ms = 0;               // when its client had shown its address
   Millis due_ms = 0;                  // when something must be done
   Millis late_ms = 0;                 // when nothing more is waited for

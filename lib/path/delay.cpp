@@ -1,10 +1,10 @@
 #include "path/delay.hpp"
 
 #include "l3/segment.hpp"
-#include "net/client_address.hpp"
 #include "net/parse.hpp"
 #include "net/tcp_edit.hpp"
 #include "path/admit.hpp"
+#include "path/offers.hpp"
 #include "path/reply.hpp"
 #include "path/reset.hpp"
 #include "plan/hearing.hpp"
@@ -20,19 +20,9 @@ using splice::Offer;
 using splice::Phase;
 namespace tcp = net::tcp_flag;
 
-constexpr std::uint16_t mss_default = 1400;
 constexpr unsigned syns_max = 3;        // to one backend
 constexpr Millis syn_again_ms = 500;    // doubled each time
 constexpr Millis look_again_ms = 1000;  // at what should have been seen to at once
-
-/// What a client is promised. Nothing that a backend might not keep to: time stamps are left out.
-/// Each segment leaves room for what may come in front of it.
-Offer promise_of(const plan::Service& service, net::Family client) noexcept {
-  const std::uint16_t mss = service.max_mss != 0 ? service.max_mss : mss_default;
-  const std::size_t taken =
-      service.client_address == model::ClientAddress::proxy_v2 ? net::proxy_header_size(client) : 0;
-  return {static_cast<std::uint16_t>(mss - taken), service.window_scale, true};
-}
 
 /// True of one packet in 64: a connection that has so many more since a SYN came is no other client's by now.
 bool goes_on_for_long(const Packet& packet, const net::Parsed& parsed) noexcept {
@@ -48,11 +38,15 @@ splice::Opening opening_of(const Connection& c, std::uint32_t sequence) noexcept
   return {{c.client, c.client_port}, {c.vip, c.vip_port}, sequence};
 }
 
-bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
+/// All of the TCP header lies at hand.
+bool has_header(const Packet& packet, const net::Parsed& parsed) noexcept {
   const std::size_t header = net::tcp_header_size(packet.data, parsed);
-  return !parsed.fragment && header >= net::tcp::size &&
-         parsed.l4_offset - parsed.l3_offset + header <= parsed.l3_size &&
+  return header >= net::tcp::size && parsed.l4_offset - parsed.l3_offset + header <= parsed.l3_size &&
          parsed.l4_offset + header <= packet.contiguous;
+}
+
+bool is_sane(const Packet& packet, const net::Parsed& parsed) noexcept {
+  return !parsed.fragment && has_header(packet, parsed);
 }
 
 void answer(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
@@ -130,7 +124,8 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
   }
   const auto live = flow_state(c, listener);
   const bool may_be_over = live && (*live == flow::State::closing || (entry != nullptr && entry->asked_anew));
-  const bool is_own = entry != nullptr && net::tcp_acknowledgment(packet.data, parsed) == entry->waiting + 1;
+  const bool is_own =
+      entry != nullptr && splice::Entry::mark_of(net::tcp_acknowledgment(packet.data, parsed) - 1) == entry->own_mark;
   if (live && (!may_be_over || is_own || !cookie(c, packet, parsed))) {
     if (entry != nullptr && entry->asked_anew && goes_on_for_long(packet, parsed)) {
       entry->asked_anew = false;
@@ -160,13 +155,18 @@ void Delay::answer_syn(const Connection& c, Packet& packet, const net::Parsed& p
   if ((parsed.tcp_flags & (tcp::fin | tcp::rst)) != 0) {
     return item.drop(Counter::drop_malformed);
   }
-  const Offer client = splice::read_offer(packet.data, parsed);
+  const Offer promise = promise_of(service, c.client.family());
+  Offer offer = accepted(promise, splice::read_offer(packet.data, parsed));
   const std::uint32_t sequence = net::tcp_sequence(packet.data, parsed);
   const splice::Cookies cookies(plan_.cookie_seed);
-  const std::uint32_t own = cookies.make(opening_of(c, sequence), client, plan::wall_ms(plan_, now_ms_));
-  const Offer promise = promise_of(service, c.client.family());
-  const splice::OfferOptions options(
-      {promise.mss, client.scale == Offer::no_scale ? Offer::no_scale : promise.scale, client.sack});
+  const auto cookie_of = [&] { return cookies.make(opening_of(c, sequence), offer, plan::wall_ms(plan_, now_ms_)); };
+  std::uint32_t own = cookie_of();
+  if (entry_ != nullptr && splice::Entry::mark_of(own) == entry_->own_mark) {
+    // Rather a little less than a number that the connection there cannot be told from.
+    offer.mss = static_cast<std::uint16_t>(std::max<std::uint16_t>(offer.mss, 1) - 1);
+    own = cookie_of();
+  }
+  const splice::OfferOptions options = answering_options(promise, offer, own);
   answer(plan_, packet, parsed, item,
          {.sequence = own,
           .acknowledgment = sequence + 1,
@@ -199,6 +199,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   one->own_sequence = net::tcp_acknowledgment(packet.data, parsed) - 1;
   one->offer = *offer;
   one->opened_ms = now_ms_;
+  begin_stamps(*one, net::tcp_timestamps(packet.data, parsed));
   const plan::Service& service = plan_.service_of(*item.listener);
   one->offer.mss = room_left(one->offer.mss, service.reply_room);
   one->late_ms = one->due_ms = now_ms_ + service.inspect_delay_ms;
@@ -229,6 +230,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     item.drop(Counter::drop_consumed);
     return Stand::ended;
   }
+  note_stamps(one, segment.sequence, net::tcp_timestamps(packet.data, parsed));
   const auto hold = state_.awaited.hold(one, packet, segment);
   if (hold == AwaitedConnections::Hold::full) {
     hurry_oldest();
@@ -250,7 +252,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     return Stand::ended;
   }
   const plan::Service& service = plan_.service_of(*item.listener);
-  const std::uint16_t mss = promise_of(service, c.client.family()).mss;
+  const std::uint16_t mss = full_size(service, one);
   const auto said = state_.awaited.contents(one);
   payload_ = payload_of(said, one.late || !AwaitedConnections::has_room(said.size(), 1));
   payload_.full = !AwaitedConnections::has_room(said.size(), mss);
@@ -330,7 +332,7 @@ void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& 
     }
     response.note_client(clients, !parsed.fragment && net::tcp_payload_size(packet.data, parsed) != 0);
   }
-  splice::shift_window(l4, entry_->shift_in);
+  splice::shift_window(l4, static_cast<int>(entry_->shift_in));
 }
 
 bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
@@ -338,12 +340,19 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parse
   if (entry_ == nullptr || entry_->phase != Phase::spliced) {
     return true;
   }
+  if (!has_header(packet, parsed)) {
+    item.drop(Counter::drop_malformed);
+    return false;
+  }
   if ((parsed.tcp_flags & tcp::syn) != 0) {  // the acknowledgment of its SYN-ACK got lost
+    const auto said = net::tcp_timestamps(packet.data, parsed);
+    const auto stamps = splice::stamp_option(said ? net::Timestamps{said->echo, said->value} : net::Timestamps{});
     answer(plan_, packet, parsed, item,
            {.sequence = net::tcp_acknowledgment(packet.data, parsed),
             .acknowledgment = net::tcp_sequence(packet.data, parsed) + 1,
             .flags = tcp::ack,
-            .window = AwaitedConnections::held_bytes_of_one_max});
+            .window = AwaitedConnections::held_bytes_of_one_max,
+            .options = std::span(stamps).first(said ? stamps.size() : 0)});
     return false;
   }
   if (entry_->owned) [[unlikely]] {
@@ -360,7 +369,7 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parse
     return false;
   }
   net::move_sequence(packet.data, parsed, by + response.inserted().to_receiver(number) - number);
-  splice::shift_window(packet.data + parsed.l4_offset, entry_->shift_out);
+  splice::shift_window(packet.data + parsed.l4_offset, entry_->shift_out());
   return true;
 }
 
@@ -382,10 +391,19 @@ void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& 
     one.refused = true;
     return state_.awaited.bring_up(one);
   }
-  if ((parsed.tcp_flags & tcp::syn) != 0) {
-    splice(c, *item.listener, *entry, one, splice::read_offer(packet.data, parsed),
-           net::tcp_sequence(packet.data, parsed));
+  if ((parsed.tcp_flags & tcp::syn) == 0) {
+    return;
   }
+  const plan::Service& service = plan_.service_of(*item.listener);
+  const Offer backend = splice::read_offer(packet.data, parsed);
+  if (!keeps_promise(one, backend)) {
+    state_.counters.add(Counter::option_mismatch);
+    one.refused = true;
+    state_.awaited.bring_up(one);
+    net::move_acknowledgment(packet.data, parsed, 0u - header_room(service, c.client.family()));
+    return reset_sender(state_, plan_, packet, parsed, item, Counter::drop_consumed);
+  }
+  splice(c, *item.listener, *entry, one, backend, net::tcp_sequence(packet.data, parsed));
 }
 
 std::uint32_t Delay::backends_number(const Connection& c, const plan::Listener& listener,
@@ -397,10 +415,19 @@ std::uint32_t Delay::backends_number(const Connection& c, const plan::Listener& 
   return Response(state_, plan_, flows_, c, listener, *entry).inserted().to_sender(clients - entry->difference);
 }
 
+void Delay::edit_turned(const Connection& c, const Packet& packet, const net::Parsed& parsed,
+                        const plan::Listener& listener) noexcept {
+  const std::uint32_t number = net::tcp_acknowledgment(packet.data, parsed);
+  net::move_acknowledgment(packet.data, parsed, backends_number(c, listener, number) - number);
+  if (entry_ != nullptr && entry_->phase == Phase::spliced && entry_->stamped) {
+    net::move_timestamps(packet.data, parsed, {0, 0 - entry_->waiting});
+  }
+}
+
 bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Service& service = plan_.service_of(*item.listener);
   splice::Entry* const entry = service.reads_requests ? entry_ : nullptr;
-  if (entry == nullptr || entry->phase != Phase::spliced || !is_sane(packet, parsed) ||
+  if (entry == nullptr || entry->stamped || entry->phase != Phase::spliced || !is_sane(packet, parsed) ||
       !Response(state_, plan_, flows_, c, *item.listener, *entry)
            .asks_again(net::tcp_acknowledgment(packet.data, parsed))) {
     return false;
@@ -464,18 +491,11 @@ bool Delay::owes_cookie(const Connection& c, const plan::Listener& listener, con
 void Delay::splice(const Connection& c, const plan::Listener& listener, splice::Entry& entry, Awaited& one,
                    const Offer& backend, std::uint32_t sequence) noexcept {
   const plan::Service& service = plan_.service_of(listener);
-  const Offer promise = promise_of(service, entry.client.family());
-  const bool client_scales = one.offer.scale != Offer::no_scale;
-  const bool backend_scales = client_scales && backend.scale != Offer::no_scale;
-  const int scale_in = client_scales && !backend_scales ? static_cast<int>(one.offer.shift()) : 0;
-  const int scale_out = (backend_scales ? int{backend.scale} : 0) - (client_scales ? int{promise.scale} : 0);
-  entry.join({.difference = one.own_sequence - sequence,
-              .own = one.own_sequence,
-              .shift_in = static_cast<std::int8_t>(scale_in),
-              .shift_out = static_cast<std::int8_t>(scale_out),
-              .blanks_sack = one.offer.sack && !backend.sack});
+  entry.join(joint_of(service, one, backend, sequence));
   state_.counters.add(Counter::delayed_spliced);
-  Response(state_, plan_, flows_, c, listener, entry).expect(owes_cookie(c, listener, one));
+  if (!entry.stamped) {  // else its service has begun to change what is said since the SYN was answered, and does not
+    Response(state_, plan_, flows_, c, listener, entry).expect(owes_cookie(c, listener, one));
+  }
   release_joined(state_, entry, one, now_ms_);
 }
 

@@ -55,6 +55,9 @@ class Delay {
   /// The backend's number of what it has said, of the client's.
   [[nodiscard]] std::uint32_t backends_number(const Connection& c, const plan::Listener& listener,
                                               std::uint32_t clients) noexcept;
+  /// A backend's packet, after edit_outward() turned into one for the backend: as it numbers.
+  void edit_turned(const Connection& c, const Packet& packet, const net::Parsed& parsed,
+                   const plan::Listener& listener) noexcept;
   /// A client's packet, bound, asks for another backend than its connection has, on a service that closes for it. True:
   /// both sides are told.
   bool conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;

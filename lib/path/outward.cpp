@@ -125,9 +125,8 @@ class Outward {
     if constexpr (std::is_same_v<Key, flow::WideKey>) {
       if (introduces(plan_, *listener)) {
         note_introduced(state_, plan_, flows_, c, *entry, packet, parsed, item);
-        if (item.way == Way::in && listener->splices) {  // it goes back: as the backend numbers what it said
-          const std::uint32_t number = net::tcp_acknowledgment(packet.data, parsed);
-          net::move_acknowledgment(packet.data, parsed, delay.backends_number(c, *listener, number) - number);
+        if (item.way == Way::in && listener->splices) {
+          delay.edit_turned(c, packet, parsed, *listener);
         }
       }
     }

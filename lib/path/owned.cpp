@@ -54,12 +54,14 @@ std::size_t make_acknowledgment(State& state, Awaited& one, std::span<std::uint8
   const std::uint32_t rounded_up = (left + (1u << one.shift) - 1) >> one.shift;
   net::Mac own;
   std::copy_n(like->data, own.bytes.size(), own.bytes.begin());
+  const auto stamps = splice::stamp_option({one.own_sequence, one.heard_stamp});
   const std::size_t size =
       l3::answer_segment({out.data(), like->size, static_cast<std::uint32_t>(out.size())}, parsed, own,
                          {.sequence = one.own_sequence + 1,
                           .acknowledgment = one.client_sequence + 1 + said,
                           .flags = tcp::ack,
-                          .window = static_cast<std::uint16_t>(rounded_up)});
+                          .window = static_cast<std::uint16_t>(rounded_up),
+                          .options = std::span(stamps).first(one.offer.stamps ? stamps.size() : 0)});
   if (size != 0) {
     one.owned = std::max(one.owned, said);
     state.counters.add(Counter::delayed_owned);

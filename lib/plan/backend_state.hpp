@@ -24,6 +24,7 @@ struct alignas(64) BackendState {
   std::atomic<std::uint32_t> weight{weight_one};  // declared * weight_one, less while it starts slowly
   std::atomic<std::uint64_t> sessions{0};
   std::atomic<std::int64_t> connections{0};  // of all workers, at the last sum
+  std::atomic<std::uint32_t> accepts{0};     // Accepts, packed; readers: control
 };
 
 /// What one worker adds to a backend. writer: the worker; reader: control, which sums.

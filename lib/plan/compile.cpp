@@ -1,5 +1,6 @@
 #include "plan/compiler.hpp"
 #include "plan/own_token.hpp"
+#include "plan/promise.hpp"
 
 namespace limpet::plan {
 
@@ -30,6 +31,9 @@ Result<std::shared_ptr<const Plan>> Compiler::run() {
     return tl::unexpected(ok.error());
   }
   keep_gates();
+  for (Service& service : plan_->services) {
+    service.promise = std::make_shared<std::atomic<std::uint32_t>>(promise_of(*plan_, service).packed());
+  }
   plan_->routes.finish();
   std::sort(plan_->gate_ids.begin(), plan_->gate_ids.end());
   return std::shared_ptr<const Plan>(plan_);

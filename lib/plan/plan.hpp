@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -136,6 +137,8 @@ struct Service {
   std::shared_ptr<const Routing> routing;  // to other pools; null: none
   AccessList fronts;                       // whose connections begin with a PROXY header, with `has_fronts`
   bool has_fronts = false;
+  /// Promise, packed, to clients whose SYNs Limpet answers. writer: control; readers: workers
+  std::shared_ptr<std::atomic<std::uint32_t>> promise;
   bool splits = false;  // one of them spreads heavy keys
   model::LiveFlows flows_on_down = model::LiveFlows::keep;
   model::LiveFlows flows_on_drain_end = model::LiveFlows::keep;
@@ -183,6 +186,8 @@ struct Service {
     return found;
   }
 
+  /// Something of what is said on spliced connections is changed or followed, but for numbers.
+  [[nodiscard]] bool edits() const noexcept { return reads_requests || reads_replies || reply_room != 0; }
   /// Live TCP connections may be reset for their backend's state.
   [[nodiscard]] bool resets() const noexcept {
     return flows_on_down == model::LiveFlows::reset || flows_on_drain_end == model::LiveFlows::reset;

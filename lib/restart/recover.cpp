@@ -116,12 +116,48 @@ Result<std::uint64_t> read_spliced(const Files& files, const BootId& boot, const
   return size_bytes;
 }
 
+constexpr unsigned scale_max = 14;  // of windows (RFC 7323, section 2.3)
+
 /// Joined, and by what can be. What was put into a response that its client may want once more is not remembered.
 bool accepts(const flow::Known& known, const splice::Entry& entry) {
-  const auto shifts = [](int by) { return by >= -14 && by <= 14; };  // RFC 7323, section 2.3
   return entry.phase == splice::Phase::spliced && !entry.replying && !entry.owned &&
-         entry.listener < known.listeners.size() && known.listeners[entry.listener] && shifts(entry.shift_in) &&
-         shifts(entry.shift_out);
+         entry.listener < known.listeners.size() && known.listeners[entry.listener] && entry.shift_in <= scale_max &&
+         entry.back_by <= scale_max && !(entry.stamped && entry.edited);
+}
+
+/// An entry as it lay in layout 4.
+struct EntryBefore {
+  net::IpAddress client;
+  std::uint16_t client_port, listener;
+  std::uint32_t difference, waiting;
+  splice::Phase phase;
+  std::int8_t shift_in, shift_out;
+  bool blanks_sack : 1, asked_anew : 1, owned : 1, edited : 1, requested : 1, owes_cookie : 1, unread : 1, replying : 1;
+};
+static_assert(sizeof(EntryBefore) == sizeof(splice::Entry) && std::is_trivially_copyable_v<EntryBefore>);
+
+splice::Entry converted(const splice::Entry& entry) {
+  EntryBefore before;
+  std::memcpy(static_cast<void*>(&before), &entry, sizeof before);
+  const bool is_one = before.phase == splice::Phase::spliced && before.shift_in >= 0;
+  return splice::Entry{.client = before.client,
+                       .client_port = before.client_port,
+                       .listener = before.listener,
+                       .difference = before.difference,
+                       .waiting = before.waiting,
+                       .phase = is_one ? splice::Phase::spliced : splice::Phase::none,
+                       .shift_in = static_cast<std::uint32_t>(before.shift_in) & 0xf,
+                       .blanks_sack = before.blanks_sack,
+                       .asked_anew = before.asked_anew,
+                       .back_by = static_cast<std::uint32_t>(std::abs(int{before.shift_out})) & 0xf,
+                       .back_right = before.shift_out < 0,
+                       .owned = before.owned,
+                       .edited = before.edited,
+                       .requested = before.requested,
+                       .own_mark = splice::Entry::mark_of(before.waiting) & 0xfff,
+                       .owes_cookie = before.owes_cookie,
+                       .unread = before.unread,
+                       .replying = before.replying};
 }
 
 std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Known& known) {
@@ -134,11 +170,12 @@ std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Know
 }
 
 /// Each to its client's owner. Without files for them nothing is kept.
-std::uint64_t refill_spliced(std::vector<splice::Table>& to, std::vector<splice::Table>& from, const flow::Known& known,
-                             const hash::Owner& owner) {
+std::uint64_t refill_spliced(std::vector<splice::Table>& to, std::vector<splice::Table>& from, std::uint32_t layout,
+                             const flow::Known& known, const hash::Owner& owner) {
   std::uint64_t kept = 0;
   for (splice::Table& table : from) {
-    table.each([&](const splice::Entry& entry) {
+    table.each([&](const splice::Entry& there) {
+      const splice::Entry entry = layout < 5 ? converted(there) : there;
       const bool kept_now = !to.empty() && accepts(known, entry) && to[owner.owner(entry.client)].restore(entry);
       kept += kept_now ? 1u : 0u;
     });
@@ -290,7 +327,8 @@ Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, co
     report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
   }
   report.flow_entries_dropped = seen - report.flow_entries;
-  report.spliced = flows_are_too_old(old, now_ms) ? 0 : refill_spliced(tables.spliced, from->spliced, known, owner);
+  report.spliced =
+      flows_are_too_old(old, now_ms) ? 0 : refill_spliced(tables.spliced, from->spliced, old.layout, known, owner);
   const auto done = refill_records(fresh, files, old, from->records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;

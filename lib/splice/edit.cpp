@@ -16,4 +16,9 @@ void edit_sack(const Entry& entry, std::uint8_t* l4) noexcept {
   }
 }
 
+void edit_stamps(std::uint8_t* l4, const net::Timestamps& by) noexcept {
+  const net::Parsed at_hand;
+  net::move_timestamps(l4, at_hand, by);
+}
+
 }  // namespace limpet::splice

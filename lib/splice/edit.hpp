@@ -1,6 +1,6 @@
 // Segments of a spliced connection, as the other side numbers: sequence, acknowledgment, the edges of selective ones,
-// and windows as the other side scales them; the checksum corrected by what changed (RFC 1624). No SYN. The TCP header
-// lies at hand whole. Any thread.
+// timestamps, and windows as the other side scales them; the checksum corrected by what changed (RFC 1624). No SYN. The
+// TCP header lies at hand whole. Any thread.
 #pragma once
 
 #include <algorithm>
@@ -8,12 +8,15 @@
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
 #include "net/parsed.hpp"
+#include "net/tcp_options.hpp"
 #include "splice/table.hpp"
 
 namespace limpet::splice {
 
 /// The edges of a segment that has options.
 void edit_sack(const Entry& entry, std::uint8_t* l4) noexcept;
+/// Timestamps that lie anywhere among a segment's options.
+void edit_stamps(std::uint8_t* l4, const net::Timestamps& by) noexcept;
 
 namespace detail {
 
@@ -32,6 +35,18 @@ inline void shift_window(std::uint8_t* l4, int by, net::Delta& delta) noexcept {
   delta.change16(before, after);
 }
 
+inline std::size_t header_size(const std::uint8_t* l4) noexcept {
+  return (l4[net::tcp::data_offset] >> 4) * 4u;
+}
+
+/// Where timestamps lie that come first, behind two no-operations (RFC 7323, appendix A), as nearly all do.
+inline constexpr std::size_t stamp_value = net::tcp::size + 4, stamp_echo = net::tcp::size + 8, stamps_end = 32;
+inline bool begins_with_stamps(const std::uint8_t* l4) noexcept {
+  constexpr std::uint32_t usual = net::tcp_option::no_operation << 24 | net::tcp_option::no_operation << 16 |
+                                  net::tcp_option::timestamps << 8 | net::tcp_option::timestamps_size;
+  return header_size(l4) >= stamps_end && load_be<std::uint32_t>(l4 + net::tcp::size) == usual;
+}
+
 }  // namespace detail
 
 /// The window of a segment, as the other side scales it.
@@ -48,9 +63,18 @@ inline void edit_inward(const Entry& entry, std::uint8_t* l4) noexcept {
   if (acknowledges) {
     detail::move_field(l4, net::tcp::acknowledgment, 0 - entry.difference, delta);
   }
-  detail::shift_window(l4, entry.shift_in, delta);
+  detail::shift_window(l4, static_cast<int>(entry.shift_in), delta);
+  std::size_t known = net::tcp::size;  // of the header
+  if (entry.stamped && acknowledges) {
+    if (detail::begins_with_stamps(l4)) [[likely]] {
+      detail::move_field(l4, detail::stamp_echo, 0 - entry.waiting, delta);
+      known = detail::stamps_end;
+    } else {
+      edit_stamps(l4, {0, 0 - entry.waiting});
+    }
+  }
   delta.apply(l4 + net::tcp::checksum);
-  if (acknowledges && (l4[net::tcp::data_offset] >> 4) * 4u > net::tcp::size) {
+  if (acknowledges && detail::header_size(l4) > known) {
     edit_sack(entry, l4);
   }
 }
@@ -59,7 +83,14 @@ inline void edit_inward(const Entry& entry, std::uint8_t* l4) noexcept {
 inline void edit_outward(const Entry& entry, std::uint8_t* l4) noexcept {
   net::Delta delta;
   detail::move_field(l4, net::tcp::sequence, entry.difference, delta);
-  detail::shift_window(l4, entry.shift_out, delta);
+  detail::shift_window(l4, entry.shift_out(), delta);
+  if (entry.stamped) {
+    if (detail::begins_with_stamps(l4)) [[likely]] {
+      detail::move_field(l4, detail::stamp_value, entry.waiting, delta);
+    } else {
+      edit_stamps(l4, {entry.waiting, 0});
+    }
+  }
   delta.apply(l4 + net::tcp::checksum);
 }
 

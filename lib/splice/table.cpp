@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/assert.hpp"
@@ -41,16 +42,19 @@ void store_last(Entry& entry, const Entry& from) noexcept {
 void Entry::join(const Joint& joint) noexcept {
   difference = joint.difference;
   Entry joined = *this;
-  joined.waiting = joint.own;
+  joined.waiting = joint.later.value_or(joint.own);
   joined.phase = Phase::spliced;
-  joined.shift_in = joint.shift_in;
-  joined.shift_out = joint.shift_out;
+  joined.shift_in = static_cast<std::uint32_t>(joint.shift_in) & 0xf;
+  joined.back_by = static_cast<std::uint32_t>(std::abs(joint.shift_out)) & 0xf;
+  joined.back_right = joint.shift_out < 0;
   joined.blanks_sack = joint.blanks_sack;
+  joined.own_mark = mark_of(joint.own) & 0xfff;
+  joined.stamped = joint.later.has_value();
   store_last(*this, joined);
 }
 
 void Entry::clear() noexcept {
-  store_last(*this, {});
+  store_last(*this, Entry{});
 }
 
 void Entry::write(const Entry& from) noexcept {
@@ -133,7 +137,7 @@ Entry* Table::insert(const ConnectionKey& key) noexcept {
   Entry* const entry = place_for(key);
   if (entry != nullptr) {
     entry->write(
-        {.client = key.client, .client_port = key.client_port, .listener = key.listener, .phase = Phase::open});
+        Entry{.client = key.client, .client_port = key.client_port, .listener = key.listener, .phase = Phase::open});
     ++used_;
   }
   return entry;

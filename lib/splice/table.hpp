@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "hash/keyed.hpp"
@@ -40,9 +41,10 @@ enum class Phase : std::uint8_t {
 struct Joint {
   std::uint32_t difference = 0;  // the client's number less the backend's, of what the backend says
   std::uint32_t own = 0;         // the number in Limpet's SYN-ACK
-  std::int8_t shift_in = 0;
-  std::int8_t shift_out = 0;
+  int shift_in = 0;
+  int shift_out = 0;
   bool blanks_sack = false;
+  std::optional<std::uint32_t> later{};  // the client's timestamps less the backend's; nothing: they use none
 };
 
 struct alignas(8) Entry {
@@ -52,20 +54,31 @@ struct alignas(8) Entry {
   /// spliced: the client's number less the backend's, of what the backend says; before: the number in Limpet's SYN-ACK
   std::uint32_t difference = 0;
   /// before: index of what waits. spliced: the number in Limpet's SYN-ACK; edited: of the last byte that the client had
-  /// got when it asked last
+  /// got when it asked last; stamped, which edited ones never are: the client's timestamps less the backend's
   std::uint32_t waiting = 0;
-  Phase phase = Phase::none;
-  std::int8_t shift_in = 0;      // of windows that clients give; negative: to the right
-  std::int8_t shift_out = 0;     // of windows that backends give
-  bool blanks_sack : 1 = false;  // the backend has not offered what the client was promised
-  bool asked_anew : 1 = false;   // spliced: a SYN has come since, of who may be another client
-  bool owned : 1 = false;        // spliced: some of what the client said is still Limpet's to repeat
-  bool edited : 1 = false;       // what the backend says is changed: never goes the express way
-  bool requested : 1 = false;    // edited: the client has asked, and nothing of the response has come
-  bool owes_cookie : 1 = false;  // edited: the next response gets a cookie
-  bool unread : 1 = false;       // no more responses are looked at: they are no HTTP, or come out of step
-  bool replying : 1 = false;     // edited: Replies has what was done to the last response, which none outlives
+  // One word of bits, as the whole is half a cache line.
+  Phase phase : 2 = Phase::none;
+  std::uint32_t shift_in : 4 = 0;   // of windows that clients give, to the left
+  bool blanks_sack : 1 = false;     // the backend has not offered what the client was promised
+  bool asked_anew : 1 = false;      // spliced: a SYN has come since, of who may be another client
+  std::uint32_t back_by : 4 = 0;    // of windows that backends give
+  bool back_right : 1 = false;      // ... to the right
+  bool owned : 1 = false;           // spliced: some of what the client said is still Limpet's to repeat
+  bool edited : 1 = false;          // what the backend says is changed: never goes the express way
+  bool requested : 1 = false;       // edited: the client has asked, and nothing of the response has come
+  std::uint32_t own_mark : 12 = 0;  // spliced: of the number in Limpet's SYN-ACK
+  bool owes_cookie : 1 = false;     // edited: the next response gets a cookie
+  bool unread : 1 = false;          // no more responses are looked at: they are no HTTP, or come out of step
+  bool replying : 1 = false;        // edited: Replies has what was done to the last response, which none outlives
+  bool stamped : 1 = false;         // spliced: both sides use timestamps
 
+  /// The bits of a cookie that hang on the client's number: they tell a connection from the next one between its ends.
+  [[nodiscard]] static constexpr std::uint32_t mark_of(std::uint32_t own) noexcept { return own >> 8 & 0xfff; }
+  /// Of windows that backends give; negative: to the right.
+  [[nodiscard]] int shift_out() const noexcept {
+    const auto by = static_cast<int>(back_by);
+    return back_right ? -by : by;
+  }
   /// Data of its connection needs nothing but other numbers.
   [[nodiscard]] bool is_plain() const noexcept { return phase == Phase::spliced && !asked_anew && !edited && !owned; }
   /// Whatever moment the process is killed at, it is spliced as `joint` says or not at all.

@@ -52,6 +52,7 @@ model::Model declare() {
     service.listen = {{test::prefix(vip), 80, net::Protocol::tcp}};
     service.persist = {"cookie", "header", "ticket", name == std::string_view("nat") ? "insert" : "rewrite"};
     service.inspect_delay_ms = 500;
+    service.max_mss = 536;  // what any backend takes
   }
   model.services["local"].forwarding = model::Forwarding::full_nat;
   model.services["local"].local_addresses = {test::prefix("198.51.100.200/32")};

@@ -1,11 +1,13 @@
 // One end of a TCP connection, small and plain, that checks its other end: what it gets must be in the window it gave
-// and no larger than the segments it takes, acknowledgments and SACK blocks must be of what it sent. Time is given.
+// and no larger than the segments it takes, acknowledgments, SACK blocks and timestamps' echoes must be of what it
+// sent. Time is given.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include "net/parsed.hpp"
@@ -26,6 +28,8 @@ class TcpPeer {
     std::uint16_t mss = 1460;
     int scale = 7;  // -1: no window scale
     bool sack = true;
+    bool stamps = false;      // RFC 7323
+    std::uint32_t clock = 0;  // of timestamps, when time began
     std::uint32_t window_bytes = 65536;
     std::size_t segment_bytes = 1460;  // written at once, at most
     bool writes_bytes = false;         // one at a time; under Nagle's algorithm (RFC 9293, section 3.7.4)
@@ -34,6 +38,7 @@ class TcpPeer {
   explicit TcpPeer(const Options& options) : o_(options), una_(options.first), next_(options.first) {}
 
   void connect(std::uint64_t now_ms) {
+    now_ms_ = now_ms;
     opens_ = true;
     send_syn(now_ms);
   }
@@ -57,6 +62,11 @@ class TcpPeer {
   }
   [[nodiscard]] bool heard_all() const { return got_fin_; }
   [[nodiscard]] std::uint32_t first() const { return o_.first; }
+  /// Both sides use timestamps.
+  [[nodiscard]] bool uses_stamps() const { return stamps_; }
+  /// Segments that came with an older timestamp than one before.
+  [[nodiscard]] unsigned old_stamps() const { return old_stamps_; }
+  [[nodiscard]] std::size_t peer_mss() const { return peer_mss_; }
   [[nodiscard]] const net::Endpoint& own() const { return o_.own; }
   [[nodiscard]] const net::Endpoint& remote() const { return o_.remote; }
 
@@ -65,6 +75,7 @@ class TcpPeer {
 
   void receive(const net::Parsed& parsed, const Bytes& frame, std::uint64_t now_ms) {
     using namespace net;
+    now_ms_ = now_ms;
     const std::uint32_t sequence = tcp_sequence(frame.data(), parsed);
     const std::uint32_t acknowledgment = tcp_acknowledgment(frame.data(), parsed);
     const std::uint8_t flags = parsed.tcp_flags;
@@ -78,7 +89,7 @@ class TcpPeer {
     if ((flags & tcp_flag::syn) != 0) {
       return on_syn(parsed, frame, now_ms);
     }
-    if (!heard_syn_) {
+    if (!heard_syn_ || !passes_stamps(parsed, frame)) {
       return;
     }
     if (ahead(acknowledgment, una_) >= 0) {  // RFC 9293, section 3.10.7.4: an old one says nothing of the window
@@ -98,6 +109,7 @@ class TcpPeer {
 
   /// What is due goes out.
   void tick(std::uint64_t now_ms) {
+    now_ms_ = now_ms;
     if (reset_) {
       return;
     }
@@ -116,9 +128,12 @@ class TcpPeer {
   }
 
  private:
+  static constexpr std::size_t stamp_bytes = 12;
+
   [[nodiscard]] static std::int32_t ahead(std::uint32_t number, std::uint32_t of) {
     return static_cast<std::int32_t>(number - of);
   }
+  [[nodiscard]] std::size_t full_size() const { return peer_mss_ - (stamps_ ? stamp_bytes : 0); }
   [[nodiscard]] std::uint32_t end() const { return o_.first + 1 + static_cast<std::uint32_t>(data_.size()); }
 
   void send_syn(std::uint64_t now_ms) {
@@ -128,6 +143,9 @@ class TcpPeer {
     }
     if (o_.scale >= 0 && (opens_ || peer_scale_ >= 0)) {
       append(options, {1, 3, 3, static_cast<std::uint8_t>(o_.scale)});
+    }
+    if (o_.stamps && (opens_ || stamps_)) {
+      append_stamps(options);
     }
     emit(opens_ ? net::tcp_flag::syn : net::tcp_flag::syn | net::tcp_flag::ack, o_.first, {}, options);
     next_ = o_.first + 1;
@@ -143,7 +161,7 @@ class TcpPeer {
     const std::uint32_t sequence = tcp_sequence(frame.data(), parsed);
     if (heard_syn_) {
       // Another connection's is answered like an old one: RFC 5961, section 4.
-      EXPECT_TRUE(sequence + 1 == heard_first_ || (established_ && !opens_)) << "one connection, two first numbers";
+      EXPECT_TRUE(sequence + 1 == heard_first_ || established_) << "one connection, two first numbers";
       established_ ? emit(tcp_flag::ack, next_, {}) : send_syn(now_ms);
       return;
     }
@@ -161,6 +179,10 @@ class TcpPeer {
             peer_scale_ = option[2];
           } else if (kind == tcp_option::sack_permitted) {
             peer_sack_ = true;
+          } else if (kind == tcp_option::timestamps && (!opens_ || o_.stamps)) {
+            stamps_ = o_.stamps;
+            recent_ = load_be<std::uint32_t>(&option[2]);
+            EXPECT_TRUE(!opens_ || sent_stamps_.contains(load_be<std::uint32_t>(&option[6])));
           } else {
             ADD_FAILURE() << "an option that nobody offered: " << int{kind};
           }
@@ -175,6 +197,35 @@ class TcpPeer {
     } else {
       send_syn(now_ms);
     }
+  }
+
+  void append_stamps(Bytes& options) {
+    const std::uint32_t value = o_.clock + static_cast<std::uint32_t>(now_ms_);
+    sent_stamps_.insert(value);
+    append(options, {1, 1, net::tcp_option::timestamps, net::tcp_option::timestamps_size});
+    for (const std::uint32_t word : {value, recent_}) {
+      append16(options, word >> 16);
+      append16(options, word);
+    }
+  }
+
+  /// False: RFC 7323, section 5.3, R1: dropped, and answered with an acknowledgment.
+  bool passes_stamps(const net::Parsed& parsed, const Bytes& frame) {
+    const auto said = net::tcp_timestamps(frame.data(), parsed);
+    EXPECT_EQ(said.has_value(), stamps_);
+    if (!said || !stamps_) {
+      return true;
+    }
+    EXPECT_TRUE(sent_stamps_.contains(said->echo)) << "an echo of what was never sent";
+    if (ahead(said->value, recent_) < 0) {
+      ++old_stamps_;
+      emit(net::tcp_flag::ack, next_, {});
+      return false;
+    }
+    if (ahead(net::tcp_sequence(frame.data(), parsed), acknowledged_) <= 0) {
+      recent_ = said->value;
+    }
+    return true;
   }
 
   void on_acknowledgment(std::uint32_t acknowledgment, std::uint64_t now_ms) {
@@ -210,7 +261,7 @@ class TcpPeer {
   }
 
   void on_data(std::uint32_t sequence, std::string_view bytes, bool fin) {
-    EXPECT_LE(bytes.size(), o_.mss) << "more than a segment may have";
+    EXPECT_LE(bytes.size() + (stamps_ ? stamp_bytes : 0), o_.mss) << "more than a segment may have";
     const std::uint32_t behind = sequence + static_cast<std::uint32_t>(bytes.size()) + (fin ? 1 : 0);
     EXPECT_LE(ahead(behind, edge_), 1) << "beyond the window";
     if (fin) {
@@ -243,10 +294,10 @@ class TcpPeer {
       const std::uint32_t room =
           std::min(window_, in_flight_max) - std::min(next_ - una_, std::min(window_, in_flight_max));
       std::size_t size =
-          std::min<std::size_t>({static_cast<std::size_t>(end() - next_), o_.segment_bytes, peer_mss_, room});
+          std::min<std::size_t>({static_cast<std::size_t>(end() - next_), o_.segment_bytes, full_size(), room});
       if (o_.writes_bytes && ahead(highest_, next_) > 0) {
         size = std::min<std::size_t>(size, highest_ - next_);  // what got lost comes again as it was
-      } else if (o_.writes_bytes && size < peer_mss_ && next_ != una_) {
+      } else if (o_.writes_bytes && size < full_size() && next_ != una_) {
         break;
       }
       if (size == 0) {
@@ -278,8 +329,11 @@ class TcpPeer {
     const bool syn = (flags & net::tcp_flag::syn) != 0;
     const unsigned shift = !syn && scales_ ? static_cast<unsigned>(o_.scale) : 0;
     const auto window = static_cast<std::uint16_t>(std::min(o_.window_bytes >> shift, 0xffffu));
+    if (!syn && stamps_) {
+      append_stamps(options);
+    }
     if (!syn && o_.sack && peer_sack_ && !early_.empty()) {
-      options = {1, 1, 5, 10};
+      append(options, {1, 1, 5, 10});
       const std::uint32_t left = heard_first_ + static_cast<std::uint32_t>(early_.begin()->first);
       for (const std::uint32_t edge : {left, left + static_cast<std::uint32_t>(early_.begin()->second.size())}) {
         append16(options, edge >> 16);
@@ -290,6 +344,7 @@ class TcpPeer {
       const std::uint32_t given = expected_ + (std::uint32_t{window} << shift);
       edge_ = edge_known_ && ahead(given, edge_) < 0 ? edge_ : given;
       edge_known_ = true;
+      acknowledged_ = expected_;
     }
     out_.push_back(PacketBuilder()
                        .ethernet(o_.own_mac, o_.next_mac)
@@ -315,6 +370,11 @@ class TcpPeer {
   bool edge_known_ = false;
   std::map<std::uint32_t, std::string> early_;  // by distance from the first byte
   std::string received_;
+  bool stamps_ = false;
+  std::set<std::uint32_t> sent_stamps_;
+  std::uint32_t recent_ = 0, acknowledged_ = 0;  // TS.Recent, Last.ACK.sent
+  unsigned old_stamps_ = 0;
+  std::uint64_t now_ms_ = 0;
   bool fin_seen_ = false, got_fin_ = false;
   std::uint32_t fin_at_ = 0;
   std::vector<Bytes> out_;

@@ -73,6 +73,36 @@ b2 = {{ address = "198.51.100.12:80", weight = 10 }}
   std::unique_ptr<Configuration> configuration;
 };
 
+/// A promise of TCP options is what the backends that get connections are known to accept.
+TEST_F(BackendLifeTest, promises_what_those_accept_that_serve) {
+  const LoopbackServer server([](int) {});
+  const auto model = [&](const std::string& monitor) {
+    auto made = model_of(monitor, R"(
+[ports.front]
+device = "net_null1"
+addresses = ["203.0.113.1/24"]
+[services.web]
+listen = ["192.0.2.10:80/tcp"]
+pool = "web"
+syn_proxy = true
+)");
+    made.pools["web"].backends["b1"].addresses = {server.endpoint()};
+    return made;
+  };
+  start(model(""));
+  const auto promise = [&] { return plan::Promise::unpacked(configuration->plan().services[0].promise->load()); };
+  EXPECT_EQ(promise(), plan::Promise{}) << "nothing is known";
+  monitors.reconcile(model(R"(monitor = { type = "tcp", interval = "10ms", timeout = "10ms" })"));
+  ASSERT_TRUE(loop_until(base.get(), [&] { return state("web/b1").accepts != 0; }));
+  pass(10);
+  EXPECT_EQ(promise(), plan::Promise{}) << "of b2, that is";
+  ASSERT_TRUE(life.set_admin("web/b2", {model::AdminState::offline, 0}, now));
+  pass(10);
+  const auto accepts = plan::Accepts::unpacked(state("web/b1").accepts);
+  EXPECT_EQ(promise().timestamps, accepts.timestamps == plan::Known::yes);
+  EXPECT_EQ(promise().mss, std::min<std::uint16_t>(accepts.mss, 8940)) << "what can be promised, at most";
+}
+
 TEST_F(BackendLifeTest, a_drain_ends_at_its_deadline) {
   start(model_of(""));
   const auto until = now.unix_ms + 2000;

@@ -1,6 +1,7 @@
 // Checks and monitors against small servers on the loopback.
 #include <gtest/gtest.h>
 
+#include "control/learn.hpp"
 #include "control/monitor.hpp"
 #include "support.hpp"
 
@@ -94,6 +95,43 @@ TEST_F(CheckTest, connects) {
   EXPECT_TRUE(outcome.passed) << outcome.text;
 }
 
+TEST_F(CheckTest, learns_what_options_are_accepted) {
+  const LoopbackServer server([](int) {});
+  const Offered offered = offered_by_kernel();
+  const auto outcome = run(model::MonitorType::tcp, server.endpoint());
+  ASSERT_TRUE(outcome.accepts);
+  EXPECT_EQ(outcome.accepts->timestamps, offered.timestamps ? plan::Known::yes : plan::Known::unknown);
+  EXPECT_EQ(outcome.accepts->sack, offered.sack ? plan::Known::yes : plan::Known::unknown);
+  EXPECT_EQ(outcome.accepts->scale, offered.scale ? plan::Known::yes : plan::Known::unknown);
+  EXPECT_GE(outcome.accepts->mss, 536);
+  EXPECT_FALSE(run(model::MonitorType::tcp, closed_port()).accepts);
+}
+
+TEST(Learn, reads_what_the_kernel_tells) {
+  using plan::Known;
+  const struct {
+    unsigned options, snd_mss, snd_wscale;
+    Offered offered;
+    plan::Accepts accepts;
+    const char* text;
+  } rows[] = {
+      {7, 1448, 7, {}, {1460, 7, Known::yes, Known::yes, Known::yes}, "mss 1460, sack, scale 7, timestamps"},
+      {6, 1460, 2, {}, {1460, 2, Known::yes, Known::yes, Known::no}, "mss 1460, sack, scale 2, no timestamps"},
+      {0, 536, 0, {}, {536, 0, Known::no, Known::no, Known::no}, "mss 536, no sack, no scale, no timestamps"},
+      {4, 65483, 9, {false, true, false}, {65483, 9, {}, Known::yes, {}}, "mss 65483, scale 9"},
+  };
+  for (const auto& row : rows) {
+    tcp_info info{};
+    info.tcpi_options = static_cast<std::uint8_t>(row.options);
+    info.tcpi_snd_mss = row.snd_mss;
+    info.tcpi_snd_wscale = static_cast<std::uint8_t>(row.snd_wscale) & 0xf;
+    EXPECT_EQ(learnt(info, row.offered), row.accepts) << row.text;
+    EXPECT_EQ(accepts_text(row.accepts), row.text);
+    EXPECT_EQ(plan::Accepts::unpacked(row.accepts.packed()), row.accepts);
+  }
+  EXPECT_EQ(accepts_text({}), "not known");
+}
+
 TEST_F(CheckTest, tells_why_it_cannot_connect) {
   const auto refused = run(model::MonitorType::tcp, closed_port());
   EXPECT_FALSE(refused.passed);
@@ -156,7 +194,10 @@ TEST_F(CheckTest, bounds_what_a_hostile_server_sends) {
 
 class MonitorsTest : public testing::Test {
  protected:
-  MonitorsTest() : monitors(base.get(), [this](const HealthChange& change) { changes.push_back(change); }) {}
+  MonitorsTest()
+      : monitors(
+            base.get(), [this](const HealthChange& change) { changes.push_back(change); },
+            [this](const std::string& backend) { learnt.push_back(backend); }) {}
   static model::Model model_of(const std::vector<net::Endpoint>& addresses, unsigned rise = 2, unsigned fall = 2) {
     model::Monitor monitor;
     monitor.type = model::MonitorType::http;
@@ -173,6 +214,7 @@ class MonitorsTest : public testing::Test {
 
   Base base{event_base_new()};
   std::vector<HealthChange> changes;
+  std::vector<std::string> learnt;
   Monitors monitors;
 };
 
@@ -195,6 +237,28 @@ TEST_F(MonitorsTest, the_first_result_decides) {
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_TRUE(changes[0].up);
   EXPECT_EQ(monitors.up("web/other"), std::nullopt);
+}
+
+TEST_F(MonitorsTest, learn_where_connections_go) {
+  Switchable one, other;
+  const auto on_port = [](const LoopbackServer& server) { return server.endpoint(); };
+  monitors.reconcile(model_of({on_port(one.server), on_port(other.server)}));
+  EXPECT_EQ(monitors.accepts("web/b1"), plan::Accepts{});
+  ASSERT_TRUE(until([&] { return one.asked >= 3 && other.asked >= 3; }));
+  const plan::Accepts accepts = monitors.accepts("web/b1");
+  EXPECT_NE(accepts.mss, 0);
+  EXPECT_EQ(learnt, std::vector<std::string>{"web/b1"}) << "when all addresses are known, and no more";
+  one.healthy = false;
+  ASSERT_TRUE(until([&] { return monitors.up("web/b1") == false; }));
+  EXPECT_EQ(monitors.accepts("web/b1"), accepts) << "kept";
+  auto elsewhere = model_of({{one.server.endpoint().address, 1}});
+  elsewhere.pools["web"].monitors[0].l4_port = other.server.endpoint().l4_port;
+  monitors.reconcile(elsewhere);
+  ASSERT_TRUE(until([&] { return monitors.up("web/b1") == true; }));
+  EXPECT_EQ(monitors.accepts("web/b1"), plan::Accepts{}) << "another port may be another machine's";
+  elsewhere.pools["web"].backends["b1"].addresses[0].l4_port = 0;
+  monitors.reconcile(elsewhere);
+  ASSERT_TRUE(until([&] { return monitors.accepts("web/b1") == accepts; }));
 }
 
 TEST_F(MonitorsTest, a_backend_that_never_worked_is_told_once) {

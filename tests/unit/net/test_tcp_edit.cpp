@@ -54,6 +54,18 @@ TEST(TcpEdit, moves_the_edges_of_sack_blocks) {
   }
 }
 
+TEST(TcpEdit, reads_and_moves_timestamps) {
+  for (const auto& [source, destination] : families) {
+    Frame frame = frame_of(source, destination, {1, 8, 10, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 1}, 1000);
+    EXPECT_EQ(tcp_timestamps(frame.bytes.data(), frame.parsed), (Timestamps{1, 0xffffffff}));
+    move_timestamps(frame.bytes.data(), frame.parsed, {0u - 2, 3});
+    expect_right(frame);
+    EXPECT_EQ(tcp_timestamps(frame.bytes.data(), frame.parsed), (Timestamps{0xffffffff, 2}));
+    const Frame none = frame_of(source, destination, {8, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1000);
+    EXPECT_FALSE(tcp_timestamps(none.bytes.data(), none.parsed));
+  }
+}
+
 TEST(TcpEdit, leaves_other_options_and_cut_ones) {
   for (const Bytes& options : {Bytes{}, Bytes{2, 4, 5, 0xb4}, Bytes{1, 1, 5, 6, 0, 0}, Bytes{5, 40, 0, 0}}) {
     Bytes padded = options;

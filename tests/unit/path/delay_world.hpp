@@ -6,6 +6,7 @@
 #include <random>
 
 #include "lab.hpp"
+#include "plan/promise.hpp"
 #include "support/tcp_peer.hpp"
 
 namespace limpet::path {
@@ -70,6 +71,8 @@ class DelayWorld {
     return *to_backends_;
   }
   [[nodiscard]] const Out& last_to_clients() const { return *to_clients_; }
+  /// The last SYN-ACK that a client has got.
+  [[nodiscard]] const Out& syn_ack() const { return *syn_ack_; }
 
  private:
   struct Frame {
@@ -126,6 +129,9 @@ class DelayWorld {
     const net::Endpoint from{parsed.source, parsed.source_port}, to{parsed.destination, parsed.destination_port};
     if (frame.port == front_port) {
       to_clients_ = {frame.port, false, frame.bytes, parsed};
+      if ((parsed.tcp_flags & flags::syn) != 0) {
+        syn_ack_ = to_clients_;
+      }
       const auto one = std::find_if(clients_.rbegin(), clients_.rend(), [&](const auto& client) {
         return client->own() == to && client->remote() == from;
       });
@@ -182,9 +188,25 @@ class DelayWorld {
   Weather weather_;
   std::mt19937 random_;
   std::multimap<Millis, Frame> wire_;
-  std::optional<Out> to_backends_, to_clients_;
+  std::optional<Out> to_backends_, to_clients_, syn_ack_;
   std::vector<std::unique_ptr<TcpPeer>> clients_;
 };
+
+/// What monitors may see of a backend.
+inline constexpr plan::Accepts accepts_all{1400, 7, plan::Known::yes, plan::Known::yes, plan::Known::yes};
+
+/// They have seen so much of each.
+inline void learn(Lab& lab, const plan::Accepts& accepts = accepts_all) {
+  const plan::Plan& plan = lab.node->plan();
+  for (const plan::Pool& pool : plan.pools) {
+    for (const plan::Backend& backend : pool.backends) {
+      lab.node->backends()[backend.slot].accepts = accepts.packed();
+    }
+  }
+  for (const plan::Service& service : plan.services) {
+    plan::renew_promise(plan, service, lab.node->backends());
+  }
+}
 
 /// From now on whatever is plain goes the express way.
 inline void let_plan_age(Lab& lab) {

@@ -1,4 +1,5 @@
-// The same in bad weather: whatever gets lost, comes late or twice, each side gets exactly what the other one said.
+// The same in bad weather: whatever gets lost, comes late or twice, each side gets exactly what the other one said, and
+// no timestamps but its own as echoes.
 #include "delay_world.hpp"
 #include "net/client_address.hpp"
 
@@ -36,8 +37,8 @@ bool is_answer(unsigned kind, const std::string& got, const std::string& said, s
                          changed.ends_with(behind) && rest == said.substr(size);
 }
 
-/// `express`: packets that went that way are added.
-void check(std::uint32_t seed, std::uint64_t& express) {
+/// `express`: packets that went that way are added; `stamped`: connections with timestamps.
+void check(std::uint32_t seed, std::uint64_t& express, unsigned& stamped) {
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
@@ -48,6 +49,9 @@ void check(std::uint32_t seed, std::uint64_t& express) {
                 : kind == 2 ? reading_local_model(model::ClientAddress::proxy_v2)
                 : kind <= 4 ? replying_model(kind == 3 ? model::By::insert : model::By::rewrite)
                             : reading_model();
+  if (kind != 0 && kind != 3 && kind != 4 && below(4) != 0) {
+    setup.model.services["web"].persist = {"route"};  // nothing is learnt from responses
+  }
   const bool v4 = below(2) == 0;
   const std::size_t told = kind == 2 ? net::proxy_header_size(v4 ? net::Family::v4 : net::Family::v6) : 0;
   Lab lab(setup);
@@ -59,19 +63,29 @@ void check(std::uint32_t seed, std::uint64_t& express) {
                             .tcp = {.mss = static_cast<std::uint16_t>(1400 + below(41)),
                                     .scale = static_cast<int>(below(9)) - 1,
                                     .sack = below(4) != 0,
+                                    .stamps = below(8) != 0,
+                                    .clock = static_cast<std::uint32_t>(random()),
                                     .window_bytes = 20'000 + below(200'000)}};
   }
-  world.backends["b3"].refuses = world.backends["b4"].refuses = false;  // three are tried
+  // Three are tried.
+  world.backends["b3"].refuses = world.backends["b4"].refuses = false;
+  world.backends["b3"].tcp.stamps = world.backends["b4"].tcp.stamps = true;
   const bool replies = kind == 3 || kind == 4;
   for (auto& [name, backend] : world.backends) {
     backend.tcp.segment_bytes = replies && below(3) != 0 ? 5 + below(60) : 1460;
   }
   let_plan_age(lab);
+  const bool promised = below(3) != 0;
+  if (promised) {
+    learn(lab);
+  }
   TcpPeer& client =
       world.client(v4 ? "10.0.0.1:1000" : "[2001:db8:c::1]:1000", v4 ? "192.0.2.10:80" : "[2001:db8:1::10]:80",
                    {.mss = static_cast<std::uint16_t>(below(2) == 0 ? 1440 : 536 + below(900)),
                     .scale = static_cast<int>(below(10)) - 1,
                     .sack = below(4) != 0,
+                    .stamps = below(4) != 0,
+                    .clock = static_cast<std::uint32_t>(random()),
                     .window_bytes = 20'000 + below(200'000),
                     .segment_bytes = below(3) == 0 ? 20 + below(200) : 1460,
                     .writes_bytes = below(5) == 0});
@@ -90,7 +104,7 @@ void check(std::uint32_t seed, std::uint64_t& express) {
   ASSERT_TRUE(world.run_until([&] { return !world.servers.empty(); }, 120'000));
   const auto server = [&]() -> TcpPeer& { return *world.servers.back().peer; };
   // Who is to be told of the client waits for that before it says a word (proxy-protocol.txt, section 2).
-  ASSERT_TRUE(world.run_until([&] { return server().received().size() >= told; }, 120'000));
+  ASSERT_TRUE(world.run_until([&] { return server().established() && server().received().size() >= told; }, 120'000));
   server().write(down);
   ASSERT_TRUE(world.run_until(
       [&] {
@@ -101,6 +115,8 @@ void check(std::uint32_t seed, std::uint64_t& express) {
       << "kind " << kind << ": " << server().received().size() << " of " << up.size() << ", "
       << client.received().size() << " of " << down.size();
   express += lab.node->state(0).spliced_express;
+  EXPECT_EQ(client.uses_stamps(), server().uses_stamps());
+  stamped += client.uses_stamps() ? 1 : 0;
   below(2) == 0 ? client.close() : server().close();
   world.run(500);
   client.close();
@@ -123,10 +139,12 @@ class DelayRandom : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(DelayRandom, both_sides_get_what_was_said) {
   std::uint64_t express = 0;
+  unsigned stamped = 0;
   const std::uint32_t first = GetParam() * seeds_each;
   for (std::uint32_t seed = first; seed < first + seeds_each && !HasFatalFailure(); ++seed) {
-    check(seed, express);
+    check(seed, express, stamped);
   }
+  EXPECT_GT(stamped, seeds_each / 8) << "connections with timestamps";
   EXPECT_GT(express, 5u * seeds_each) << "packets on the express way";
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, DelayRandom, testing::Range(std::uint32_t{0}, std::uint32_t{20}));

@@ -39,7 +39,8 @@ void expect_all_there(Tables& tables) {
     ASSERT_NE(entry, nullptr) << n;
     EXPECT_EQ(entry->difference, n);
     EXPECT_EQ(entry->waiting, n + 7);
-    EXPECT_TRUE(entry->shift_in == 2 && entry->shift_out == -7 && entry->blanks_sack == (n % 2 == 0));
+    EXPECT_TRUE(entry->shift_in == 2 && entry->shift_out() == -7 && entry->blanks_sack == (n % 2 == 0));
+    EXPECT_EQ(entry->own_mark, splice::Entry::mark_of(n + 7));
   }
 }
 
@@ -79,6 +80,25 @@ TEST(RecoverSpliced, with_others) {
   }
 }
 
+/// Bytes 28 to 31 of an entry were one each then: phase, shifts, flags.
+TEST(RecoverSpliced, of_the_layout_before) {
+  Set set(with_spliced(2, keys), keys, some_slots(), 4);
+  fill(set);
+  for (splice::Table& table : set.tables->spliced) {
+    table.each([](splice::Entry& entry) {
+      const std::array<std::uint8_t, 4> bits{3, 2, static_cast<std::uint8_t>(-7),
+                                             static_cast<std::uint8_t>(entry.blanks_sack)};
+      std::memcpy(reinterpret_cast<std::uint8_t*>(&entry) + 28, bits.data(), bits.size());
+    });
+  }
+  Set fresh(with_spliced(2, keys), keys);
+  const auto old = read(set.files, boot, backends_max);
+  ASSERT_TRUE(old) << old.error().text;
+  EXPECT_EQ(refill({*fresh.tables, fresh.files, fresh.geometry}, set.files, *old, hash::Owner(2), now_ms)->spliced,
+            connections);
+  expect_all_there(*fresh.tables);
+}
+
 TEST(RecoverSpliced, where_one_side_has_no_files) {
   Set with(with_spliced(2, keys), keys);
   fill(with);
@@ -101,6 +121,7 @@ TEST(RecoverSpliced, nothing_that_makes_no_sense) {
   put(1, {.shift_in = 15});
   put(2, {.shift_out = -15});
   put(3, {})->replying = true;
+  put(6, {.later = 1})->edited = true;
   static_cast<void>(table.insert(key_of(4)));
   splice::ConnectionKey foreign = key_of(5);
   foreign.listener = 9;  // nobody's

@@ -212,7 +212,7 @@ TEST_F(Steps, FlowsAreNeverLost) {
 TEST_F(Steps, SplicedConnectionsAreNeverLost) {
   const auto key_of = [](unsigned n) { return splice::ConnectionKey{net::IpAddress::v4(n), 1000, 0}; };
   const auto is_right = [](const splice::Entry& entry, unsigned n) {
-    return entry.difference == n && entry.waiting == ~n && entry.shift_in == 3 && entry.shift_out == -3;
+    return entry.difference == n && entry.waiting == ~n && entry.shift_in == 3 && entry.shift_out() == -3;
   };
   std::vector<unsigned> there;
   for (unsigned n = 1; n < 60; ++n) {

@@ -61,7 +61,7 @@ TEST(Table, keeps_what_was_left_in_its_memory) {
       Entry* const entry = before.insert(key_of(i));
       ASSERT_NE(entry, nullptr);
       if (i % 4 != 0) {
-        entry->join({.difference = i, .own = i + 1, .shift_in = -3, .shift_out = 2, .blanks_sack = true});
+        entry->join({.difference = i, .own = i + 1, .shift_in = 3, .shift_out = -2, .blanks_sack = true});
       }
     }
   }
@@ -74,7 +74,7 @@ TEST(Table, keeps_what_was_left_in_its_memory) {
     if (entry != nullptr) {
       EXPECT_EQ(entry->difference, i);
       EXPECT_EQ(entry->waiting, i + 1);
-      EXPECT_TRUE(entry->shift_in == -3 && entry->shift_out == 2 && entry->blanks_sack && entry->is_plain());
+      EXPECT_TRUE(entry->shift_in == 3 && entry->shift_out() == -2 && entry->blanks_sack && entry->is_plain());
     }
   }
   Table other(count, {3, 4});
@@ -82,6 +82,18 @@ TEST(Table, keeps_what_was_left_in_its_memory) {
   table.each([&](const Entry& entry) { EXPECT_FALSE(other.restore(entry)) << "there already"; });
   EXPECT_EQ(other.used(), table.used());
   EXPECT_EQ(other.find(key_of(7))->difference, 7u);
+}
+
+TEST(Table, tells_who_uses_timestamps) {
+  Entry entry;
+  entry.join({.own = 0x12345678, .later = 99});
+  EXPECT_TRUE(entry.stamped && entry.is_plain());
+  EXPECT_EQ(entry.waiting, 99u);
+  EXPECT_EQ(entry.own_mark, Entry::mark_of(0xff3456ff)) << "what hangs on the client's number, and nothing else";
+  EXPECT_NE(entry.own_mark, Entry::mark_of(0x12345578));
+  entry.join({.own = 5});
+  EXPECT_FALSE(entry.stamped);
+  EXPECT_EQ(entry.waiting, 5u);
 }
 
 TEST(Table, survives_any_memory) {
