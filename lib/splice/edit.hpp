@@ -57,13 +57,15 @@ inline void shift_window(std::uint8_t* l4, int by) noexcept {
 }
 
 /// A client's, for its backend. `l4`: the TCP header.
-inline void edit_inward(const Entry& entry, std::uint8_t* l4) noexcept {
+[[gnu::always_inline]] inline void edit_inward(const Entry& entry, std::uint8_t* l4) noexcept {
   net::Delta delta;
   const bool acknowledges = (l4[net::tcp::flags] & net::tcp_flag::ack) != 0;
   if (acknowledges) {
     detail::move_field(l4, net::tcp::acknowledgment, 0 - entry.difference, delta);
   }
-  detail::shift_window(l4, static_cast<int>(entry.shift_in), delta);
+  if (entry.shift_in != 0) {
+    detail::shift_window(l4, static_cast<int>(entry.shift_in), delta);
+  }
   std::size_t known = net::tcp::size;  // of the header
   if (entry.stamped && acknowledges) {
     if (detail::begins_with_stamps(l4)) [[likely]] {
@@ -80,10 +82,12 @@ inline void edit_inward(const Entry& entry, std::uint8_t* l4) noexcept {
 }
 
 /// A backend's, for its client.
-inline void edit_outward(const Entry& entry, std::uint8_t* l4) noexcept {
+[[gnu::always_inline]] inline void edit_outward(const Entry& entry, std::uint8_t* l4) noexcept {
   net::Delta delta;
   detail::move_field(l4, net::tcp::sequence, entry.difference, delta);
-  detail::shift_window(l4, entry.shift_out(), delta);
+  if (entry.back_by != 0) {
+    detail::shift_window(l4, entry.shift_out(), delta);
+  }
   if (entry.stamped) {
     if (detail::begins_with_stamps(l4)) [[likely]] {
       detail::move_field(l4, detail::stamp_value, entry.waiting, delta);
