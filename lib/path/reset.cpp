@@ -7,18 +7,36 @@
 
 namespace limpet::path {
 
+namespace {
+
+/// `size` bytes of a reply lie where the packet was; 0: there is none.
+bool turn_back(Packet& packet, Item& item, std::size_t size, Counter otherwise) noexcept {
+  if (size == 0) {
+    item.drop(otherwise);
+    return false;
+  }
+  packet.size = static_cast<std::uint32_t>(size);
+  packet.contiguous = static_cast<std::uint16_t>(size);
+  item.verdict = Verdict::reply;
+  return true;
+}
+
+}  // namespace
+
 void reset_sender(State& state, const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
                   Counter otherwise) noexcept {
   const plan::Interface& in = plan.interfaces[item.interface.value()];
   const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
-  const std::size_t size = l3::reset_in_place(buffer, parsed, in.mac);
-  if (size == 0) {
-    return item.drop(otherwise);
+  if (turn_back(packet, item, l3::reset_in_place(buffer, parsed, in.mac), otherwise)) {
+    state.counters.add(Counter::resets);
   }
-  state.counters.add(Counter::resets);
-  packet.size = static_cast<std::uint32_t>(size);
-  packet.contiguous = static_cast<std::uint16_t>(size);
-  item.verdict = Verdict::reply;
+}
+
+void answer_sender(const plan::Plan& plan, Packet& packet, const net::Parsed& parsed, Item& item,
+                   const l3::Segment& segment, Counter otherwise) noexcept {
+  const l3::Buffer buffer{packet.data, packet.size, packet.capacity};
+  const plan::Interface& in = plan.interfaces[item.interface.value()];
+  turn_back(packet, item, l3::answer_segment(buffer, parsed, in.mac, segment), otherwise);
 }
 
 void reset_receiver(State& state, const plan::Plan& plan, const Packet& packet, const net::Parsed& parsed,

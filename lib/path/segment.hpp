@@ -26,7 +26,19 @@ struct Segment {
   [[nodiscard]] constexpr bool has(std::uint32_t number) const noexcept { return number - sequence < size; }
 };
 
-/// Of a packet whose TCP header lies within it.
+/// All of the TCP header lies at hand.
+[[nodiscard]] inline bool has_tcp_header(const Packet& packet, const net::Parsed& parsed) noexcept {
+  const std::size_t header = net::tcp_header_size(packet.data, parsed);
+  return header >= net::tcp::size && parsed.l4_offset - parsed.l3_offset + header <= parsed.l3_size &&
+         parsed.l4_offset + header <= packet.contiguous;
+}
+
+/// The same, of no fragment.
+[[nodiscard]] inline bool is_whole(const Packet& packet, const net::Parsed& parsed) noexcept {
+  return !parsed.fragment && has_tcp_header(packet, parsed);
+}
+
+/// Of a packet that has_tcp_header().
 [[nodiscard]] inline Segment segment_of(const Packet& packet, const net::Parsed& parsed) noexcept {
   const std::size_t header = net::tcp_header_size(packet.data, parsed);
   return {net::tcp_sequence(packet.data, parsed),

@@ -3,11 +3,11 @@
 // benchmarks alike; the Io is the only difference. Never allocates, locks, logs, throws or makes a system call.
 #pragma once
 
+#include "path/awaited_turn.hpp"
 #include "path/bind.hpp"
 #include "path/bind_fragment.hpp"
 #include "path/burst.hpp"
 #include "path/classify.hpp"
-#include "path/delay.hpp"
 #include "path/express.hpp"
 #include "path/parse.hpp"
 #include "path/receive.hpp"
