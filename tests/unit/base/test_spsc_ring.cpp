@@ -75,7 +75,7 @@ struct Item {
 };
 
 TEST(SpscRing, two_threads_lose_and_mix_nothing) {
-  constexpr std::uint64_t items = 300000;
+  constexpr std::uint64_t items = 100000;
   for (const std::size_t capacity : {1u, 2u, 256u}) {
     SpscRing<Item> ring(capacity);
     std::thread producer([&] {
@@ -105,7 +105,7 @@ TEST(SpscRing, two_threads_lose_and_mix_nothing) {
 }
 
 TEST(SpscRing, two_threads_lose_and_mix_nothing_in_bursts) {
-  constexpr std::uint64_t items = 300000;
+  constexpr std::uint64_t items = 100000;
   constexpr std::size_t burst = 32;
   for (const std::size_t capacity : {1u, 2u, 256u}) {
     SpscRing<Item> ring(capacity);
