@@ -99,7 +99,7 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
     if (entry != nullptr && entry->asked_anew && goes_on_for_long(packet, parsed)) {
       entry->asked_anew = false;
     }
-    return Stand::goes_on;
+    return entry != nullptr && is_of_storm(entry->key(), packet, parsed, item) ? Stand::ended : Stand::goes_on;
   }
   if (entry != nullptr) {
     state_.spliced.erase(*entry);

@@ -63,6 +63,9 @@ class Delay {
   [[nodiscard]] splice::ConnectionKey key_of(const Connection& c, const plan::Listener& listener) const noexcept {
     return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};
   }
+  /// A segment of a spliced connection, whose TCP header lies at hand; a further one of an ACK storm is dropped.
+  [[nodiscard]] bool is_of_storm(const splice::ConnectionKey& key, const Packet& packet, const net::Parsed& parsed,
+                                 Item& item) noexcept;
   [[nodiscard]] std::uint32_t now_s() const noexcept { return static_cast<std::uint32_t>(now_ms_ / 1000); }
   [[nodiscard]] std::optional<flow::State> flow_state(const Connection& c, const plan::Listener& listener) noexcept;
   void end_flow(const Connection& c, const plan::Listener& listener) noexcept;

@@ -13,6 +13,16 @@ using splice::Offer;
 using splice::Phase;
 namespace tcp = net::tcp_flag;
 
+bool Delay::is_of_storm(const splice::ConnectionKey& key, const Packet& packet, const net::Parsed& parsed,
+                        Item& item) noexcept {
+  const std::size_t size = net::tcp_header_size(packet.data, parsed) + net::tcp_payload_size(packet.data, parsed);
+  if (state_.ack_guard.passes(state_.spliced.hash(key), packet.data + parsed.l4_offset, size, Tick16(now_ms_))) {
+    return false;
+  }
+  item.drop(Counter::drop_ack_storm);
+  return true;
+}
+
 void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept {
   if (entry_ == nullptr || entry_->phase != Phase::spliced || (parsed.tcp_flags & tcp::syn) != 0) {
     return;
@@ -56,6 +66,9 @@ bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parse
                    .window = AwaitedConnections::held_bytes_of_one_max,
                    .options = std::span(stamps).first(said ? stamps.size() : 0)},
                   Counter::drop_no_syn_cookie);
+    return false;
+  }
+  if (is_of_storm(entry_->key(), packet, parsed, item)) {
     return false;
   }
   if (entry_->owned) [[unlikely]] {

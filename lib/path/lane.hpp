@@ -204,6 +204,9 @@ class Lane : public LaneReader<Wire> {
         continue;
       }
       std::uint8_t* const l4 = burst_.packets[c.packet].data + l3 + Wire::header;
+      if (!state_.ack_guard.passes(spliced_hash_[i], l4, c.l3_size - Wire::header, tick_)) [[unlikely]] {
+        continue;
+      }
       bool done = false;
       if (c.front != nullptr) {
         done = hand_in<true>(c, [&] { splice::edit_inward(*joint, l4); });

@@ -27,6 +27,7 @@
 #include "path/waiting.hpp"
 #include "plan/backend_state.hpp"
 #include "record/table.hpp"
+#include "splice/ack_guard.hpp"
 #include "splice/replies.hpp"
 
 namespace limpet::path {
@@ -72,6 +73,7 @@ struct State {
         fragments(limits),
         spliced(std::move(spliced_table)),
         replies(limits.replies_max, flow_table.seed()),
+        ack_guard(flow_table.seed()),
         awaited(limits, flow_table.seed()) {}
 
   [[nodiscard]] plan::Loads loads() const noexcept { return {node.backends, uses.get()}; }
@@ -97,6 +99,7 @@ struct State {
   Fragments fragments;
   splice::Table spliced;
   splice::Replies replies;
+  splice::AckGuard ack_guard;
   std::uint64_t spliced_express = 0;  // packets of spliced connections that went the express way, for tests
   AwaitedConnections awaited;
   Millis last_sweep_ms = 0;

@@ -133,7 +133,8 @@ Template make_template(net::Family family, Direction direction, const net::IpAdd
   } else {
     builder.ethernet(backend_gateway_mac, back_mac).ip(base.backend, client).tcp(backend_port, 0, tcp_flags);
   }
-  const test::Bytes bytes = builder.padded_to(60).build();  // with its FCS the smallest Ethernet frame
+  const test::Bytes bytes =
+      builder.payload(data_of(tcp_flags)).padded_to(60).build();  // with its FCS the smallest Ethernet frame
   Template made;
   std::copy(bytes.begin(), bytes.end(), made.bytes.begin());
   made.size = static_cast<std::uint16_t>(bytes.size());

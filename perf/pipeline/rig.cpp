@@ -274,7 +274,7 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
     if (setup_.spliced()) {
       expected.numbers(1 + difference_of(flow), 2);
     }
-    return expected.build();
+    return expected.payload(data_of(tcp::ack)).build();
   }
   const Near seen = setup_.full_nat() ? seen_of_flow_[flow].near() : Near{0, client_port};
   expected.ethernet(back_mac, backend_mac(setup_.estate, backend));
@@ -284,7 +284,7 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   if (setup_.spliced()) {
     expected.numbers(1, 2 - difference_of(flow));
   }
-  return expected.build();
+  return expected.payload(data_of(tcp::ack)).build();
 }
 
 void Rig::check_output(Direction direction, std::uint32_t flow) {

@@ -7,7 +7,8 @@
 #include <cstring>
 
 #include "net/address.hpp"
-#include "net/headers.hpp"
+#include "net/parsed.hpp"
+#include "support/packet_builder.hpp"
 
 namespace limpet::perf {
 
@@ -75,7 +76,12 @@ struct Template {
   std::uint32_t l4_sum = 0;
 };
 
-/// A SYN, SYN-ACK, ACK or any other TCP segment of the family without payload, of flows of a generation.
+/// What a segment with these flags carries: data, to the end of the smallest IPv4 frame, after a handshake.
+inline test::Bytes data_of(std::uint8_t tcp_flags) {
+  return test::Bytes(tcp_flags == net::tcp_flag::ack ? 6 : 0);
+}
+
+/// A SYN, SYN-ACK, ACK or any other TCP segment of the family, of flows of a generation.
 /// `client`: what a backend sees, its low bits zero.
 Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
                        unsigned generation = 0);

@@ -16,10 +16,11 @@ LIMPETCTL = sys.argv.pop(1)
 
 BACKENDS = [
     {"name": "web/b1", "address": ["198.51.100.11:80"], "weight": 10, "weight_now": 2.5, "state": "enabled",
-     "until": None, "health": "up", "since": "2026-01-31T12:00:00Z", "sessions": 7, "connections": 3, "detail": None},
+     "until": None, "health": "up", "since": "2026-01-31T12:00:00Z", "sessions": 7, "connections": 3,
+     "options": "mss 1460, sack", "detail": None},
     {"name": "web/b2\x1b[31m", "address": ["198.51.100.12:80", "[2001:db8::12]:80"], "weight": 1, "weight_now": 1.0,
      "state": "drain", "until": "2026-01-31T13:00:00Z", "health": "down", "since": "2026-01-31T12:00:00Z",
-     "sessions": 12345, "connections": 0, "detail": "HTTP 503"},
+     "sessions": 12345, "connections": 0, "options": "not known", "detail": "HTTP 503"},
 ]
 
 
@@ -90,11 +91,11 @@ class Limpetctl(unittest.TestCase):
         self.assertEqual(self.server.requests[0]["params"], {"limit": 2, "filter": "state=drain web"})
         self.assertEqual(done.stdout.splitlines(), [
             "NAME            ADDRESS                             WEIGHT  NOW  STATE    UNTIL                 HEALTH  "
-            "SINCE                 SESSIONS  CONNS  DETAIL",
+            "SINCE                 SESSIONS  CONNS  TCP OPTIONS     DETAIL",
             "web/b1          198.51.100.11:80                        10  2.5  enabled  -                     up      "
-            "2026-01-31T12:00:00Z         7      3  -",
+            "2026-01-31T12:00:00Z         7      3  mss 1460, sack  -",
             "web/b2\\x1b[31m  198.51.100.12:80,[2001:db8::12]:80       1  1.0  drain    2026-01-31T13:00:00Z  down    "
-            "2026-01-31T12:00:00Z     12345      0  HTTP 503",
+            "2026-01-31T12:00:00Z     12345      0  not known       HTTP 503",
             "more: --cursor c7"])
 
     def test_listing_with_counts_and_what_only_programs_read(self):

@@ -45,6 +45,8 @@ class TcpPeer {
   void write(std::string_view text) { (o_.writes_bytes ? unwritten_ : data_) += text; }
   /// FIN behind all that was written.
   void close() { closes_ = true; }
+  /// Once more what was acknowledged last.
+  void acknowledge() { emit(net::tcp_flag::ack, next_, {}); }
   /// Nothing is said any more, nor heard.
   void vanish() { reset_ = true; }
   /// RST now.

@@ -15,8 +15,14 @@ struct Seen {
   std::uint64_t express, hits, in, back, dropped;
 };
 
+const std::string request = "GET / HTTP/1.1\r\nHost: web.example\r\nCookie: SERVER=x.b2\r\n\r\n";
+
+model::Model model_of(const Row& row) {
+  return row.full_nat ? reading_local_model(model::ClientAddress::none) : reading_model();
+}
+
 Seen talk(const Row& row, bool takes_express, bool edited) {
-  model::Model model = row.full_nat ? reading_local_model(model::ClientAddress::none) : reading_model();
+  model::Model model = model_of(row);
   model.profiles["route"].close_on_conflict = edited;  // all that clients say is looked at
   Lab lab(model);
   lab.node->state(0).takes_express = takes_express;
@@ -24,7 +30,6 @@ Seen talk(const Row& row, bool takes_express, bool edited) {
   DelayWorld world(lab, {.seed = 7});
   world.backends[""].tcp = {.mss = 1400, .scale = 2, .window_bytes = 30'000};
   TcpPeer& client = world.client(row.client, row.vip, {.mss = 1400});
-  const std::string request = "GET / HTTP/1.1\r\nHost: web.example\r\nCookie: SERVER=x.b2\r\n\r\n";
   client.write(request);
   EXPECT_TRUE(world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == request; }));
   TcpPeer& server = *world.servers[0].peer;
@@ -55,6 +60,33 @@ TEST_P(DelayExpress, does_what_the_long_way_does) {
   EXPECT_EQ(express.in, longer.in);
   EXPECT_EQ(express.back, longer.back);
   EXPECT_EQ(express.dropped, 0u);
+}
+
+/// Two sides that disagree would acknowledge each other's acknowledgments for ever.
+TEST_P(DelayExpress, ends_storms_of_acknowledgments) {
+  for (const bool takes_express : {true, false}) {
+    Lab lab(model_of(GetParam()));
+    lab.node->state(0).takes_express = takes_express;
+    let_plan_age(lab);
+    DelayWorld world(lab);
+    TcpPeer& client = world.client(GetParam().client, GetParam().vip);
+    client.write(request);
+    ASSERT_TRUE(
+        world.run_until([&] { return !world.servers.empty() && world.servers[0].peer->received() == request; }));
+    TcpPeer& server = *world.servers[0].peer;
+    world.run(1000);
+    for (int i = 0; i < 1000; ++i) {
+      client.acknowledge();
+      server.acknowledge();
+    }
+    world.run(100);
+    constexpr std::uint64_t pass = splice::AckGuard::same_max;
+    EXPECT_GE(lab.count(Counter::drop_ack_storm), 2 * (1000 - 2 * pass)) << "in two seconds, perhaps";
+    EXPECT_LE(lab.count(Counter::drop_ack_storm), 2 * (1000 - pass));
+    client.write("more");
+    server.write("less");
+    EXPECT_TRUE(world.run_until([&] { return server.received() == request + "more" && client.received() == "less"; }));
+  }
 }
 
 TEST_P(DelayExpress, is_not_for_what_is_edited) {
