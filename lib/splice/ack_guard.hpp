@@ -39,7 +39,7 @@ class AckGuard {
   /// An acknowledgment without data, whose only option may be timestamps.
   static bool is_bare(const std::uint8_t* l4, std::size_t size) noexcept {
     using namespace net::tcp_flag;
-    return size <= detail::stamps_end && size == detail::header_size(l4) &&
+    return size == detail::header_size(l4) && size <= detail::stamps_end &&
            (l4[net::tcp::flags] & (syn | fin | rst | ack)) == ack &&
            (size == net::tcp::size || detail::begins_with_stamps(l4));
   }
@@ -50,8 +50,10 @@ class AckGuard {
     const auto tag = static_cast<std::uint32_t>(hash);
     Place& place = places_[hash >> 32 & (places_.size() - 1)];
     if (place.tag == tag && place.second == now) {
-      place.count += place.count < same_max + 1 ? 1 : 0;
-      return place.count <= same_max;
+      if (place.count > same_max) {
+        return false;
+      }
+      return ++place.count <= same_max;
     }
     if (place.count == 0 || place.second != now) {
       place = {tag, now, 1};

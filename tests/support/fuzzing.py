@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FUZZ = ROOT / "tests/fuzz"
 MESON_OPTIONS = ["-Dfuzz=true", "-Dperf=false", "-Db_lundef=false",
-                 "-Db_sanitize=address,undefined", "-Doptimization=1", "-Dcpp_args=-fsanitize=fuzzer-no-link"]
+                 "-Db_sanitize=address,undefined", "-Doptimization=1", "-Dunity_size=8",
+                 "-Dcpp_args=-fsanitize=fuzzer-no-link"]
 
 
 def names() -> list[str]:

@@ -64,3 +64,22 @@ def test_every_step_has_a_limit_and_a_name_of_its_own():
     every = runner.steps()
     assert len({one.name for one in every}) == len(every)
     assert all(0 < one.limit_s <= 3600 for one in every)
+
+
+def test_a_later_step_is_begun_with_the_cpu_that_is_left(tmp_path):
+    said = tmp_path / "said"
+    command = ["sh", "-c", f"chrt -p $$ > {tmp_path}/now; mv {tmp_path}/now {said}; sleep 60 & wait"]
+    start = time.monotonic()
+    with runner.begun(step(command)):
+        while not said.exists() and time.monotonic() - start < 20:
+            time.sleep(0.01)
+    assert "SCHED_IDLE" in said.read_text()
+    assert time.monotonic() - start < 40, "it ends with the step that it runs beside"
+    with runner.begun(None):
+        pass
+
+
+def test_steps_that_are_begun_ahead_come_later():
+    names = [each.name for each in runner.steps()]
+    for each in runner.steps():
+        assert not each.ahead or names.index(each.ahead) > names.index(each.name)
