@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,6 +137,9 @@ def begun(step: Step | None):
     process = subprocess.Popen(["chrt", "--idle", "0", *step.command], cwd=ROOT,
                                env={**os.environ, **step.environment}, start_new_session=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    autogroup = Path(f"/proc/{process.pid}/autogroup")  # a session's share of the CPUs, where the kernel gives it one
+    with suppress(OSError):
+        autogroup.write_text("19")
     try:
         yield
     finally:
