@@ -48,7 +48,8 @@ TEST_F(ControlTest, every_reply_has_the_shape_the_table_says) {
     }
     const Json rows = listing ? reply.at("items") : Json::array({reply});
     for (const auto& row : rows) {
-      for (const auto& [key, value] : row.items()) {
+      for (const auto& item : row.items()) {
+        const std::string key = item.key();
         const bool known = std::any_of(command.columns.begin(), command.columns.end(),
                                        [&](const auto& column) { return column.key == key; });
         EXPECT_TRUE(known) << command.method << " says " << key;
