@@ -96,10 +96,8 @@ def steps() -> list[Step]:
         pytest_step("packet-asan", "packet", "build-asan", 900, APART, environment=SANITIZE_ENV),
         Step("fuzz", 600, ["/usr/bin/python3", "tests/support/fuzzing.py", "build-asan", "{junit}"],
              needs=ROOT / "tests/fuzz", environment=SANITIZE_ENV),
-        # By g++: clang's thread sanitizer ends at memory that DPDK maps.
         build_step("build-tsan", "build-tsan", "-Dperf=false", "-Db_lundef=false", "-Db_sanitize=thread",
-                   "-Doptimization=1", "-Dunity_size=8", "-Dwerror=false",
-                   targets=[f"tests/unit/unit_{name}" for name in shared]),
+                   "-Doptimization=1", "-Dunity_size=8", targets=[f"tests/unit/unit_{name}" for name in shared], environment=CLANG),
         # The thread sanitizer wants its own layout of the address space.
         meson_step("unit-tsan", "build-tsan", tests=shared, environment=SANITIZE_ENV, prefix=["setarch", "-R"]),
     ]
