@@ -2,6 +2,7 @@
 // no timestamps but its own as echoes.
 #include "delay_world.hpp"
 #include "net/client_address.hpp"
+#include "support/sanitized.hpp"
 
 namespace limpet::path {
 namespace {
@@ -129,11 +130,7 @@ void check(std::uint32_t seed, std::uint64_t& express, unsigned& stamped) {
 }
 
 /// A thousand in all; fewer where every step is watched.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint32_t seeds_each = 10;
-#else
-constexpr std::uint32_t seeds_each = 50;
-#endif
+constexpr std::uint32_t seeds_each = test::sanitized ? 10 : 50;
 
 class DelayRandom : public testing::TestWithParam<std::uint32_t> {};
 

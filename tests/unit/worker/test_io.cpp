@@ -9,6 +9,7 @@
 #include "child.hpp"
 #include "nic/eal.hpp"
 #include "nic/mbuf.hpp"
+#include "support/sanitized.hpp"
 #include "worker/io.hpp"
 
 namespace limpet::worker {
@@ -173,15 +174,9 @@ TEST(Io, SendsByAnotherWorkersQueueInOrder) {
   });
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool as_fast_as_it_is = false;  // beside what a sanitizer does, sending takes no time
-#else
-constexpr bool as_fast_as_it_is = true;
-#endif
-
 TEST(Io, SendingToTheKernelTakesAShareOfTheTimeAndNoMore) {
-  if (!as_fast_as_it_is) {
-    GTEST_SKIP() << "not under a sanitizer";
+  if (limpet::test::sanitized) {
+    GTEST_SKIP() << "beside what a sanitizer does, sending takes no time";
   }
   test::in_child([] {
     Rig rig;

@@ -18,6 +18,7 @@
 #include "hash/secret.hpp"
 #include "path/turn.hpp"
 #include "plan/compile.hpp"
+#include "support/sanitized.hpp"
 #include "support/two_ports.hpp"
 #include "worker/loop.hpp"
 
@@ -42,11 +43,7 @@ static_assert(whole_lines<MbufRing>, "producer's and consumer's ends are apart f
 static_assert(whole_lines<SpscRing<path::Task*>>);
 static_assert(sizeof(MbufRing) == 3 * line_bytes, "what both read, what the producer writes, what the consumer writes");
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool readable = false;  // a sanitizer forbids to look at memory that is nobody's
-#else
-constexpr bool readable = true;
-#endif
+constexpr bool readable = !test::sanitized;  // a sanitizer forbids to look at memory that is nobody's
 
 constexpr unsigned workers = 4;
 constexpr unsigned clients = 24;  // of each worker
