@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "path/turn.hpp"
+#include "support/sanitized.hpp"
 #include "unit/path/lab.hpp"
 
 namespace limpet::path {
@@ -12,8 +13,8 @@ namespace {
 
 constexpr unsigned workers = 4;
 constexpr unsigned connections_max = 8;
-constexpr unsigned rounds = 10;    // for each number of connections
-constexpr unsigned clients = 300;  // in each round, as many as may meet in the tables
+constexpr unsigned rounds = 10;                                    // for each number of connections
+constexpr unsigned clients = limpet::test::sanitized ? 100 : 300;  // in each round, as many as may meet in the tables
 constexpr Millis now_ms = 1'000'000;
 const hash::Secret secret = hash::fixed_secret();
 
