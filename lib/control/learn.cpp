@@ -5,10 +5,10 @@
 
 #include <fstream>
 
+#include "net/tcp_options.hpp"
+
 namespace limpet::control {
 namespace {
-
-constexpr unsigned stamp_bytes = 12;  // that timestamps take of each segment
 
 bool is_on(const char* name) {
   std::ifstream file(fmt::format("/proc/sys/net/ipv4/{}", name));
@@ -27,7 +27,7 @@ plan::Accepts learnt(const tcp_info& info, const Offered& offered) noexcept {
     return (info.tcpi_options & option) != 0 ? plan::Known::yes : asked ? plan::Known::no : plan::Known::unknown;
   };
   // The segments that the kernel sends: by what the backend announced or, where that is less, by the way to it.
-  const unsigned room = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 ? stamp_bytes : 0;
+  const unsigned room = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0 ? net::timestamps_room : 0;
   return {static_cast<std::uint16_t>(std::min<std::uint32_t>(info.tcpi_snd_mss + room, 0xffff)),
           static_cast<std::uint8_t>(info.tcpi_snd_wscale), known(TCPI_OPT_SACK, offered.sack),
           known(TCPI_OPT_WSCALE, offered.scale), known(TCPI_OPT_TIMESTAMPS, offered.timestamps)};

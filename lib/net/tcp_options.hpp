@@ -15,6 +15,9 @@ struct Timestamps {
   friend constexpr bool operator==(const Timestamps&, const Timestamps&) noexcept = default;
 };
 
+/// What timestamps take of each segment, with the two no-operations before them (RFC 7323, appendix A).
+inline constexpr std::uint16_t timestamps_room = 12;
+
 /// Calls `f(kind, option)` for each but no-operations, as far as lengths make sense; `option`: all its bytes.
 template <class Byte, class F>
 void each_tcp_option(std::span<Byte> options, F&& f) noexcept {

@@ -10,8 +10,6 @@ namespace {
 
 using splice::Offer;
 
-constexpr std::uint16_t stamp_bytes = 12;  // of each segment
-
 plan::Promise promised(const plan::Service& service) noexcept {
   return plan::Promise::unpacked(service.promise->load(std::memory_order_relaxed));
 }
@@ -68,7 +66,7 @@ void note_stamps(Awaited& one, std::uint32_t sequence, const std::optional<net::
 
 std::uint16_t full_size(const plan::Service& service, const Awaited& one) noexcept {
   const std::uint16_t mss = promise_of(service, one.key.client.family()).mss;
-  return static_cast<std::uint16_t>(mss - (one.offer.stamps ? stamp_bytes : 0));
+  return static_cast<std::uint16_t>(mss - (one.offer.stamps ? net::timestamps_room : 0));
 }
 
 splice::Joint joint_of(const plan::Service& service, const Awaited& one, const Offer& backend,
