@@ -9,7 +9,7 @@ from support.lab import VIP4, VIP6, Lab, backend4, backend6, client4, client6
 PORT = 5201
 PATIENCE_S = 30
 SECONDS = 1
-RATE = 20_000_000  # bits a second of datagrams, which even a busy machine carries
+RATE = 5_000_000  # bits a second of datagrams, so that a socket's buffer holds those of 0.1 s and more
 ENDS = {4: (VIP4, client4(0)), 6: (VIP6, client6(0))}
 FAULTS = ("IpInHdrErrors", "Ip6InHdrErrors", "TcpInCsumErrors", "UdpInCsumErrors", "Udp6InCsumErrors")
 
@@ -64,10 +64,19 @@ def test_streams(lab, family, options):
     assert faults(lab) and not any(faults(lab).values())
 
 
+def drops(lab) -> dict[str, int]:
+    """But for what kernels say to one another meanwhile."""
+    return {name: count for name, count in lab.limpetd.counters().items()
+            if name.startswith("drop_") and name not in ("drop_not_ours", "drop_no_service", "drop_consumed")}
+
+
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("options", [(), ("-R",)], ids=["to", "from"])
 def test_datagrams(lab, family, options):
+    """Some may be lost where a process waits for its CPU; none is dropped by Limpet, and none overtakes another."""
+    before = drops(lab)
     end = iperf(lab, family, "-u", "-b", RATE, "-l", 1200, *options)
     assert end["sum"]["packets"] > RATE * SECONDS / 8 / 1200 / 2
-    assert end["sum"]["lost_percent"] < 5 and all(one["udp"]["out_of_order"] == 0 for one in end["streams"])
+    assert end["sum"]["lost_percent"] < 25 and all(one["udp"]["out_of_order"] == 0 for one in end["streams"])
+    assert drops(lab) == before
     assert not any(faults(lab).values())
