@@ -12,8 +12,7 @@ using test::Bytes;
 using test::ip;
 using test::PacketBuilder;
 
-const PortIndex back(0);
-const PortIndex front(1);
+const PortIndex front(1);  // ports are numbered by name: "back" is 0
 
 model::Model example() {
   const auto prefix = [](std::string_view text) { return *net::Prefix::parse(text); };
