@@ -24,7 +24,8 @@ using HelloScratch = std::array<char, 256>;
 [[nodiscard]] Value sni(std::string_view bytes, HelloScratch& scratch) noexcept;
 
 /// The session id, at most 32 bytes. Clients of TLS 1.3 send a random one unless they resume a session of TLS 1.2
-/// (RFC 8446, section 4.1.2, legacy_session_id): it names a session only when it is known from a ServerHello.
+/// (RFC 8446, section 4.1.2, legacy_session_id): it names a session only when it is known from a ServerHello
+/// (server_hello.hpp).
 [[nodiscard]] Value session_id(std::string_view bytes, HelloScratch& scratch) noexcept;
 
 inline constexpr std::size_t ticket_key_name_bytes = 16;

@@ -1,8 +1,9 @@
-// Any bytes as a ClientHello: each answer holds when more comes, and is the same when the message is cut into other
-// records. Views lie inside the bytes or the scratch space.
+// Any bytes as a ClientHello or ServerHello: each answer holds when more comes, and is the same when the message is cut
+// into other records. Views lie inside the bytes or the scratch space.
 #include <string>
 
 #include "extract/client_hello.hpp"
+#include "extract/server_hello.hpp"
 #include "reader.hpp"
 
 namespace {
@@ -29,7 +30,7 @@ std::string cut_again(std::string_view bytes, std::size_t where) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const fuzz::Input input(data, size);
   const std::string cut = cut_again(input.whole(), size > 1 ? data[0] * std::size_t{131} : 0);
-  for (const auto read : {&sni, &session_id, &ticket_key_name, &alpn}) {
+  for (const auto read : {&sni, &session_id, &ticket_key_name, &alpn, &given_session_id}) {
     HelloScratch scratch{}, other{};
     const Value found =
         input.ask_view([&](auto bytes) { return read(bytes, scratch); }, {scratch.data(), scratch.size()});

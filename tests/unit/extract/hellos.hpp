@@ -68,6 +68,24 @@ inline constexpr std::string_view gnutls =
 inline constexpr std::string_view seen_key_name = "fe0ee2524c547b91d244cc9934e6db8f";
 inline constexpr std::string_view seen_session_id = "12d54bd424b15a486a367157c8adbde5f16942991ee666ef307f7b0226984643";
 
+/// What openssl s_server answers in TLS 1.2, without tickets: the id of a session that begins, and one that goes on.
+inline constexpr std::string_view given_tls12 =
+    "160303005d0200005903033ebb021daf13d9602275c8006c6790b16a8875425b448c4d444f574e475244012060def8c4878ec27c5f495d05"
+    "dee636394ffeca19aa9438e7aa586361791f3f75c030000011ff01000100000b00040300010200170000";
+inline constexpr std::string_view given_again_tls12 =
+    "16030300550200005103035dce5e8f8c9885935835017cef05cc88e25eb80bd35d30e9444f574e475244012060def8c4878ec27c5f495d05"
+    "dee636394ffeca19aa9438e7aa586361791f3f75c030000009ff0100010000170000";
+/// ... with tickets: no id.
+inline constexpr std::string_view given_none_tls12 =
+    "16030300410200003d03035696ce0470ff580b71ce75ae4bbcfa6fe2ae88b4da672005444f574e4752440100c030000015ff01000100000b"
+    "0004030001020023000000170000";
+/// ... in TLS 1.3: the id is the client's.
+inline constexpr std::string_view given_tls13 =
+    "160303007a02000076030313645a0a550e09fdcf490b0a87577c115f4dd74bc1e81d3b619a87e21bf049992082cf80852f2fd0cf01159e4f"
+    "2c592d3752b4c07ff90168ac3171d2c541b31f81130200002e002b0002030400330024001d0020d47dd230de33dcbad3dcc31f867099f5a3"
+    "ccda74c8abbd6eb3e69eb2e773c530";
+inline constexpr std::string_view seen_given_id = "60def8c4878ec27c5f495d05dee636394ffeca19aa9438e7aa586361791f3f75";
+
 inline std::string unhex(std::string_view digits) {
   std::string bytes;
   const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };

@@ -4,6 +4,7 @@
 
 #include "hellos.hpp"
 #include "support.hpp"
+#include "support/tls_words.hpp"
 
 namespace limpet::extract {
 namespace {
@@ -14,6 +15,7 @@ using test::incomplete;
 using test::malformed;
 using test::unhex;
 using test::value;
+using namespace limpet::test::tls;
 
 using Read = Value (*)(std::string_view, HelloScratch&);
 
@@ -24,30 +26,6 @@ void expect_hello(std::string_view whole, const Value& expected, Read read, std:
       whole, expected, [&](std::string_view bytes) { return read(bytes, scratch); }, last);
 }
 
-std::string number(std::size_t value, unsigned size_bytes) {
-  std::string bytes;
-  while (size_bytes-- > 0) {
-    bytes += static_cast<char>(value >> 8 * size_bytes);
-  }
-  return bytes;
-}
-/// With its length in front.
-std::string vector_of(unsigned length_bytes, const std::string& bytes) {
-  return number(bytes.size(), length_bytes) + bytes;
-}
-std::string extension(unsigned type, const std::string& data) {
-  return number(type, 2) + vector_of(2, data);
-}
-std::string record(std::string_view bytes) {
-  return "\x16\x03\x01" + vector_of(2, std::string(bytes));
-}
-std::string message_of(const std::string& extensions, const std::string& id = "") {
-  return '\x01' + vector_of(3, "\x03\x03" + std::string(32, 'r') + vector_of(1, id) + vector_of(2, "\x13\x01") +
-                                   vector_of(1, std::string(1, '\0')) + extensions);
-}
-std::string hello(const std::string& extensions, const std::string& id = "") {
-  return record(message_of(vector_of(2, extensions), id));
-}
 std::string server_name(const std::string& name) {
   return extension(0, vector_of(2, '\0' + vector_of(2, name)));
 }
@@ -55,17 +33,6 @@ std::string pre_shared_key(const std::string& identity) {
   return extension(41,
                    vector_of(2, vector_of(2, identity) + "age.") + vector_of(2, vector_of(1, std::string(32, 'b'))));
 }
-/// The record's message again, in records of these sizes, the last as long as need be.
-std::string in_records(std::string_view one, std::initializer_list<std::size_t> sizes) {
-  std::string_view message = one.substr(5);
-  std::string bytes;
-  for (const std::size_t size : sizes) {
-    bytes += record(message.substr(0, size));
-    message.remove_prefix(size);
-  }
-  return bytes + record(message);
-}
-
 TEST(ClientHello, of_real_clients) {
   const std::string key_name = unhex(test::seen_key_name), id = unhex(test::seen_session_id);
   for (const auto& [digits, resumed] : {std::pair{test::first_tls12, false}, std::pair{test::first_tls13, false},
@@ -110,7 +77,7 @@ TEST(ClientHello, gives_views_where_it_can) {
 }
 
 TEST(ClientHello, has_no_more_records_than_allowed) {
-  const std::string one = hello(extension(5, std::string(100, 'x')) + server_name("a"));
+  const std::string one = client_hello(extension(5, std::string(100, 'x')) + server_name("a"));
   const auto cut = [&](unsigned records) {
     std::string bytes;
     for (unsigned i = 0; i + 1 < records; ++i) {
@@ -125,9 +92,9 @@ TEST(ClientHello, has_no_more_records_than_allowed) {
 TEST(ClientHello, is_no_longer_than_allowed) {
   const auto cut = [](std::size_t size) {
     const std::string rest = vector_of(2, server_name("a"));
-    const std::string plain = message_of(vector_of(2, server_name("a") + extension(5, "")));
+    const std::string plain = client_message(vector_of(2, server_name("a") + extension(5, "")));
     const std::string message =
-        message_of(vector_of(2, server_name("a") + extension(5, std::string(size - (plain.size() - 4), 'x'))));
+        client_message(vector_of(2, server_name("a") + extension(5, std::string(size - (plain.size() - 4), 'x'))));
     return record(message.substr(0, 16384)) + record(message.substr(16384, 16384)) + record(message.substr(32768));
   };
   expect_hello(cut(hello_bytes_max), value("a"), sni, 10);
@@ -137,53 +104,53 @@ TEST(ClientHello, is_no_longer_than_allowed) {
 
 TEST(ServerName, rows) {
   const auto list = [](const std::string& names) { return extension(0, vector_of(2, names)); };
-  expect_hello(hello(server_name("a.example")), value("a.example"), sni);
-  expect_hello(hello(extension(10, "xx") + server_name("A.Example")), value("A.Example"), sni);
-  expect_hello(hello(server_name(std::string(255, 'a'))), value(std::string(255, 'a')), sni);
-  expect_hello(hello(list('\1' + vector_of(2, "other") + '\0' + vector_of(2, "b"))), value("b"), sni);
-  expect_hello(hello(list('\1' + vector_of(2, "other"))), absent, sni);
-  expect_hello(hello(extension(0, "")), absent, sni);
-  expect_hello(hello(server_name("")), absent, sni);
-  expect_hello(hello(""), absent, sni);
-  expect_hello(record(message_of("")), absent, sni);
-  expect_hello(hello(server_name(std::string(256, 'a'))), malformed, sni);
-  expect_hello(hello(server_name("a\nb")), malformed, sni);
-  expect_hello(hello(server_name("a b")), malformed, sni);
-  expect_hello(hello(server_name("\xc3\xa9")), malformed, sni);
-  expect_hello(hello(list(std::string("\0\0\5abcd", 7))), malformed, sni);
-  expect_hello(hello(extension(0, std::string("\0\4\0\0\3abc", 8))), malformed, sni);
+  expect_hello(client_hello(server_name("a.example")), value("a.example"), sni);
+  expect_hello(client_hello(extension(10, "xx") + server_name("A.Example")), value("A.Example"), sni);
+  expect_hello(client_hello(server_name(std::string(255, 'a'))), value(std::string(255, 'a')), sni);
+  expect_hello(client_hello(list('\1' + vector_of(2, "other") + '\0' + vector_of(2, "b"))), value("b"), sni);
+  expect_hello(client_hello(list('\1' + vector_of(2, "other"))), absent, sni);
+  expect_hello(client_hello(extension(0, "")), absent, sni);
+  expect_hello(client_hello(server_name("")), absent, sni);
+  expect_hello(client_hello(""), absent, sni);
+  expect_hello(record(client_message("")), absent, sni);
+  expect_hello(client_hello(server_name(std::string(256, 'a'))), malformed, sni);
+  expect_hello(client_hello(server_name("a\nb")), malformed, sni);
+  expect_hello(client_hello(server_name("a b")), malformed, sni);
+  expect_hello(client_hello(server_name("\xc3\xa9")), malformed, sni);
+  expect_hello(client_hello(list(std::string("\0\0\5abcd", 7))), malformed, sni);
+  expect_hello(client_hello(extension(0, std::string("\0\4\0\0\3abc", 8))), malformed, sni);
 }
 
 TEST(SessionId, rows) {
-  expect_hello(hello("", std::string(32, 'i')), value(std::string(32, 'i')), session_id);
-  expect_hello(hello("", "i"), value("i"), session_id);
-  expect_hello(hello(""), absent, session_id);
-  expect_hello(hello("", std::string(33, 'i')), malformed, session_id);
+  expect_hello(client_hello("", std::string(32, 'i')), value(std::string(32, 'i')), session_id);
+  expect_hello(client_hello("", "i"), value("i"), session_id);
+  expect_hello(client_hello(""), absent, session_id);
+  expect_hello(client_hello("", std::string(33, 'i')), malformed, session_id);
 }
 
 TEST(TicketKeyName, rows) {
   const std::string name = "0123456789abcdef";
-  expect_hello(hello(extension(35, name + "more")), value(name), ticket_key_name);
-  expect_hello(hello(extension(35, name)), value(name), ticket_key_name);
-  expect_hello(hello(extension(35, name.substr(1))), absent, ticket_key_name);
-  expect_hello(hello(extension(35, "") + pre_shared_key(name + "more")), value(name), ticket_key_name);
-  expect_hello(hello(pre_shared_key(name)), value(name), ticket_key_name);
-  expect_hello(hello(pre_shared_key("client")), absent, ticket_key_name);
-  expect_hello(hello(extension(41, vector_of(2, ""))), malformed, ticket_key_name);
-  expect_hello(hello(extension(41, vector_of(2, number(20, 2) + name))), malformed, ticket_key_name);
+  expect_hello(client_hello(extension(35, name + "more")), value(name), ticket_key_name);
+  expect_hello(client_hello(extension(35, name)), value(name), ticket_key_name);
+  expect_hello(client_hello(extension(35, name.substr(1))), absent, ticket_key_name);
+  expect_hello(client_hello(extension(35, "") + pre_shared_key(name + "more")), value(name), ticket_key_name);
+  expect_hello(client_hello(pre_shared_key(name)), value(name), ticket_key_name);
+  expect_hello(client_hello(pre_shared_key("client")), absent, ticket_key_name);
+  expect_hello(client_hello(extension(41, vector_of(2, ""))), malformed, ticket_key_name);
+  expect_hello(client_hello(extension(41, vector_of(2, number(20, 2) + name))), malformed, ticket_key_name);
 }
 
 TEST(Alpn, rows) {
   const auto list = [](const std::string& names) { return extension(16, vector_of(2, names)); };
-  expect_hello(hello(list(vector_of(1, "h2") + vector_of(1, "http/1.1"))), value("h2"), alpn);
-  expect_hello(hello(""), absent, alpn);
-  expect_hello(hello(list("")), malformed, alpn);
-  expect_hello(hello(list(vector_of(1, ""))), malformed, alpn);
-  expect_hello(hello(list("\5ab")), malformed, alpn);
+  expect_hello(client_hello(list(vector_of(1, "h2") + vector_of(1, "http/1.1"))), value("h2"), alpn);
+  expect_hello(client_hello(""), absent, alpn);
+  expect_hello(client_hello(list("")), malformed, alpn);
+  expect_hello(client_hello(list(vector_of(1, ""))), malformed, alpn);
+  expect_hello(client_hello(list("\5ab")), malformed, alpn);
 }
 
 TEST(ClientHello, that_is_none) {
-  const std::string good = hello(server_name("a"));
+  const std::string good = client_hello(server_name("a"));
   const auto with = [&](std::size_t at, char byte) {
     std::string bytes = good;
     bytes[at] = byte;
