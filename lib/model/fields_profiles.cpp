@@ -54,7 +54,8 @@ const Section& profile_section() {
                 "With `part`: what stands between a header's parts.")),
        value<Profile, &Profile::learn>(
            row(Kind::boolean, "learn",
-               "cookie, header, by record: what a response gives the cookie, or has in the header, is remembered.")),
+               "cookie, header, by record: what a response gives the cookie, or has in the header, is remembered. "
+               "tls_session_id always learns, from the ServerHello.")),
        value<Profile, &Profile::close_on_conflict>(
            row(Kind::boolean, "close_on_conflict",
                "route, rewrite, insert: a later request on a connection that names another backend, which can take it, "

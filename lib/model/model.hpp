@@ -152,7 +152,7 @@ struct Profile {
   std::string name{};              // of the cookie, header or parameter
   By by = By::record;              // of content
   std::string delimiter{};         // route: the backend's name follows the last one; empty: it is the whole value
-  bool learn = true;               // record of a cookie or header: what responses give is remembered
+  bool learn = true;               // record of a cookie, header or session id: what responses give is remembered
   bool close_on_conflict = false;  // a later request on a connection that names another backend ends it
   SetCookie set_cookie{};          // insert
   std::uint16_t part = 0;          // header: of what delimiters part, path: of its segments; 0: all

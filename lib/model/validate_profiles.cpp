@@ -60,6 +60,12 @@ void Validator::check_content(const std::string& path, const Profile& profile) {
   if (profile.type == ProfileType::x_forwarded_for && profile.by == By::route) {
     add(path + ".by", quote("route"), quote("record"), "an address names no backend");
   }
+  if (profile.type == ProfileType::tls_session_id && profile.by != By::record && !by_own_token(profile.by)) {
+    add(path + ".by", quote(by_name(profile.by)), quote("record"), "the id says nothing but which session it is");
+  }
+  if (profile.type == ProfileType::tls_session_id && !profile.learn) {
+    add(path + ".learn", "false", "true", "ids are known from servers alone");
+  }
   if ((profile.type == ProfileType::x_forwarded_for) == profile.trusted.empty()) {
     add(path + ".trusted", profile.trusted.empty() ? "missing" : "proxies of another type",
         profile.trusted.empty() ? "the proxies whose word counts" : "type = \"x_forwarded_for\"");

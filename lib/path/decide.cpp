@@ -54,6 +54,7 @@ class Decider {
         return decision_;
       }
       decision_.record = sight_.records.find(found.key, decision_.key_hash);
+      decision_.remember = decision_.record || !found.persist->only_learns();
       if (by_record() || !has_room()) {
         return decision_;
       }

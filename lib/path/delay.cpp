@@ -279,7 +279,11 @@ void Delay::give_up(const Connection& c, splice::Entry& entry, const plan::Liste
 }
 
 plan::Payload Delay::payload_of(std::span<const std::uint8_t> bytes, bool last) const noexcept {
-  return {.bytes = bytes, .last = last, .now_s = now_s(), .scratch = plan_.scratch_of(state_.index)};
+  return {.bytes = bytes,
+          .last = last,
+          .now_s = now_s(),
+          .scratch = plan_.scratch_of(state_.index),
+          .records = &state_.node.records};
 }
 
 }  // namespace limpet::path

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "extract/http_response.hpp"
+#include "extract/server_hello.hpp"
 #include "net/payload_edit.hpp"
 #include "net/tcp_edit.hpp"
 #include "path/claims.hpp"
@@ -20,6 +21,7 @@ using extract::Found;
 using splice::Reply;
 
 constexpr std::string_view response_begin = "HTTP/1.";
+constexpr char hello_begin = 22;  // a record of handshake messages (RFC 8446, section 5.1)
 /// Room that later stages may need before the packet: a larger IP header, a VLAN tag.
 constexpr std::size_t headroom_left = 32;
 
@@ -44,7 +46,18 @@ void Response::expect(bool owes_cookie) noexcept {
 }
 
 bool Response::wants_heads() const noexcept {
-  return !entry_.unread && (entry_.owes_cookie || plan_.service_of(listener_).reads_replies);
+  const plan::Service& service = plan_.service_of(listener_);
+  return !entry_.unread && (entry_.owes_cookie || service.reads_replies || service.reads_hellos);
+}
+
+/// It begins, as far as it is there, like one that the service reads.
+bool Response::wants_response(std::string_view begin) const noexcept {
+  const plan::Service& service = plan_.service_of(listener_);
+  if (begin.starts_with(hello_begin)) {
+    return service.reads_hellos;
+  }
+  return (entry_.owes_cookie || service.reads_replies) &&
+         begin.substr(0, response_begin.size()) == response_begin.substr(0, begin.size());
 }
 
 void Response::lose_step() noexcept {
@@ -114,8 +127,8 @@ bool Response::find_begin(const Packet& packet, const Segment& segment) noexcept
 void Response::begin(const Packet& packet, const Segment& segment, std::uint32_t number) noexcept {
   const std::size_t offset = segment.offset + (number - segment.sequence);
   const std::size_t end = std::min<std::size_t>(segment.offset + segment.size, packet.contiguous);
-  const std::size_t size = std::min(response_begin.size(), end - std::min(offset, end));
-  if (reply_ != nullptr || std::memcmp(packet.data + offset, response_begin.data(), size) != 0) {
+  const std::string_view here(reinterpret_cast<const char*>(packet.data) + offset, end - std::min(offset, end));
+  if (reply_ != nullptr || !wants_response(here)) {
     return lose_step();  // what was done to the last one may still be asked for
   }
   reply_ = state_.replies.add(entry_.key(), [&](const splice::ConnectionKey& key) {
@@ -127,6 +140,7 @@ void Response::begin(const Packet& packet, const Segment& segment, std::uint32_t
     return lose_step();
   }
   reply_->reads = true;
+  reply_->tls = here.starts_with(hello_begin);
   reply_->begin = number;
 }
 
@@ -144,7 +158,24 @@ void Response::stop_reading(bool missed) noexcept {
   state_.counters.add(Counter::replies_missed, missed ? 1 : 0);
 }
 
+/// The id is learnt when all of the message is there; nothing behind it is looked at.
+void Response::digest_hello(Millis now_ms) noexcept {
+  extract::HelloScratch scratch;
+  const extract::Value id = extract::given_session_id(reply_->head_view(), scratch);
+  if (id.found == Found::incomplete && reply_->head_size != Reply::head_max) {
+    return;
+  }
+  if (id.found == Found::value) {
+    learn_of(id, now_ms);
+  }
+  stop_reading(id.found == Found::incomplete);
+  lose_step();
+}
+
 void Response::digest(Millis now_ms) noexcept {
+  if (reply_->tls) {
+    return digest_hello(now_ms);
+  }
   extract::Head head = extract::read_response(reply_->head_view());
   while (head.found == Found::value && is_interim(head)) {
     const extract::Value whole = extract::whole_head(head);
@@ -185,12 +216,8 @@ void Response::take_whole(const extract::Head& head, Millis now_ms) noexcept {
   if (whole == Found::incomplete && reply_->head_size != Reply::head_max) {
     return;
   }
-  if (const plan::Backend* const from = whole == Found::value ? backend() : nullptr) {
-    for (const plan::Persist& persist : plan_.profiles_with(service, *from)) {
-      if (const auto key = persist.learns ? plan::learnt_key(plan_, persist, head) : std::nullopt) {
-        learn(persist, *key, *from, now_ms);
-      }
-    }
+  if (whole == Found::value) {
+    learn_of(head, now_ms);
   }
   stop_reading(whole == Found::incomplete);
 }
@@ -252,6 +279,20 @@ void Response::rewrite(const extract::Head& head, Millis now_ms) noexcept {
   reply_->changed = true;
   token(*persist, reply_->text, now_ms);
   state_.counters.add(Counter::cookies_rewritten, reply_->text_size != 0 ? 1 : 0);
+}
+
+/// All profiles that learn of it: a head, or a session id.
+template <class Said>
+void Response::learn_of(const Said& said, Millis now_ms) noexcept {
+  const plan::Backend* const from = backend();
+  if (from == nullptr) {
+    return;
+  }
+  for (const plan::Persist& persist : plan_.profiles_with(plan_.service_of(listener_), *from)) {
+    if (const auto key = persist.learns ? plan::learnt_key(plan_, persist, said) : std::nullopt) {
+      learn(persist, *key, *from, now_ms);
+    }
+  }
 }
 
 /// Its backend's word counts, whatever was known of that value.

@@ -1,7 +1,8 @@
 // What backends answer on connections whose service learns of it, rewrites it or puts a cookie into it: heads of HTTP
 // responses, read in order; and what was done to one, done again as often as the backend sends it again, until its
 // client has it. A response begins behind what the client had got when it asked. Where it does not, as with clients
-// that ask on before they were answered, no more of the connection is read.
+// that ask on before they were answered, no more of the connection is read; nor behind a ServerHello, which is learnt
+// of and left as it is.
 //
 // Worker's thread only.
 #pragma once
@@ -46,6 +47,7 @@ class Response {
 
  private:
   [[nodiscard]] bool wants_heads() const noexcept;
+  [[nodiscard]] bool wants_response(std::string_view begin) const noexcept;
   bool find_begin(const Packet& packet, const Segment& segment) noexcept;
   void begin(const Packet& packet, const Segment& segment, std::uint32_t number) noexcept;
   void lose_step() noexcept;
@@ -53,8 +55,11 @@ class Response {
   void add(const Packet& packet, const Segment& segment) noexcept;
   void digest(Millis now_ms) noexcept;
   void take_whole(const extract::Head& head, Millis now_ms) noexcept;
+  void digest_hello(Millis now_ms) noexcept;
   void insert(const extract::Head& head, Millis now_ms) noexcept;
   void rewrite(const extract::Head& head, Millis now_ms) noexcept;
+  template <class Said>
+  void learn_of(const Said& said, Millis now_ms) noexcept;
   void learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& backend,
              Millis now_ms) noexcept;
   void stop_reading(bool missed) noexcept;

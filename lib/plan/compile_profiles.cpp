@@ -122,7 +122,7 @@ Result<Persist> Compiler::persist(const std::string& service, const std::string&
   to.by = from.by;
   to.delimiter = from.delimiter;
   to.learns = from.learn && from.by == model::By::record &&
-              (from.type == model::ProfileType::cookie || from.type == model::ProfileType::header);
+              (from.type == model::ProfileType::cookie || from.type == model::ProfileType::header || to.only_learns());
   to.closes_on_conflict = from.close_on_conflict;
   if (model::by_own_token(from.by)) {
     to.own = own_token(from, input_.secret, scope, plan_->cookie_epoch);
@@ -160,7 +160,9 @@ Result<std::vector<Persist>> Compiler::profiles(Service& service, const model::S
     service.record_passes = std::min(service.record_passes, passes(made->idle_timeout_s));
     service.reads_content = service.reads_content || model::is_content(made->type);
     service.reads_requests = service.reads_requests || made->closes_on_conflict;
-    service.reads_replies = service.reads_replies || made->learns || made->by == model::By::rewrite;
+    const bool learns_of_heads = made->learns && !made->only_learns();
+    service.reads_replies = service.reads_replies || learns_of_heads || made->by == model::By::rewrite;
+    service.reads_hellos = service.reads_hellos || (made->learns && made->only_learns());
     if (made->by == model::By::insert) {
       service.reply_room = static_cast<std::uint16_t>(made->own->line.size());
     }

@@ -6,6 +6,7 @@
 #include "extract/rdp.hpp"
 #include "extract/route.hpp"
 #include "extract/text.hpp"
+#include "plan/lifetime.hpp"
 #include "plan/own_token.hpp"
 
 namespace limpet::plan {
@@ -146,6 +147,12 @@ Found find_msts(const Pool& pool, const Persist& persist, const Tuple& tuple, co
           &pool.backends[*index]};
 }
 
+/// A record tells where the value leads, and is not over.
+bool is_known(const Persist& persist, const record::Key& key, const Payload& payload) noexcept {
+  const auto record = payload.records->find(key, payload.records->hash(key));
+  return record && life_of(*record, persist, payload.now_s) == Life::going_on;
+}
+
 }  // namespace
 
 /// The part of a value that the profile is about.
@@ -213,6 +220,9 @@ Found find_in(const Plan& plan, const Service& service, const Persist& persist, 
     return not_found(value.found, payload);
   }
   const record::Key key = content_key(persist, value.bytes, plan.fingerprint_seed);
+  if (persist.only_learns() && payload.records != nullptr && !is_known(persist, key, payload)) {
+    return {.value = value.found};
+  }
   if (persist.by == model::By::record || persist.by == model::By::hash) {
     return {&persist, key};
   }

@@ -7,7 +7,7 @@
 namespace limpet::plan {
 
 /// What this profile, one of the service's that read content, finds. The key is a keyed fingerprint of the value, but
-/// for addresses.
+/// for addresses. A value that only responses make records of is none where there is no such record.
 [[nodiscard]] Found find_in(const Plan& plan, const Service& service, const Persist& persist, const Tuple& tuple,
                             const Payload& payload) noexcept;
 

@@ -79,6 +79,8 @@ struct Persist {
   bool override_limits = false;
   Reading reading;
 
+  /// Only servers say which values there are: one that no record knows is none.
+  [[nodiscard]] bool only_learns() const noexcept { return type == model::ProfileType::tls_session_id; }
   [[nodiscard]] record::Room room() const noexcept {
     return {max_records == 0 ? ~std::uint64_t{0} : max_records, on_full == model::OnFull::evict_oldest};
   }

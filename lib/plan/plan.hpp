@@ -130,7 +130,8 @@ struct Service {
   std::uint32_t inspect_delay_ms = 0;
   bool reads_content = false;              // its profiles, routes or fronts do
   bool reads_requests = false;             // all of a connection: one of its profiles closes on conflict
-  bool reads_replies = false;              // one of its profiles learns or rewrites
+  bool reads_replies = false;              // heads of HTTP: one of its profiles learns of them, or rewrites
+  bool reads_hellos = false;               // one of its profiles learns of ServerHellos
   std::uint16_t reply_room = 0;            // bytes that a backend leaves in each segment for the line of a cookie
   std::uint32_t pool = 0;                  // index in Plan::pools
   std::vector<Persist> persist;            // in order: the first that yields a key wins; backups follow their profile
@@ -187,7 +188,9 @@ struct Service {
   }
 
   /// Something of what is said on spliced connections is changed or followed, but for numbers.
-  [[nodiscard]] bool edits() const noexcept { return reads_requests || reads_replies || reply_room != 0; }
+  [[nodiscard]] bool edits() const noexcept {
+    return reads_requests || reads_replies || reads_hellos || reply_room != 0;
+  }
   /// Live TCP connections may be reset for their backend's state.
   [[nodiscard]] bool resets() const noexcept {
     return flows_on_down == model::LiveFlows::reset || flows_on_drain_end == model::LiveFlows::reset;

@@ -28,6 +28,9 @@ bool owes_cookie(const Plan& plan, const Service& service, const Tuple& tuple, c
 
 std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
                                       const extract::Head& response) noexcept {
+  if (persist.only_learns()) {
+    return std::nullopt;
+  }
   const extract::Value value =
       shaped(persist, persist.type == model::ProfileType::cookie ? extract::set_cookie(response, persist.name)
                                                                  : extract::header(response, persist.name));
@@ -35,6 +38,14 @@ std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
     return std::nullopt;
   }
   return content_key(persist, value.bytes, plan.fingerprint_seed);
+}
+
+std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
+                                      const extract::Value& session_id) noexcept {
+  if (!persist.only_learns() || session_id.found != extract::Found::value) {
+    return std::nullopt;
+  }
+  return content_key(persist, session_id.bytes, plan.fingerprint_seed);
 }
 
 const Backend* named_again(const Plan& plan, const Service& service, const Tuple& tuple,

@@ -20,6 +20,9 @@ namespace limpet::plan {
 /// The record's key of what the response tells this profile, which learns; nothing where it tells nothing.
 [[nodiscard]] std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
                                                     const extract::Head& response) noexcept;
+/// The same of the session id in a ServerHello.
+[[nodiscard]] std::optional<record::Key> learnt_key(const Plan& plan, const Persist& persist,
+                                                    const extract::Value& session_id) noexcept;
 
 /// The backend that one of the service's profiles that close on conflict finds in a request, or null.
 [[nodiscard]] const Backend* named_again(const Plan& plan, const Service& service, const Tuple& tuple,

@@ -48,8 +48,9 @@ struct Payload {
   bool full = false;  // there is no room for a further segment of it
   std::uint32_t now_s = 0;
   std::span<const Said> said{};
-  match::Scratch* scratch = nullptr;  // the worker's own; null: no expression is looked for
-  bool imagined = false;              // nobody has said it
+  match::Scratch* scratch = nullptr;       // the worker's own; null: no expression is looked for
+  const record::Table* records = nullptr;  // where learnt values are looked for; null: they count unseen
+  bool imagined = false;                   // nobody has said it
   // What hear() has found:
   std::optional<Tuple> told{};     // the client that a trusted front tells of, which makes keys
   const Branch* branch = nullptr;  // where a route leads; null: the service's own pool

@@ -18,6 +18,7 @@ struct Reply {
 
   ConnectionKey key;
   bool reads = false;       // more of the head is to come
+  bool tls = false;         // ... which is a ServerHello, if anything
   bool changed = false;     // this head has been
   bool inserts = false;     // the text is bytes more; else it stands in the place of others
   std::uint32_t begin = 0;  // number of the head's first byte, as the backend counts

@@ -40,6 +40,7 @@ model::Model declare() {
   cookie.name = "S";
   cookie.by = model::By::route;
   model.profiles["ticket"].type = model::ProfileType::tls_ticket;
+  model.profiles["session"].type = model::ProfileType::tls_session_id;
   model.profiles["header"].type = model::ProfileType::header;
   model.profiles["header"].name = "X";
   for (const auto& [name, by] : {std::pair{"insert", model::By::insert}, std::pair{"rewrite", model::By::rewrite}}) {
@@ -50,7 +51,7 @@ model::Model declare() {
     model::Service& service = model.services[name];
     service.pool = "web";
     service.listen = {{test::prefix(vip), 80, net::Protocol::tcp}};
-    service.persist = {"cookie", "header", "ticket", name == std::string_view("nat") ? "insert" : "rewrite"};
+    service.persist = {"cookie", "header", "ticket", "session", name == std::string_view("nat") ? "insert" : "rewrite"};
     service.inspect_delay_ms = 500;
     service.max_mss = 536;  // what any backend takes
   }

@@ -27,6 +27,12 @@ TEST(ContentProblems, of_profiles) {
                    "f:3:1: found \"route\", expected \"record\" (an address names no backend)"}));
   EXPECT_EQ(of("type = \"x_forwarded_for\"\ntrusted = [\"10.0.0.1/8\"]\n"),
             Texts{"f:3:12: found \"10.0.0.1/8\", expected \"10.0.0.0/8\" (bits behind the length must be zero)"});
+  EXPECT_EQ(of("type = \"tls_session_id\"\nby = \"route\"\n"),
+            Texts{"f:3:1: found \"route\", expected \"record\" (the id says nothing but which session it is)"});
+  EXPECT_EQ(of("type = \"tls_session_id\"\nby = \"hash\"\n"),
+            Texts{"f:3:1: found \"hash\", expected \"record\" (the id says nothing but which session it is)"});
+  EXPECT_EQ(of("type = \"tls_session_id\"\nlearn = false\n"),
+            Texts{"f:3:1: found false, expected true (ids are known from servers alone)"});
   EXPECT_EQ(of("type = \"source_ip\"\ntrusted = [\"10.0.0.0/8\"]\npart = 1\n"),
             (Texts{"f:3:1: found proxies of another type, expected type = \"x_forwarded_for\"",
                    "f:4:1: found 1, expected type = \"header\" or \"path\""}));
