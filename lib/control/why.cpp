@@ -1,6 +1,7 @@
 // why: the decision that a worker would take for a client, by the very same function and on that worker, so that it
 // sees what the worker sees; the live flow if the client's port is given; and what a drain or removal would change.
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "control/ask.hpp"
@@ -68,6 +69,7 @@ class Decide : public path::Task {
   void run(path::State& state, const plan::Plan& plan) noexcept override {
     const plan::Loads loads = state.loads();
     asked.look(state.index);
+    asked.payload.records = &state.node.records;
     const path::Sight sight{
         state.node.records, {asked.states == nullptr ? loads.states : *asked.states, loads.own}, &state.key_loads};
     asked.payload.now_s = now_s;
@@ -350,18 +352,26 @@ tl::expected<Subject, api::RpcError> find_subject(const Context& context, const 
 
 /// Parameters that say what a client would, with the types of profiles that would find it.
 constexpr std::pair<const char*, model::ProfileType> sayings[] = {
-    {"cookie", model::ProfileType::cookie},
-    {"header", model::ProfileType::header},
-    {"url_param", model::ProfileType::url_param},
-    {"path", model::ProfileType::path},
-    {"host", model::ProfileType::host},
-    {"sni", model::ProfileType::tls_sni},
-    {"ticket", model::ProfileType::tls_ticket},
-    {"rdp", model::ProfileType::rdp_mstshash},
-    {"msts", model::ProfileType::rdp_msts},
-    {"mqtt", model::ProfileType::mqtt_client_id},
-    {"forwarded_for", model::ProfileType::x_forwarded_for},
+    {"cookie", model::ProfileType::cookie},       {"header", model::ProfileType::header},
+    {"url_param", model::ProfileType::url_param}, {"path", model::ProfileType::path},
+    {"host", model::ProfileType::host},           {"sni", model::ProfileType::tls_sni},
+    {"ticket", model::ProfileType::tls_ticket},   {"session_id", model::ProfileType::tls_session_id},
+    {"rdp", model::ProfileType::rdp_mstshash},    {"msts", model::ProfileType::rdp_msts},
+    {"mqtt", model::ProfileType::mqtt_client_id}, {"forwarded_for", model::ProfileType::x_forwarded_for},
     {"universal", model::ProfileType::universal}};
+
+std::optional<std::string> from_hex(std::string_view digits) {
+  std::string bytes;
+  for (; digits.size() >= 2; digits.remove_prefix(2)) {
+    unsigned byte = 0;
+    if (const auto [end, error] = std::from_chars(digits.data(), digits.data() + 2, byte, 16);
+        error != std::errc{} || end != digits.data() + 2) {
+      return std::nullopt;
+    }
+    bytes += static_cast<char>(byte);
+  }
+  return digits.empty() ? std::optional(bytes) : std::nullopt;
+}
 
 tl::expected<std::vector<plan::Said>, api::RpcError> find_said(const Json& params) {
   std::vector<plan::Said> said;
@@ -377,6 +387,13 @@ tl::expected<std::vector<plan::Said>, api::RpcError> find_said(const Json& param
       }
       one.name = one.value.substr(0, at);
       one.value.erase(0, at + 1);
+    }
+    if (type == model::ProfileType::tls_session_id) {
+      auto bytes = from_hex(one.value);
+      if (!bytes) {
+        return api::reject(api::Code::invalid_params, "{}: expected pairs of hexadecimal digits", name);
+      }
+      one.value = std::move(*bytes);
     }
     said.push_back(std::move(one));
   }

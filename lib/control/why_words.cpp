@@ -69,6 +69,9 @@ std::string_view admission_words(plan::Admission admission) {
 }
 
 std::string_view passed_words(model::ProfileType type, extract::Found value) {
+  if (value == extract::Found::value && type == model::ProfileType::tls_session_id) {
+    return "no record knows the session id that the client shows";
+  }
   if (value == extract::Found::value) {
     return "what the client shows names no backend of the pool";
   }

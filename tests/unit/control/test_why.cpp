@@ -195,6 +195,23 @@ after = "Call-ID: "
   EXPECT_EQ(named.at("backend"), "web/b2");
 }
 
+TEST_F(ControlTest, tells_why_by_a_session_id) {
+  std::string configuration = text(two, {}, "[profiles.session]\ntype = \"tls_session_id\"\n");
+  configuration.replace(configuration.find("persist = ["), std::string("persist = [").size(),
+                        "persist = [\"session\", ");
+  start(configuration);
+  const Json params = {{"service", "web"}, {"client", "203.0.113.1"}, {"session_id", "00Ff12"}};
+  const Json unknown = call("why", params);
+  EXPECT_EQ(unknown.at("profile"), "client");
+  EXPECT_EQ(
+      unknown.at("passed_over"),
+      Json::array({{{"profile", "session"}, {"reason", "no record knows the session id that the client shows"}}}));
+  for (const char* bad : {"0", "0x", "zz", "00f"}) {
+    EXPECT_EQ(refused("why", {{"service", "web"}, {"client", "203.0.113.1"}, {"session_id", bad}}).code,
+              Code::invalid_params);
+  }
+}
+
 TEST_F(ControlTest, tells_why_for_services_on_prefixes_and_any_port) {
   start(text(two, {}, R"(
 [profiles.pair]
