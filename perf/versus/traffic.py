@@ -1,14 +1,11 @@
 """Clients: sessions of curl, each with a cookie jar, and load from wrk."""
 
-import re
 from dataclasses import dataclass
 
+from support import wrk
 from support.lab import VIP4, Lab, client4
 
 from perf.versus.sides import COOKIE
-
-CONNECTIONS = 20  # of wrk, at once
-REQUESTS = re.compile(r"^\s*(\d+) requests in ([\d.]+)(m?s),", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -21,19 +18,15 @@ class Kind:
         return self.name
 
 
-CONNECTION = Kind("connection", "Connection: close")
-REQUEST = Kind("request", "Connection: keep-alive")
+CONNECTION = Kind("connection", wrk.CLOSE)
+REQUEST = Kind("request", wrk.KEEP)
 
 
 def load(lab: Lab, kind: Kind, seconds: int) -> tuple[int, float]:
     """How many of its kind, and how many a second. Each goes to the backend that its cookie names."""
-    done = lab.namespaces["client"].run("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", kind.header, "-H",
-                                        f"Cookie: {COOKIE}={lab.names[-1]}", f"http://{VIP4}/", timeout_s=seconds + 20)
-    found = REQUESTS.search(done.stdout)
-    if not found or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RuntimeError(f"wrk had failures:\n{done.stdout}")
-    took_s = float(found[2]) / (1000 if found[3] == "ms" else 1)
-    return int(found[1]), int(found[1]) / took_s
+    done = wrk.load(lab.namespaces["client"], f"http://{VIP4}/", kind.header, f"Cookie: {COOKIE}={lab.names[-1]}",
+                    seconds=seconds, who=False)
+    return done.requests, done.requests / done.took_s
 
 
 def session(lab: Lab, number: int, connections: int) -> list[str]:
