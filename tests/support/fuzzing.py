@@ -29,12 +29,12 @@ def fuzz(build: Path, name: str, seconds: int) -> str:
     if not program.exists():
         return f"{program} is not built"
     seeds = FUZZ / "seeds" / name
+    if not seeds.is_dir() or not any(seeds.iterdir()):
+        return f"{seeds} has no seeds"
     found = FUZZ / "found"
     with tempfile.TemporaryDirectory() as corpus:
         command = [program, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10", "-max_len=9000",
-                   "-print_final_stats=1", f"-artifact_prefix={found}/{name}-", corpus]
-        if seeds.is_dir():
-            command.append(seeds)
+                   "-print_final_stats=1", f"-artifact_prefix={found}/{name}-", corpus, seeds]
         found.mkdir(exist_ok=True)
         result = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=seconds + 60)
         if not any(found.iterdir()):
