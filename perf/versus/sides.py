@@ -103,12 +103,12 @@ class Limpet:
         (worker,) = self.limpetd.json("show", "workers")
         return {"stages": worker["busy_us"] - worker["device_us"], "all": worker["busy_us"]}
 
-    def check(self):
-        """Everything went the way that is measured."""
+    def check(self, logins: int):
+        """Everything went the way that is measured; so many connections came without a cookie."""
         counters = self.limpetd.counters()
         login = counters["delayed_spliced"] - counters["token_hit"]
         lost = {name: value for name, value in counters.items() if name.startswith("drop_") and name not in ENDS and value}
-        if sum(lost.values()) > counters["received"] // 1000 or login > counters["delayed_spliced"] // 100:
+        if sum(lost.values()) > counters["received"] // 1000 or login > logins + counters["delayed_spliced"] // 100:
             raise RuntimeError(f"limpetd dropped {lost}; of {counters['delayed_spliced']} connections {login} came "
                                "without a cookie")
         share = (cpu_us(self.limpetd.process) - self.begin[1]) / (time.monotonic() - self.begin[0]) / 1e6
@@ -155,7 +155,7 @@ class Haproxy:
         """Since it started: user and system time of its process."""
         return {"all": cpu_us(self.process)}
 
-    def check(self):
+    def check(self, logins: int):
         """It is still there."""
         if self.process.poll() is not None:
             raise RuntimeError(f"haproxy ended with {self.process.returncode}")

@@ -17,7 +17,8 @@ sys.path.insert(0, str(ROOT))
 from support.programs import BUILD  # noqa: E402
 
 from perf.support import cases, page, plots, runner  # noqa: E402
-from perf.support.programs import PROGRAMS, Program  # noqa: E402
+from perf.support.programs import NOT_HERE, PROGRAMS, Program  # noqa: E402
+from perf.versus import main as versus  # noqa: E402
 
 
 def figure(median, **more):
@@ -37,6 +38,9 @@ def test_every_name_once():
     ("services.10k.own", 1.6, 1.3), ("flow.lookup.1M", 0.6, 0.5), ("record.lookup.1M", 0.6, 0.5),
     ("record.claim", 0.6, 0.5), ("wire.memif", 0.8, 0.9), ("plan.apply", 0.95, 0.99), ("memory.flow_v4_dr", 32, None),
     ("memory.flow_v6_nat", 96, None), ("memory.record_wide", 48, None), ("latency.p99", None, None),
+    ("path.spliced.v4.hit.1k", 1.9, 1.5), ("path.spliced.v4.hit.1M", 1.7, 1.3), ("path.spliced.v4.hit.10M", 1.5, 1.2),
+    ("memory.flow_spliced_v4", 160, None), ("memory.flow_spliced_v6", 160, None), ("l7.cookie.connection", 0.10, None),
+    ("l7.cookie.request", 0.05, None), ("l7.cookie.moved", 0, None),
 ])
 def test_targets(name, target, aim):
     case = cases.case_of(name)
@@ -111,6 +115,25 @@ def test_figures_that_no_row_has_are_refused(tmp_path, figures):
 def test_a_program_that_fails_ends_the_run(tmp_path):
     with pytest.raises(SystemExit):
         run(tmp_path, "exit 3")
+
+
+def test_a_program_that_measures_nothing_here_does_not(tmp_path):
+    assert run(tmp_path, f": > $2\nexit {NOT_HERE}") == {}
+    with pytest.raises(ValueError):  # what it wrote counts all the same
+        run(tmp_path, write({"wire.memif": figure(9)}) + f"\nexit {NOT_HERE}")
+
+
+@pytest.mark.parametrize("why, limpet, haproxy, code", [
+    ("", 0, 0, 0), ("", 1, 0, 1), ("", 0, 1, 1), ("there is no haproxy", 0, 0, NOT_HERE),
+])
+def test_sessions_that_moved_fail_the_comparison(monkeypatch, tmp_path, why, limpet, haproxy, code):
+    found = dict.fromkeys(versus.NAMES, figure(1)) | {"l7.cookie.moved": figure(limpet, floor=haproxy)}
+    monkeypatch.setattr(versus, "missing", lambda: why)
+    monkeypatch.setattr(versus, "measure", lambda *_: found)
+    file = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["versus_haproxy", "--only", "l7.cookie.connection", "--json", str(file)])
+    assert versus.main() == code
+    assert set(json.loads(file.read_text())) == (set() if why else {"l7.cookie.connection"})
 
 
 def whole_run() -> dict:
