@@ -213,3 +213,12 @@ def test_an_offices_callers_keep_their_relay_a_tenant():
                                    "x_forwarded_for", "universal"])
 def test_every_type_is_in_the_table(type_):
     assert f"| `{type_}`" in PAGE
+
+
+def test_every_reason_for_a_move_is_in_the_table():
+    """And no other."""
+    listed = re.search(r"#define LIMPET_MOVE_REASONS\(X\)(.*?)\n(?!  X)", (ROOT / "lib/path/reason.hpp").read_text(), re.DOTALL)[1]
+    table = PAGE.split("\n## Moves and violations")[1].split("\n## ")[0]
+    first_cells = re.findall(r"^\| ([^|]*`[^|]*) \|", table, re.MULTILINE)
+    told = [name for cell in first_cells for name in re.findall(r"`([a-z_]+)`", cell)]
+    assert sorted([*told, "violation"]) == sorted(re.findall(r"X\((\w+)\)", listed))
