@@ -112,9 +112,9 @@ def write_capture(path: Path, frames: list[tuple[int, bytes]]):
             writer.write_packet(data, sec=START_S + seconds, usec=rest_ns, caplen=len(data), wirelen=len(data))
 
 
-def replay(settings: dict, scenario: Scenario, *, workers=1, secret: Path | None = None, segment_bytes=0) -> Outcome:
+def replay(settings: dict, scenario: Scenario, *, workers=1, secret: Path | None = None, segment_bytes=0, held=0) -> Outcome:
     """Runs it, checks what must hold for every run (all accounted for, no violation), and reads what came out.
-    Frames larger than `segment_bytes`, where that is not 0, arrive in several segments."""
+    Frames larger than `segment_bytes`, where that is not 0, arrive in several segments. So many packets are `held` when it ends."""
     if secret is not None:
         settings = merged(settings, {"limpetd": {"secret_file": str(secret)}})
     with tempfile.TemporaryDirectory(prefix="limpet-replay-") as name:
@@ -129,16 +129,17 @@ def replay(settings: dict, scenario: Scenario, *, workers=1, secret: Path | None
         raw = {port: (folder / f"{port}-out.pcap").read_bytes() for port in scenario.frames}
         read = {port: list(rdpcap(str(folder / f"{port}-out.pcap"))) for port in scenario.frames}
     outcome = Outcome(read["front"], read.get("back", []), raw, report["counters"], report["moves"], report["violations"])
-    assert_accounted(outcome, scenario)
+    assert_accounted(outcome, scenario, held)
     return outcome
 
 
-def assert_accounted(outcome: Outcome, scenario: Scenario):
-    """Every packet that came in left, was answered, or was dropped for a counted reason."""
+def assert_accounted(outcome: Outcome, scenario: Scenario, held=0):
+    """Every packet that came in left, was answered, is held, or was dropped for a counted reason."""
     counters = outcome.counters
     assert counters["received"] == scenario.count
     drops = sum(counters[name] for name in drop_names())
-    assert counters["received"] + counters["from_control"] + counters["made"] == counters["transmitted"] + counters["punted"] + drops, (
+    came = counters["received"] + counters["from_control"] + counters["made"]
+    assert came == counters["transmitted"] + counters["punted"] + drops + held, (
         f"in {counters['received']} + {counters['from_control']}, out {counters['transmitted']}, dropped "
         f"{outcome.drops}")
     assert counters["transmitted"] == len(outcome.out)
