@@ -70,8 +70,8 @@ inline constexpr std::array held_columns{
     Column{"service", "SERVICE", "the service"},
     Column{"client", "CLIENT", "client address and port"},
     Column{"waits_for", "WAITS FOR",
-           "data: the client has not said enough; backend: it has got a SYN; acknowledgment: by the backend, of bytes "
-           "that are owned"},
+           "data: the client has not said enough; backend: it has got a SYN, or is down and on_down = hold; "
+           "acknowledgment: by the backend, of bytes that are owned"},
     Column{"backend", "BACKEND", "POOL/NAME of the backend that is asked, or joined; null: none yet"},
     Column{"packets", "PACKETS", "held packets"},
     Column{"bytes", "BYTES", "of data in them"},

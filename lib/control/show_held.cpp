@@ -23,6 +23,7 @@ struct HeldRow {
   Phase phase = Phase::open;
   std::array<BackendSlot, 3> tried;
   std::uint8_t tried_count = 0;
+  bool for_backend = false;  // ... that is down
   std::uint16_t packets = 0;
   std::uint32_t bytes = 0, owned_bytes = 0;
   Millis waited_ms = 0, left_ms = 0;
@@ -58,6 +59,7 @@ class HeldSlice : public Slice<HeldRow> {
                 .phase = entry->phase,
                 .tried = one.tried,
                 .tried_count = one.tried_count,
+                .for_backend = one.waits_for_backend,
                 .packets = one.held,
                 .waited_ms = now_ms - std::min(one.opened_ms, now_ms),
                 .left_ms = one.late_ms - std::min(one.late_ms, now_ms)};
@@ -69,8 +71,11 @@ class HeldSlice : public Slice<HeldRow> {
   }
 };
 
-std::string_view waits_for(Phase phase) {
-  return phase == Phase::open ? "data" : phase == Phase::connecting ? "backend" : "acknowledgment";
+std::string_view waits_for(const HeldRow& row) {
+  if (row.phase == Phase::open) {
+    return row.for_backend ? "backend" : "data";
+  }
+  return row.phase == Phase::connecting ? "backend" : "acknowledgment";
 }
 
 class HeldJob : public WorkerListing<HeldSlice, HeldRow> {
@@ -117,7 +122,7 @@ class HeldJob : public WorkerListing<HeldSlice, HeldRow> {
     return {{"worker", worker()},
             {"service", listener == nullptr ? "" : plan.service_of(*listener).name},
             {"client", net::Endpoint{row.key.client, row.key.client_port}.text()},
-            {"waits_for", waits_for(row.phase)},
+            {"waits_for", waits_for(row)},
             {"backend", is_open || tried.empty() ? Json(nullptr) : Json(tried.back())},
             {"packets", row.packets},
             {"bytes", row.bytes},

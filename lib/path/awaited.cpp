@@ -187,10 +187,32 @@ void AwaitedConnections::end_all() noexcept {
   }
 }
 
+AwaitedConnections::Hold AwaitedConnections::make_room(Awaited& one, std::uint32_t sequence) noexcept {
+  if (one.held == held_of_one_max) {
+    join_small(one);
+  }
+  if (one.held < held_of_one_max) {
+    return Hold::held;
+  }
+  bool has_gap = false;
+  std::uint32_t last = none, next = one.client_sequence + 1;
+  for (std::uint32_t slot = one.first_held; slot != none; slot = slots_[slot].next) {
+    const Segment& there = slots_[slot].segment;
+    has_gap = has_gap || ahead(there.sequence, next) > 0;
+    next = ahead(there.next(), next) > 0 ? there.next() : next;
+    last = slot;
+  }
+  if (ahead(slots_[last].segment.sequence, sequence) > 0) {
+    unhold(one, last, ended_);
+    return Hold::held;
+  }
+  return has_gap ? Hold::outside : Hold::much;
+}
+
 AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept {
   const std::uint32_t first = one.client_sequence + 1;
   if (ahead(segment.sequence, first) < 0 || ahead(segment.next(), first) > int{held_bytes_of_one_max}) {
-    return ahead(segment.next(), first) <= 0 ? Hold::duplicate : Hold::full;
+    return ahead(segment.next(), first) <= 0 ? Hold::duplicate : Hold::outside;
   }
   for (std::uint32_t slot = one.first_held, next = none; slot != none; slot = next) {
     const Segment& there = slots_[slot].segment;
@@ -205,11 +227,11 @@ AwaitedConnections::Hold AwaitedConnections::hold(Awaited& one, const Packet& pa
       unhold(one, slot, ended_);  // all of it comes again
     }
   }
-  if (one.held == held_of_one_max) {
-    join_small(one);
-  }
-  if (free_.first == none || one.held == held_of_one_max) {
+  if (free_.first == none) {
     return Hold::full;
+  }
+  if (const Hold room = make_room(one, segment.sequence); room != Hold::held) {
+    return room;
   }
   std::uint32_t* link = &one.first_held;
   while (*link != none && ahead(slots_[*link].segment.sequence, segment.sequence) <= 0) {

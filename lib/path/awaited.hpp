@@ -42,6 +42,8 @@ struct Awaited {
   std::array<BackendSlot, 3> tried;  // this one too
   bool late = false;                 // nothing more is waited for
   bool hears = true;                 // in line with those whose client may still say more
+  bool waits_for_backend = false;    // which is down, and its session may have no other
+  bool full = false;                 // its client has said as much as is held of one
   bool refused = false;              // by the backend
   std::uint8_t repeats = 0;          // of what is owned
   std::uint8_t shift = 0;            // of windows given to the client
@@ -85,13 +87,25 @@ class AwaitedConnections {
   void end(Awaited& one) noexcept;
   void end_all() noexcept;
 
-  enum class Hold : std::uint8_t { held, duplicate, full };
-  /// The packet is kept among the others by its number; those whose data it has, too, end.
+  enum class Hold : std::uint8_t {
+    held,
+    duplicate,
+    outside,  // of the window that its client was given, or behind a gap that no room is left beyond
+    much,     // one holds no more packets, and they have no gap
+    full,     // all together hold no more
+  };
+  /// The packet is kept among the others by its number; those whose data it has, too, end, and where it fills a gap
+  /// and there are too many, so does the last one: its client sends that again.
   Hold hold(Awaited& one, const Packet& packet, const Segment& segment) noexcept;
   /// The last packet that hold() kept is none of these any more.
   void give_back(Awaited& one) noexcept;
   /// The first packet is bound anew, by itself.
   void bring_up(Awaited& one) noexcept;
+  /// What its client said first is on its way to be bound.
+  [[nodiscard]] bool is_brought_up(const Awaited& one) const noexcept {
+    return (one.late || one.refused) && one.first_held != none &&
+           ahead(slots_[one.first_held].segment.sequence, one.client_sequence + 1) > 0;
+  }
   /// The client's data from its first byte on, as far as there is no gap. Good until the next call, or until a packet
   /// of this connection ends.
   [[nodiscard]] std::span<const std::uint8_t> contents(const Awaited& one) noexcept;
@@ -186,6 +200,8 @@ class AwaitedConnections {
   void unhold(Awaited& one, std::uint32_t slot, List& to) noexcept;
   void end_superfluous(Awaited& one) noexcept;
   void join_small(Awaited& one) noexcept;
+  /// One more packet, from this number on, is no more than one connection may hold.
+  [[nodiscard]] Hold make_room(Awaited& one, std::uint32_t sequence) noexcept;
   void forget(Awaited& one) noexcept;
   [[nodiscard]] Line& line_of(const Awaited& one) noexcept { return one.hears ? hearing_ : others_; }
   void enter_line(Awaited& one) noexcept;

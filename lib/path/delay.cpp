@@ -16,6 +16,9 @@ using splice::Offer;
 using splice::Phase;
 namespace tcp = net::tcp_flag;
 
+constexpr Millis backend_held_ms = 12'000;  // a session waits for its backend to be up again
+constexpr Millis backend_again_ms = 1000;
+
 /// True of one packet in 64: a connection that has so many more since a SYN came is no other client's by now.
 bool goes_on_for_long(const Packet& packet, const net::Parsed& parsed) noexcept {
   return packet.data[parsed.l4_offset + net::tcp::checksum] % 64 == 0;
@@ -61,6 +64,14 @@ std::optional<Offer> Delay::cookie(const Connection& c, const Packet& packet,
                       net::tcp_acknowledgment(packet.data, parsed) - 1, plan::wall_ms(plan_, now_ms_));
 }
 
+/// The client has begun anew from the port of a connection that waits, and has shown its address again.
+bool Delay::opens_in_place(const splice::Entry& entry, const Connection& c, const Packet& packet,
+                           const net::Parsed& parsed) const noexcept {
+  return entry.asked_anew &&
+         net::tcp_acknowledgment(packet.data, parsed) - 1 != state_.awaited.at(entry.waiting).own_sequence &&
+         cookie(c, packet, parsed);
+}
+
 Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Listener& listener = *item.listener;
   entry_ = state_.spliced.find(key_of(c, listener));
@@ -83,7 +94,12 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
     return Stand::ended;
   }
   if (entry != nullptr && entry->phase != Phase::spliced) {
-    return wait(c, *entry, packet, parsed, item);
+    if (!opens_in_place(*entry, c, packet, parsed)) {
+      return wait(c, *entry, packet, parsed, item);
+    }
+    give_up(c, *entry, listener);
+    entry_ = nullptr;
+    return open(c, packet, parsed, item);
   }
   if (entry != nullptr && entry->owned && end_if_lost(state_, *entry)) {
     reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_backend);
@@ -161,7 +177,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   Awaited* const one = state_.awaited.add(key);
   splice::Entry* const entry = one == nullptr ? nullptr : state_.spliced.insert(key);
   if (entry == nullptr) {
-    one != nullptr ? state_.awaited.end(*one) : hurry_oldest();
+    one != nullptr ? state_.awaited.end(*one) : hurry(state_.awaited.oldest_that_hears());
     item.drop(Counter::drop_held_full);
     return Stand::ended;
   }
@@ -179,13 +195,26 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
   return wait(c, *entry, packet, parsed, item);
 }
 
-/// Who has waited longest for its client to say something gets a backend without, and its place is free.
-void Delay::hurry_oldest() noexcept {
-  if (Awaited* const oldest = state_.awaited.oldest_that_hears()) {
-    oldest->late = true;
-    state_.awaited.stop_hearing(*oldest);
-    state_.awaited.bring_up(*oldest);
+/// It gets a backend by what its client has said so far.
+void Delay::hurry(Awaited* one) noexcept {
+  if (one != nullptr && one->hears) {
+    one->late = true;
+    state_.awaited.stop_hearing(*one);
+    state_.awaited.bring_up(*one);
   }
+}
+
+/// What can't be held is dropped. Where there is no room for anybody, who has waited longest makes some.
+void Delay::refuse_to_hold(Awaited& one, AwaitedConnections::Hold hold, const Segment& segment, Item& item) noexcept {
+  using Hold = AwaitedConnections::Hold;
+  if (hold == Hold::full) {
+    hurry(state_.awaited.oldest_that_hears());
+  } else if (hold == Hold::much) {
+    one.full = true;
+    hurry(&one);
+  }
+  note_repeated(state_, one, segment);
+  item.drop(hold == Hold::duplicate ? Counter::drop_held_again : Counter::drop_held_full);
 }
 
 /// A packet of a connection without a backend.
@@ -202,17 +231,14 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   }
   note_stamps(one, segment.sequence, net::tcp_timestamps(packet.data, parsed));
   const auto hold = state_.awaited.hold(one, packet, segment);
-  if (hold == AwaitedConnections::Hold::full) {
-    hurry_oldest();
-  }
   if (hold != AwaitedConnections::Hold::held) {
-    note_repeated(state_, one, segment);
-    item.drop(hold == AwaitedConnections::Hold::full ? Counter::drop_held_full : Counter::drop_held_again);
+    refuse_to_hold(one, hold, segment, item);
     return Stand::ended;
   }
   state_.counters.add(Counter::delayed_held);
   item.verdict = Verdict::keep;
-  if (entry.phase == Phase::connecting && !one.refused) {
+  const bool is_own = state_.burst.source.origin == Origin::self;
+  if ((entry.phase == Phase::connecting && !one.refused) || (!is_own && state_.awaited.is_brought_up(one))) {
     return Stand::ended;
   }
   if (one.tried_count == one.tried.size()) {
@@ -225,7 +251,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   const std::uint16_t mss = full_size(service, one);
   const auto said = state_.awaited.contents(one);
   payload_ = payload_of(said, one.late || !AwaitedConnections::has_room(said.size(), 1));
-  payload_.full = !AwaitedConnections::has_room(said.size(), mss);
+  payload_.full = one.full || !AwaitedConnections::has_room(said.size(), mss);
   const plan::Tuple tuple = tuple_of(*item.listener, c);
   const plan::Heard heard = plan::hear(service, tuple, payload_);
   if (heard == plan::Heard::broken) {
@@ -250,18 +276,36 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   return Stand::begins;
 }
 
+/// The backend of its session is down, and no other may have it: it is asked for again after a while.
+bool Delay::holds_for_backend(const splice::Entry& entry, Awaited& one, const Item& item) noexcept {
+  if (item.verdict != Verdict::drop || item.reason != Counter::drop_backend_held || entry.phase != Phase::open) {
+    return false;
+  }
+  if (!one.waits_for_backend) {
+    one.waits_for_backend = one.late = true;
+    one.late_ms = now_ms_ + backend_held_ms;
+    state_.awaited.stop_hearing(one);
+  }
+  one.due_ms = now_ms_ + backend_again_ms;
+  return now_ms_ < one.late_ms;
+}
+
 void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
   Awaited& one = state_.awaited.at(entry->waiting);
-  if (item.verdict == Verdict::drop && item.reason != Counter::drop_consumed) {
+  const bool stays = holds_for_backend(*entry, one, item);
+  if (!stays && item.verdict == Verdict::drop && item.reason != Counter::drop_consumed) {
     reset_sender(state_, plan_, packet, parsed, item, item.reason);
   }
-  if (item.verdict != Verdict::undecided) {
+  if (!stays && item.verdict != Verdict::undecided) {
     return give_up(c, *entry, *item.listener);
   }
   item.verdict = Verdict::keep;
   if (state_.awaited.hold(one, packet, segment_of(packet, parsed)) != AwaitedConnections::Hold::held) {
     item.drop(Counter::drop_held_full);
+  }
+  if (stays) {
+    return;
   }
   entry->phase = Phase::connecting;
   state_.awaited.stop_hearing(one);

@@ -75,7 +75,11 @@ class Delay {
   [[nodiscard]] Stand open(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
   [[nodiscard]] Stand wait(const Connection& c, splice::Entry& entry, Packet& packet, const net::Parsed& parsed,
                            Item& item) noexcept;
-  void hurry_oldest() noexcept;
+  [[nodiscard]] bool opens_in_place(const splice::Entry& entry, const Connection& c, const Packet& packet,
+                                    const net::Parsed& parsed) const noexcept;
+  void hurry(Awaited* one) noexcept;
+  void refuse_to_hold(Awaited& one, AwaitedConnections::Hold hold, const Segment& segment, Item& item) noexcept;
+  [[nodiscard]] bool holds_for_backend(const splice::Entry& entry, Awaited& one, const Item& item) noexcept;
   void give_up(const Connection& c, splice::Entry& entry, const plan::Listener& listener) noexcept;
   [[nodiscard]] plan::Payload payload_of(std::span<const std::uint8_t> bytes, bool last) const noexcept;
   [[nodiscard]] bool owes_cookie(const Connection& c, const plan::Listener& listener, const Awaited& one) noexcept;

@@ -111,7 +111,7 @@ bool tend_owned(State& state, splice::Entry* entry, Awaited& one, Millis now_ms)
     state.awaited.end(one);
     return true;
   }
-  if (entry->phase == Phase::open && now_ms < one.late_ms) {
+  if (entry->phase == Phase::open && !one.late && now_ms < one.late_ms) {
     one.due_ms = one.late_ms;
     state.awaited.want(one, Wants::acknowledgment);
     return true;
