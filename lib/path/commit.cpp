@@ -73,10 +73,8 @@ std::uint16_t home_after(const Question& question, const Decision& decision, Bac
   return home == record::home_of(to) ? record::at_home : home;
 }
 
-/// Counts a move and puts it into the event ring.
 void count_move(State& state, const Question& question, const Decision& decision, BackendSlot from, BackendSlot to,
                 Reason reason, Millis now_ms) noexcept {
-  add_relaxed(state.moves[static_cast<std::size_t>(reason)], 1);
   const plan::Persist* persist = decision.persist;
   const bool is_told = question.payload != nullptr && question.payload->told;
   const net::IpAddress& client = is_told ? question.payload->told->client : question.tuple.client;
@@ -84,11 +82,8 @@ void count_move(State& state, const Question& question, const Decision& decision
   const auto length = static_cast<std::uint8_t>(persist == nullptr ? (v4 ? 32 : 128)
                                                 : v4               ? persist->prefix4
                                                                    : persist->prefix6);
-  const Move move{now_ms, client.masked(length), length,      reason, question.listener.slot, from,
-                  to,     persist != nullptr,    decision.key};
-  if (!state.to_control.moves.push(move)) {
-    state.counters.add(Counter::events_lost);
-  }
+  note_move(state, {now_ms, client.masked(length), length, reason, question.listener.slot, from, to, persist != nullptr,
+                    decision.key});
 }
 
 const plan::Backend* move(State& state, const Question& question, const Decision& decision, Millis now_ms) noexcept {
@@ -141,6 +136,13 @@ void count_profiles(const State& state, const Question& question, const Decision
 }
 
 }  // namespace
+
+void note_move(State& state, const Move& move) noexcept {
+  add_relaxed(state.moves[static_cast<std::size_t>(move.reason)], 1);
+  if (!state.to_control.moves.push(move)) {
+    state.counters.add(Counter::events_lost);
+  }
+}
 
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept {

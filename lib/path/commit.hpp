@@ -13,6 +13,9 @@ struct Previous {
   Reason reason = Reason::violation;
 };
 
+/// Counts a move and puts it into the event ring.
+void note_move(State& state, const Move& move) noexcept;
+
 /// The backend that the session has from now on: the decision's, or the one another worker has just bound.
 const plan::Backend* commit(State& state, const Question& question, const Decision& decision, const Previous& previous,
                             Millis now_ms) noexcept;

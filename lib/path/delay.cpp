@@ -290,7 +290,8 @@ bool Delay::holds_for_backend(const splice::Entry& entry, Awaited& one, const It
   return now_ms_ < one.late_ms;
 }
 
-void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
+void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
+                   std::uint32_t record) noexcept {
   splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
   Awaited& one = state_.awaited.at(entry->waiting);
   const bool stays = holds_for_backend(*entry, one, item);
@@ -308,6 +309,7 @@ void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parse
     return;
   }
   entry->phase = Phase::connecting;
+  state_.spliced.set_record(*entry, record);
   state_.awaited.stop_hearing(one);
   one.tried[one.tried_count++] = item.backend->slot;
   begin_syns(state_, one, now_ms_);

@@ -37,7 +37,9 @@ class Delay {
   /// Backends that have refused it or not answered.
   [[nodiscard]] std::span<const BackendSlot> tried() const noexcept { return tried_; }
   /// The item is bound to a backend, which is asked to open, or refused, and the client told so.
-  void chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept;
+  /// `record`: where that of its session lies, or 0.
+  void chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
+              std::uint32_t record) noexcept;
 
   /// A client's packet, bound after stand(): as its backend numbers.
   void edit_inward(const Connection& c, Packet& packet, const net::Parsed& parsed, const Item& item) noexcept;

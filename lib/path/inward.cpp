@@ -51,7 +51,7 @@ class Inward {
              .found = &delay.found(),
              .tried = delay.tried()},
             c, packet, parsed, item, {});
-      return delay.chosen(c, packet, parsed, item);
+      return delay.chosen(c, packet, parsed, item, record_);
     }
     Previous previous;
     if (stand == Stand::ended) {
@@ -270,6 +270,9 @@ class Inward {
       return refuse(decision.refusal, packet, parsed, item);
     }
     item.backend = commit(state_, question, decision, previous, now_ms_);
+    if (question.payload != nullptr && decision.persist != nullptr) {
+      record_ = state_.node.records.place_of(decision.key, decision.key_hash);
+    }
     if (is_tcp(*item.listener) && !opens_connection(parsed) && question.payload == nullptr) {
       state_.counters.add(Counter::flow_midstream);
     }
@@ -307,6 +310,7 @@ class Inward {
   Millis now_ms_;
   Flows flows_;
   Records records_;
+  std::uint32_t record_ = record::Table::nowhere;  // of the session that a delayed connection was chosen for
 };
 
 }  // namespace

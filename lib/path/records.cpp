@@ -5,7 +5,17 @@
 
 namespace limpet::path {
 
+/// What its key was is no longer known of a connection that was chosen for by what its client said.
+std::uint32_t Records::place_of_spliced(const plan::Listener& listener, const Connection& c) const noexcept {
+  const splice::Entry* const entry =
+      state_.spliced.find({c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())});
+  return entry == nullptr ? record::Table::nowhere : state_.spliced.record_of(*entry);
+}
+
 void Records::refresh(const plan::Listener& listener, const Connection& c) noexcept {
+  if (plan_.service_of(listener).reads_content) {
+    return state_.node.records.touch_at(place_of_spliced(listener, c), now_s_);
+  }
   const plan::Found found = find_key(listener, c);
   if (found.persist != nullptr) {
     record::Table& records = state_.node.records;
@@ -14,6 +24,9 @@ void Records::refresh(const plan::Listener& listener, const Connection& c) noexc
 }
 
 bool Records::confirm(const plan::Listener& listener, const Connection& c, BackendSlot backend) noexcept {
+  if (plan_.service_of(listener).reads_content) {
+    return place_of_spliced(listener, c) != record::Table::nowhere;
+  }
   const plan::Found found = find_key(listener, c);
   if (found.persist == nullptr) {
     return false;

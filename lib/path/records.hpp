@@ -38,6 +38,8 @@ class Records {
     return service.reads_content ? plan::Found{} : plan::find_key(plan_, service, tuple_of(listener, c));
   }
 
+  [[nodiscard]] std::uint32_t place_of_spliced(const plan::Listener& listener, const Connection& c) const noexcept;
+
   State& state_;
   const plan::Plan& plan_;
   std::uint32_t now_s_;

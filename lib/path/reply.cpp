@@ -9,6 +9,7 @@
 #include "net/payload_edit.hpp"
 #include "net/tcp_edit.hpp"
 #include "path/claims.hpp"
+#include "path/commit.hpp"
 #include "path/records.hpp"
 #include "plan/own_token.hpp"
 #include "plan/replies.hpp"
@@ -295,7 +296,7 @@ void Response::learn_of(const Said& said, Millis now_ms) noexcept {
   }
 }
 
-/// Its backend's word counts, whatever was known of that value.
+/// Its backend's word counts, whatever was known of that value. The connection keeps the record in use from now on.
 void Response::learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& from,
                      Millis now_ms) noexcept {
   record::Table& records = state_.node.records;
@@ -308,16 +309,30 @@ void Response::learn(const plan::Persist& persist, const record::Key& key, const
   if (const auto record = records.find(key, hash)) {
     if (record->backend != from.slot &&
         records.replace(key, hash, record->backend, from.slot, now_s, record::at_home)) {
+      const auto length = static_cast<std::uint8_t>(c_.client.is_v4() ? 32 : 128);
+      note_move(state_,
+                {now_ms, c_.client, length, Reason::token, listener_.slot, record->backend, from.slot, true, key});
       count();
     } else {
       records.touch(key, hash, now_s);
     }
-    return;
-  }
-  const record::Claim claim = records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room());
-  if (count_claim(state_.counters, claim)) {
+  } else if (count_claim(state_.counters,
+                         records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room()))) {
     count();
   }
+  note_record(records.place_of(key, hash));
+}
+
+/// Its flow counts no longer beside the records.
+void Response::note_record(std::uint32_t place) noexcept {
+  using namespace flow::flag;
+  state_.spliced.set_record(entry_, place);
+  flows_.with_any_forward(listener_, c_, [&](auto& entry) {
+    if (place != record::Table::nowhere && (entry.flags() & (counted | recorded)) == counted) {
+      entry.set_flags(entry.flags() | recorded);
+      add_relaxed(state_.uses[entry.peer()].flows_alone, -1);
+    }
+  });
 }
 
 /// False: there is no room in the packet, which is dropped.

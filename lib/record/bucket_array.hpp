@@ -66,6 +66,16 @@ class BucketArray {
     return find_in_candidates(key, hash, ~0u);
   }
 
+  /// Places are numbered from 1 on.
+  [[nodiscard]] std::uint64_t place_of(const Found& found) const noexcept {
+    return static_cast<std::uint64_t>(found.bucket - buckets_) * bucket_slots + found.slot + 1;
+  }
+  /// What lies there now.
+  [[nodiscard]] std::optional<Found> at_place(std::uint64_t place) const noexcept {
+    const std::uint64_t index = (place - 1) / bucket_slots;
+    return index < count_ ? read(buckets_[index], static_cast<unsigned>((place - 1) % bucket_slots)) : std::nullopt;
+  }
+
   /// Where a key of this hash may lie.
   [[nodiscard]] std::array<Bucket*, choices> candidates(std::uint64_t hash) const noexcept {
     return {choose(hash >> 32), choose(hash), choose((hash * 0x9e3779b97f4a7c15ULL) >> 32)};

@@ -108,6 +108,8 @@ Claim confirm_in(Shares& shares, const Counts& counts, const Key& key, std::uint
   return stored;
 }
 
+constexpr std::uint32_t wide_place = 1u << 31;  // in a place: of the wide records
+
 template <class Shares>
 void touch_in(Shares& shares, const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
   for (auto* array : {&shares.live, &shares.provisional}) {
@@ -230,6 +232,27 @@ bool Table::replace(const Key& key, std::uint64_t hash, BackendSlot from, Backen
 Claim Table::confirm(const Key& key, std::uint64_t hash, std::uint32_t now_s, const Room& room) noexcept {
   return key.wide ? confirm_in(wide_, *counts_, key, hash, now_s, room)
                   : confirm_in(narrow_, *counts_, key, hash, now_s, room);
+}
+
+std::uint32_t Table::place_of(const Key& key, std::uint64_t hash) const noexcept {
+  const auto in = [&](const auto& array) -> std::uint32_t {
+    const auto found = array.find(key, hash);
+    const std::uint64_t place = found ? array.place_of(*found) : nowhere;
+    return place < wide_place ? static_cast<std::uint32_t>(place) : nowhere;
+  };
+  const std::uint32_t place = key.wide ? in(wide_.live) : in(narrow_.live);
+  return place == nowhere ? nowhere : place | (key.wide ? wide_place : 0);
+}
+
+void Table::touch_at(std::uint32_t place, std::uint32_t now_s) noexcept {
+  const auto in = [&](auto& array) {
+    if (const auto found = array.at_place(place & ~wide_place)) {
+      array.touch(*found, now_s);
+    }
+  };
+  if (place != nowhere) {
+    (place & wide_place) != 0 ? in(wide_.live) : in(narrow_.live);
+  }
 }
 
 void Table::touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {

@@ -114,6 +114,12 @@ class Table {
 
   /// Used at `now_s`, unless it was used later.
   void touch(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept;
+  /// Where a lasting record lies for as long as there is one, in few bits: for those who no longer know its key.
+  /// `nowhere`: there is none, or it lies too far behind.
+  [[nodiscard]] std::uint32_t place_of(const Key& key, std::uint64_t hash) const noexcept;
+  static constexpr std::uint32_t nowhere = 0;
+  /// touch() of what lies there now: another record, where the first has been erased or put out.
+  void touch_at(std::uint32_t place, std::uint32_t now_s) noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;
 
   /// Calls `f(key, record) -> Sweep` for every record of the next `buckets` buckets, over all shares in turn. A record

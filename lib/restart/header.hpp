@@ -18,8 +18,8 @@ namespace limpet::restart {
 inline constexpr std::size_t header_bytes = 4096;
 /// Of the bytes of entries and names, and which worker has which flow. Those before are read, too: records of 1 had no
 /// home, narrow flow entries of 2 no mark of their own, flows of 3 lay with other workers, spliced connections of 4
-/// knew no timestamps.
-inline constexpr std::uint32_t layout_now = 5;
+/// knew no timestamps, those of 5 not where their sessions' records lie.
+inline constexpr std::uint32_t layout_now = 6;
 inline constexpr std::uint32_t layout_oldest = 1;
 
 enum class Kind : std::uint32_t { names = 1, records = 2, flows = 3, spliced = 4 };

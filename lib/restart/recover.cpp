@@ -77,18 +77,28 @@ Result<Header> read_member(std::span<const std::byte> file, Kind kind, const Boo
   return header;
 }
 
+/// Records' places are the same.
+bool lie_alike(const Geometry& fresh, const Old& old) {
+  Geometry same = fresh;
+  same.records = old.geometry.records;
+  same.key_id = old.geometry.key_id;
+  return old.layout == layout_now && same == fresh;
+}
+
 /// Records whose places are the same are copied as they lie: that loses none, however full the table.
 record::Recovered refill_records(const Fresh& fresh, const Files& files, const Old& old, const record::Table& from,
                                  const record::Known& known) {
-  Geometry same = fresh.geometry;
-  same.records = old.geometry.records;
-  same.key_id = old.geometry.key_id;
-  if (old.layout != layout_now || !(same == fresh.geometry)) {
+  if (!lie_alike(fresh.geometry, old)) {
     return record::refill(fresh.tables.records, from, known, old.layout < 2);
   }
   std::memcpy(table_of(fresh.files.records).data(), table_of(files.records).data(),
-              record::Table::bytes_needed(same.records));
+              record::Table::bytes_needed(old.geometry.records));
   return record::adopt(fresh.tables.records, known);
+}
+
+/// Of a spliced connection's session, its record's.
+bool has_places(std::uint32_t layout) {
+  return layout >= 6;
 }
 
 tl::unexpected<Error> of_file(const std::string& name, const Error& error) {
@@ -109,7 +119,7 @@ Result<std::uint64_t> read_spliced(const Files& files, const BootId& boot, const
     if (!header) {
       return of_file(name, header.error());
     }
-    if (!splice::Table::is_size(size_bytes)) {
+    if (!splice::Table::is_size(size_bytes, has_places(names.layout))) {
       return fail("{} has a damaged header", name);
     }
   }
@@ -169,14 +179,18 @@ std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Know
   return kept;
 }
 
-/// Each to its client's owner. Without files for them nothing is kept.
-std::uint64_t refill_spliced(std::vector<splice::Table>& to, std::vector<splice::Table>& from, std::uint32_t layout,
+/// Each to its client's owner. Without files for them nothing is kept. Where records lie elsewhere now, connections no
+/// longer know theirs.
+std::uint64_t refill_spliced(const Fresh& fresh, std::vector<splice::Table>& from, const Old& old,
                              const flow::Known& known, const hash::Owner& owner) {
+  std::vector<splice::Table>& to = fresh.tables.spliced;
+  const bool alike = lie_alike(fresh.geometry, old);
   std::uint64_t kept = 0;
   for (splice::Table& table : from) {
     table.each([&](const splice::Entry& there) {
-      const splice::Entry entry = layout < 5 ? converted(there) : there;
-      const bool kept_now = !to.empty() && accepts(known, entry) && to[owner.owner(entry.client)].restore(entry);
+      const splice::Entry entry = old.layout < 5 ? converted(there) : there;
+      const bool kept_now = !to.empty() && accepts(known, entry) &&
+                            to[owner.owner(entry.client)].restore(entry, alike ? table.record_of(there) : 0);
       kept += kept_now ? 1u : 0u;
     });
   }
@@ -266,7 +280,7 @@ void begin_larger_names(std::span<std::byte> larger, std::span<const std::byte> 
   LIMPET_ASSERT(write_names(larger.subspan(header_bytes), slots));
 }
 
-Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys) {
+Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys, std::uint32_t layout) {
   auto records = record::Table::create(table_of(files.records), geometry.records, keys.records);
   if (!records) {
     return tl::unexpected(records.error());
@@ -280,7 +294,7 @@ Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Key
     tables.flows.push_back(std::move(*flows));
   }
   for (const auto& file : files.spliced) {
-    tables.spliced.emplace_back(table_of(file).first(geometry.spliced_bytes), keys.flows);
+    tables.spliced.emplace_back(table_of(file).first(geometry.spliced_bytes), keys.flows, has_places(layout));
   }
   return tables;
 }
@@ -304,7 +318,7 @@ Report adopt(Tables& tables, const Old& old, Millis now_ms) {
 }
 
 Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, const hash::Owner& owner, Millis now_ms) {
-  auto from = tables_in(files, old.geometry, {});
+  auto from = tables_in(files, old.geometry, {}, old.layout);
   if (!from) {
     return tl::unexpected(from.error());
   }
@@ -327,8 +341,7 @@ Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, co
     report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
   }
   report.flow_entries_dropped = seen - report.flow_entries;
-  report.spliced =
-      flows_are_too_old(old, now_ms) ? 0 : refill_spliced(tables.spliced, from->spliced, old.layout, known, owner);
+  report.spliced = flows_are_too_old(old, now_ms) ? 0 : refill_spliced(fresh, from->spliced, old, known, owner);
   const auto done = refill_records(fresh, files, old, from->records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;

@@ -62,8 +62,9 @@ struct Tables {
   std::vector<flow::Table> flows;      // by worker
   std::vector<splice::Table> spliced;  // likewise; or none
 };
-/// Views on the files' memory, with nothing looked at.
-[[nodiscard]] Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys);
+/// Views on the files' memory, with nothing looked at. Of an older layout: to be read only.
+[[nodiscard]] Result<Tables> tables_in(const Files& files, const Geometry& geometry, const Keys& keys,
+                                       std::uint32_t layout = layout_now);
 
 struct Report {
   std::uint64_t records = 0, records_dropped = 0;

@@ -72,22 +72,25 @@ void Table::Unmap::operator()(Bucket* buckets) const noexcept {
 }
 
 std::size_t Table::bytes_needed(std::uint64_t connections_max) noexcept {
-  return buckets_for(connections_max) * sizeof(Bucket);
+  return buckets_for(connections_max) * (sizeof(Bucket) + records_bytes);
 }
 
-bool Table::is_size(std::size_t size_bytes) noexcept {
-  const std::size_t buckets = size_bytes / sizeof(Bucket);
-  return size_bytes % sizeof(Bucket) == 0 && buckets >= buckets_min && buckets <= buckets_max;
+bool Table::is_size(std::size_t size_bytes, bool with_records) noexcept {
+  const std::size_t each = sizeof(Bucket) + (with_records ? records_bytes : 0), buckets = size_bytes / each;
+  return size_bytes % each == 0 && buckets >= buckets_min && buckets <= buckets_max;
 }
 
 Table::Table(std::uint64_t connections_max, const hash::Key& seed)
     : buckets_count_(buckets_for(connections_max)),
       buckets_(static_cast<Bucket*>(map(bytes_needed(connections_max))), Unmap{bytes_needed(connections_max)}),
+      records_(static_cast<std::uint32_t*>(static_cast<void*>(buckets_.get() + buckets_count_))),
       seed_(seed) {}
 
-Table::Table(std::span<std::byte> memory, const hash::Key& seed) noexcept
-    : buckets_count_(memory.size() / sizeof(Bucket)),
+Table::Table(std::span<std::byte> memory, const hash::Key& seed, bool with_records) noexcept
+    : buckets_count_(memory.size() / (sizeof(Bucket) + (with_records ? records_bytes : 0))),
       buckets_(static_cast<Bucket*>(static_cast<void*>(memory.data())), Unmap{0}),
+      records_(with_records ? static_cast<std::uint32_t*>(static_cast<void*>(buckets_.get() + buckets_count_))
+                            : nullptr),
       seed_(seed) {}
 
 Entry* Table::free_in(Bucket& bucket) noexcept {
@@ -107,6 +110,7 @@ Entry* Table::make_room(Bucket& bucket, unsigned moves) noexcept {
     Bucket& other = &first(its) == &bucket ? second(its) : first(its);
     Entry* const to = moves == 1 ? free_in(other) : &other == &bucket ? nullptr : make_room(other, moves - 1);
     if (to != nullptr) {
+      set_record(*to, record_of(entry));
       to->write(entry);
       entry.clear();
       return &entry;
@@ -136,6 +140,7 @@ Entry* Table::place_for(const ConnectionKey& key) noexcept {
 Entry* Table::insert(const ConnectionKey& key) noexcept {
   Entry* const entry = place_for(key);
   if (entry != nullptr) {
+    set_record(*entry, 0);
     entry->write(
         Entry{.client = key.client, .client_port = key.client_port, .listener = key.listener, .phase = Phase::open});
     ++used_;
@@ -143,9 +148,10 @@ Entry* Table::insert(const ConnectionKey& key) noexcept {
   return entry;
 }
 
-bool Table::restore(const Entry& from) noexcept {
+bool Table::restore(const Entry& from, std::uint32_t record) noexcept {
   Entry* const entry = find(from.key()) != nullptr ? nullptr : place_for(from.key());
   if (entry != nullptr) {
+    set_record(*entry, record);
     entry->write(from);
     ++used_;
   }

@@ -101,10 +101,11 @@ class Table {
   /// Room for about `connections_max` connections at a load of 7/8, in memory of its own.
   Table(std::uint64_t connections_max, const hash::Key& seed);
   /// In `memory`, of some bytes_needed(), at a multiple of 64 and zero where nothing is stored.
-  Table(std::span<std::byte> memory, const hash::Key& seed) noexcept;
+  /// `with_records`: as bytes_needed() has it; else, to be read only, what versions without places of records left.
+  Table(std::span<std::byte> memory, const hash::Key& seed, bool with_records = true) noexcept;
   [[nodiscard]] static std::size_t bytes_needed(std::uint64_t connections_max) noexcept;
-  /// Some connections' bytes_needed().
-  [[nodiscard]] static bool is_size(std::size_t size_bytes) noexcept;
+  /// Some connections' bytes_needed(), `with_records` or without.
+  [[nodiscard]] static bool is_size(std::size_t size_bytes, bool with_records = true) noexcept;
 
   [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const noexcept { return hash_of(key, seed_); }
   /// Asks for the bucket where an entry with this hash most likely is.
@@ -124,7 +125,16 @@ class Table {
   /// An entry with this key and phase `open`, which is absent; others may have moved. Null: there is no room.
   [[nodiscard]] Entry* insert(const ConnectionKey& key) noexcept;
   /// A copy of an entry of another table. False: it is there already, or there is no room.
-  bool restore(const Entry& from) noexcept;
+  bool restore(const Entry& from, std::uint32_t record = 0) noexcept;
+  /// Where the record of its session lies (record::Table::place_of); 0: nowhere. 0 at first.
+  [[nodiscard]] std::uint32_t record_of(const Entry& entry) const noexcept {
+    return records_ == nullptr ? 0 : records_[place_of(entry)];
+  }
+  void set_record(const Entry& entry, std::uint32_t place) noexcept {
+    if (records_ != nullptr) {
+      records_[place_of(entry)] = place;
+    }
+  }
   void erase(Entry& entry) noexcept {
     entry.clear();
     --used_;
@@ -133,7 +143,7 @@ class Table {
   [[nodiscard]] std::uint64_t used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return buckets_count_ * bucket_entries; }
   [[nodiscard]] std::uint64_t bucket_count() const noexcept { return buckets_count_; }
-  [[nodiscard]] std::uint64_t size_bytes() const noexcept { return buckets_count_ * sizeof(Bucket); }
+  [[nodiscard]] std::uint64_t size_bytes() const noexcept { return buckets_count_ * (sizeof(Bucket) + records_bytes); }
   [[nodiscard]] bool has_own_memory() const noexcept { return buckets_.get_deleter().size_bytes != 0; }
 
   /// Takes over what another process left in the memory, which may be anything: entries that `accept(entry)` refuses,
@@ -192,6 +202,7 @@ class Table {
     std::array<Entry, bucket_entries> entries;
   };
   static_assert(sizeof(Bucket) == 128);
+  static constexpr std::size_t records_bytes = bucket_entries * sizeof(std::uint32_t);  // of a bucket
   struct Unmap {
     std::size_t size_bytes;  // 0: somebody else's
     void operator()(Bucket* buckets) const noexcept;
@@ -208,12 +219,16 @@ class Table {
     }
     return nullptr;
   }
+  [[nodiscard]] std::size_t place_of(const Entry& entry) const noexcept {
+    return static_cast<std::size_t>(&entry - buckets_[0].entries.data());
+  }
   static Entry* free_in(Bucket& bucket) noexcept;
   Entry* place_for(const ConnectionKey& key) noexcept;
   Entry* make_room(Bucket& bucket, unsigned moves) noexcept;
 
   std::uint64_t buckets_count_;               // below 2^32
   std::unique_ptr<Bucket[], Unmap> buckets_;  // pages that nobody has touched cost nothing
+  std::uint32_t* records_ = nullptr;          // behind the buckets, one for each of their entries
   hash::Key seed_;
   std::uint64_t used_ = 0;
   std::uint64_t swept_ = 0;

@@ -338,5 +338,37 @@ TEST(Header, version_wraps_inside_its_bits) {
   EXPECT_EQ(header::used_slots(word), 4u);
 }
 
+/// For who no longer knows its key.
+TEST_P(TableOf, TellsWhereARecordLies) {
+  Owned owned(sizes_of(wide, 1000));
+  Table& table = owned.table;
+  const auto claim = [&](std::uint32_t n, Share share) {
+    const Key key = key_of(wide, n);
+    table.claim(key, table.hash(key), backend(1), 100, share);
+    return key;
+  };
+  for (std::uint32_t n = 1; n < 500; ++n) {
+    const Key key = claim(n, Share::live);
+    const std::uint32_t place = table.place_of(key, table.hash(key));
+    ASSERT_NE(place, Table::nowhere);
+    table.touch_at(place, 100 + n);
+    EXPECT_EQ(table.find(key, table.hash(key))->used_s, 100 + n);
+  }
+  for (std::uint32_t n = 1; n < 500; ++n) {
+    const Key key = key_of(wide, n);
+    EXPECT_EQ(table.find(key, table.hash(key))->used_s, 100 + n) << "another one was meant";
+  }
+  const Key gone = key_of(wide, 7), provisional = claim(600, Share::provisional);
+  const std::uint32_t place = table.place_of(gone, table.hash(gone));
+  EXPECT_TRUE(table.erase(gone, table.hash(gone)));
+  table.touch_at(place, 9999);
+  EXPECT_EQ(table.place_of(gone, table.hash(gone)), Table::nowhere);
+  EXPECT_EQ(table.place_of(provisional, table.hash(provisional)), Table::nowhere);
+  table.touch_at(Table::nowhere, 9999);
+  table.touch_at(0x7fffffff, 9999);
+  table.touch_at(0xffffffff, 9999);
+  EXPECT_EQ(table.find(provisional, table.hash(provisional))->used_s, 100u);
+}
+
 }  // namespace
 }  // namespace limpet::record

@@ -48,7 +48,7 @@ struct Set {
     }
     EXPECT_TRUE(begin(files, geometry, boot, 1, slots));
     sign(layout);
-    tables.emplace(tables_in(files, geometry, with).value());
+    tables.emplace(tables_in(files, geometry, with, layout).value());
   }
   /// Headers for what `geometry` says now.
   void sign(std::uint32_t layout) {

@@ -78,7 +78,7 @@ TEST(Header, SaysWhatIsWrong) {
   EXPECT_THAT(refusal({}), HasSubstr("too short"));
   EXPECT_THAT(refusal(std::vector<std::byte>(8192)), HasSubstr("no file of Limpet's"));
   EXPECT_THAT(refusal(file_of(make_header(Kind::flows, geometry, boot, 5, 2, 1000, layout_now + 1))),
-              HasSubstr("has layout 6"));
+              HasSubstr("has layout 7"));
   EXPECT_THAT(refusal(file_of(make_header(Kind::flows, geometry, {9}, 5, 2, 1000))), HasSubstr("booted"));
   EXPECT_THAT(refusal(file_of(make_header(Kind::flows, geometry, boot, 5, 2, 1001))), HasSubstr("cut short"));
   EXPECT_THAT(refusal(file_of(make_header(Kind::records, geometry, boot, 5, 2, 1000))), HasSubstr("damaged"));

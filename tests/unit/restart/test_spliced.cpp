@@ -29,10 +29,12 @@ void fill(Set& set) {
     splice::Entry* const entry = set.tables->spliced[owner.owner(key_of(n).client)].insert(key_of(n));
     ASSERT_NE(entry, nullptr);
     entry->join({.difference = n, .own = n + 7, .shift_in = 2, .shift_out = -7, .blanks_sack = n % 2 == 0});
+    set.tables->spliced[owner.owner(key_of(n).client)].set_record(*entry, n + 1);
   }
 }
 
-void expect_all_there(Tables& tables) {
+/// `places`: of their sessions' records, too.
+void expect_all_there(Tables& tables, bool places) {
   const hash::Owner owner(static_cast<unsigned>(tables.spliced.size()));
   for (unsigned n = 0; n < connections; ++n) {
     const splice::Entry* const entry = tables.spliced[owner.owner(key_of(n).client)].find(key_of(n));
@@ -41,6 +43,7 @@ void expect_all_there(Tables& tables) {
     EXPECT_EQ(entry->waiting, n + 7);
     EXPECT_TRUE(entry->shift_in == 2 && entry->shift_out() == -7 && entry->blanks_sack == (n % 2 == 0));
     EXPECT_EQ(entry->own_mark, splice::Entry::mark_of(n + 7));
+    EXPECT_EQ(tables.spliced[owner.owner(key_of(n).client)].record_of(*entry), places ? n + 1 : 0u);
   }
 }
 
@@ -65,7 +68,7 @@ TEST(RecoverSpliced, as_it_lies) {
   const Old old = read_back(set);
   auto tables = tables_in(set.files, set.geometry, keys).value();
   EXPECT_EQ(adopt(tables, old, now_ms).spliced, connections);
-  expect_all_there(tables);
+  expect_all_there(tables, true);
 }
 
 TEST(RecoverSpliced, with_others) {
@@ -76,16 +79,33 @@ TEST(RecoverSpliced, with_others) {
     fill(set);
     Set fresh(with_spliced(workers, keys_of(other), 3000), keys_of(other));
     EXPECT_EQ(refill_into(fresh, set).spliced, connections);
-    expect_all_there(*fresh.tables);
+    expect_all_there(*fresh.tables, false);
   }
 }
 
-/// Bytes 28 to 31 of an entry were one each then: phase, shifts, flags.
-TEST(RecoverSpliced, of_the_layout_before) {
-  Set set(with_spliced(2, keys), keys, some_slots(), 4);
+/// Records that lie where they lay.
+TEST(RecoverSpliced, with_other_workers) {
+  Set set(with_spliced(2, keys), keys);
+  fill(set);
+  Set fresh(with_spliced(3, keys), keys);
+  EXPECT_EQ(refill_into(fresh, set).spliced, connections);
+  expect_all_there(*fresh.tables, true);
+}
+
+/// Without places of records; in 4 bytes 28 to 31 of an entry were one each: phase, shifts, flags.
+class RecoverLayout : public testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Before, RecoverLayout, testing::Values(4u, 5u), testing::PrintToStringParamName());
+
+TEST_P(RecoverLayout, keeps_what_joins_connections) {
+  Geometry geometry = with_spliced(2, keys);
+  geometry.spliced_bytes = geometry.spliced_bytes / 144 * 128;
+  Set set(geometry, keys, some_slots(), GetParam());
   fill(set);
   for (splice::Table& table : set.tables->spliced) {
     table.each([](splice::Entry& entry) {
+      if (GetParam() != 4) {
+        return;
+      }
       const std::array<std::uint8_t, 4> bits{3, 2, static_cast<std::uint8_t>(-7),
                                              static_cast<std::uint8_t>(entry.blanks_sack)};
       std::memcpy(reinterpret_cast<std::uint8_t*>(&entry) + 28, bits.data(), bits.size());
@@ -96,7 +116,7 @@ TEST(RecoverSpliced, of_the_layout_before) {
   ASSERT_TRUE(old) << old.error().text;
   EXPECT_EQ(refill({*fresh.tables, fresh.files, fresh.geometry}, set.files, *old, hash::Owner(2), now_ms)->spliced,
             connections);
-  expect_all_there(*fresh.tables);
+  expect_all_there(*fresh.tables, false);
 }
 
 TEST(RecoverSpliced, where_one_side_has_no_files) {

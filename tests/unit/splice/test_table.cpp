@@ -27,7 +27,7 @@ TEST(Table, finds_what_was_put_in) {
     }
   }
   EXPECT_EQ(full, 0u) << "of 10,000, at a load of 7/8";
-  EXPECT_LE(sizeof(Entry) * table.capacity(), 10'000u * 37);
+  EXPECT_LE(table.size_bytes(), 10'000u * 42);
   EXPECT_EQ(table.used(), 10'000u - full);
   unsigned found = 0;
   for (unsigned i = 0; i < 10'000; ++i) {
@@ -53,13 +53,15 @@ TEST(Table, keeps_what_was_left_in_its_memory) {
   struct alignas(64) Line {
     std::byte bytes[64];
   };
-  std::vector<Line> lines(Table::bytes_needed(count) / sizeof(Line));
-  const std::span memory(lines[0].bytes, lines.size() * sizeof(Line));
+  std::vector<Line> lines(Table::bytes_needed(count) / sizeof(Line) + 1);
+  const std::span memory(lines[0].bytes, Table::bytes_needed(count));
   {
     Table before(memory, {1, 2});
     for (unsigned i = 0; i < count; ++i) {
       Entry* const entry = before.insert(key_of(i));
       ASSERT_NE(entry, nullptr);
+      EXPECT_EQ(before.record_of(*entry), 0u);
+      before.set_record(*entry, i + 5);
       if (i % 4 != 0) {
         entry->join({.difference = i, .own = i + 1, .shift_in = 3, .shift_out = -2, .blanks_sack = true});
       }
@@ -74,14 +76,16 @@ TEST(Table, keeps_what_was_left_in_its_memory) {
     if (entry != nullptr) {
       EXPECT_EQ(entry->difference, i);
       EXPECT_EQ(entry->waiting, i + 1);
+      EXPECT_EQ(table.record_of(*entry), i + 5) << "others have moved it";
       EXPECT_TRUE(entry->shift_in == 3 && entry->shift_out() == -2 && entry->blanks_sack && entry->is_plain());
     }
   }
   Table other(count, {3, 4});
-  table.each([&](const Entry& entry) { EXPECT_TRUE(other.restore(entry)); });
+  table.each([&](const Entry& entry) { EXPECT_TRUE(other.restore(entry, table.record_of(entry))); });
   table.each([&](const Entry& entry) { EXPECT_FALSE(other.restore(entry)) << "there already"; });
   EXPECT_EQ(other.used(), table.used());
   EXPECT_EQ(other.find(key_of(7))->difference, 7u);
+  EXPECT_EQ(other.record_of(*other.find(key_of(7))), 12u);
 }
 
 TEST(Table, tells_who_uses_timestamps) {
