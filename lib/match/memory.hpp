@@ -14,6 +14,8 @@ struct Memory {
 
 /// That of the C library.
 [[nodiscard]] Memory heap() noexcept;
+/// Pages of the NUMA node that a CPU is on; where there are no nodes, heap().
+[[nodiscard]] Memory near_cpu(unsigned cpu) noexcept;
 
 /// While it lives, what Hyperscan asks for on this thread comes from this memory. Only inside match.
 class Using {

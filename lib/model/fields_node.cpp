@@ -51,6 +51,10 @@ const Section& limits_section() {
            number("fragments_held_max", 0, 65536, "Fragments of one worker that wait for their datagram's first."))),
        value<Limits, &Limits::fragment_timeout_ms>(restart(duration(
            "fragment_timeout", 100, 60 * second, "How long fragments wait, and a datagram's are looked for."))),
+       value<Limits, &Limits::delayed_max>(restart(
+           number("delayed_max", 64, 1'000'000,
+                  "Connections of one worker that wait for what their client says, or for their backend; they hold as "
+                  "many packets together, and as many responses are in hand at one time."))),
        value<Limits, &Limits::icmp_errors_max>(
            restart(number("icmp_errors_max", 0, 1'000'000, "ICMP errors that one worker makes in a second."))),
        value<Limits, &Limits::embryonic_max>(

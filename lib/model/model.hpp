@@ -103,6 +103,7 @@ struct Limits {
   std::uint32_t fragments_max = 4096;      // per worker
   std::uint32_t fragments_held_max = 256;  // per worker
   std::uint64_t fragment_timeout_ms = 3000;
+  std::uint32_t delayed_max = 4096;      // per worker
   std::uint32_t icmp_errors_max = 1000;  // per worker and second
   std::uint64_t embryonic_max = 0;       // per worker; 0: a sixteenth of flows_max
   std::uint32_t sources_max = 65536;     // per worker: sources whose limits are watched

@@ -68,12 +68,18 @@ Result<void> Compiler::add_expressions(Service& service, Routing* routing, std::
   if (list.size() > expressions_max) {
     return fail("services.{}: {} regular expressions, expected at most {}", service.name, list.size(), expressions_max);
   }
-  auto made = make_expressions(list, expressions_before_[service.name]);
+  auto made = make_expressions(list, expressions_before_[service.name], memory_of_worker(0));
   if (!made) {
     return tl::unexpected(made.error());
   }
   service.expressions = std::move(*made);
   return {};
+}
+
+/// Of those that have a CPU of their own.
+match::Memory Compiler::memory_of_worker(std::size_t worker) const noexcept {
+  const std::vector<unsigned>& cpus = model_.limpetd.workers;
+  return input_.workers == 0 && worker < cpus.size() ? match::near_cpu(cpus[worker]) : match::heap();
 }
 
 Result<void> Compiler::add_scratches() {
@@ -83,7 +89,11 @@ Result<void> Compiler::add_scratches() {
       databases.push_back(&service.expressions->database);
     }
   }
-  auto made = make_scratches(databases, workers());
+  std::vector<match::Memory> memories;
+  for (std::size_t worker = 0; worker < workers(); ++worker) {
+    memories.push_back(memory_of_worker(worker));
+  }
+  auto made = make_scratches(databases, memories);
   if (!made) {
     return tl::unexpected(made.error());
   }

@@ -46,6 +46,7 @@ class Compiler {
   Result<std::uint32_t> branch(Service& service, const model::Service& from, Routing& routing, const std::string& pool);
   Result<void> add_routing(Service& service, const model::Service& from);
   Result<void> add_scratches();
+  [[nodiscard]] match::Memory memory_of_worker(std::size_t worker) const noexcept;
   [[nodiscard]] std::size_t workers() const noexcept {
     return input_.workers != 0 ? input_.workers : model_.limpetd.workers.size();
   }

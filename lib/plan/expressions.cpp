@@ -3,7 +3,8 @@
 namespace limpet::plan {
 
 Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<Expression>& list,
-                                                            std::shared_ptr<const Expressions> before) {
+                                                            std::shared_ptr<const Expressions> before,
+                                                            const match::Memory& memory) {
   std::vector<match::Pattern> patterns;
   for (const Expression& one : list) {
     patterns.push_back(one.pattern);
@@ -11,7 +12,7 @@ Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<Ex
   if (before != nullptr && before->patterns == patterns) {
     return before;
   }
-  auto all = match::Database::compile(patterns, match::Mode::block, match::Report::all);
+  auto all = match::Database::compile(patterns, match::Mode::block, match::Report::all, memory);
   if (all) {
     return std::make_shared<const Expressions>(Expressions{std::move(patterns), std::move(*all)});
   }
@@ -26,13 +27,13 @@ Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<Ex
 }
 
 Result<std::shared_ptr<Scratches>> make_scratches(const std::vector<const match::Database*>& databases,
-                                                  std::size_t workers) {
+                                                  std::span<const match::Memory> workers) {
   if (databases.empty()) {
     return nullptr;
   }
   auto made = std::make_shared<Scratches>();
-  for (std::size_t i = 0; i < workers; ++i) {
-    auto scratch = match::Scratch::create(databases);
+  for (const match::Memory& memory : workers) {
+    auto scratch = match::Scratch::create(databases, memory);
     if (!scratch) {
       return tl::unexpected(scratch.error());
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,17 @@ struct Expression {
   match::Pattern pattern;
 };
 
-/// The same as `before`, which may be null, where it has the same expressions. Fails with the place of the first that
-/// is none, and why it isn't.
+/// The same as `before`, which may be null, where it has the same expressions; else in `memory`. Fails with the place
+/// of the first that is none, and why it isn't.
 Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<Expression>& list,
-                                                            std::shared_ptr<const Expressions> before);
+                                                            std::shared_ptr<const Expressions> before,
+                                                            const match::Memory& memory);
 
 /// Writer and reader of each: the worker of that index.
 using Scratches = std::vector<match::Scratch>;
 
-/// For so many workers; each large enough for all of these. Null: there are no expressions.
+/// For each worker, in memory of its own; large enough for all of these. Null: there are no expressions.
 Result<std::shared_ptr<Scratches>> make_scratches(const std::vector<const match::Database*>& databases,
-                                                  std::size_t workers);
+                                                  std::span<const match::Memory> workers);
 
 }  // namespace limpet::plan

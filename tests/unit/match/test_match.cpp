@@ -1,7 +1,9 @@
 // Patterns compiled and scanned for, beside a search by hand and std::regex.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <numa.h>
 
+#include <cstring>
 #include <random>
 #include <regex>
 #include <set>
@@ -191,6 +193,33 @@ TEST(Memory, is_what_was_passed_in) {
   }
   EXPECT_TRUE(one.given.empty());
   EXPECT_TRUE(two.given.empty());
+}
+
+TEST(Memory, lies_on_the_node_of_its_worker) {
+  const Memory memory = near_cpu(0);
+  std::vector<void*> pieces;
+  for (const std::size_t size : {1u, 4096u, 3u << 20}) {
+    pieces.push_back(memory.allocate(memory.context, size));
+    ASSERT_NE(pieces.back(), nullptr);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pieces.back()) % 16, 0u);
+    std::memset(pieces.back(), 1, size);
+    if (numa_available() >= 0) {
+      int node = -1;
+      void* page = pieces.back();
+      ASSERT_EQ(numa_move_pages(0, 1, &page, nullptr, &node, 0), 0);
+      EXPECT_EQ(node, numa_node_of_cpu(0));
+    }
+  }
+  for (void* const piece : pieces) {
+    memory.release(memory.context, piece);
+  }
+  const Pattern pattern{1, "a+b"};
+  const auto database = Database::compile(std::span(&pattern, 1), Mode::block, Report::all, memory);
+  ASSERT_TRUE(database);
+  const Database* all[] = {&*database};
+  auto scratch = Scratch::create(all, memory);
+  ASSERT_TRUE(scratch);
+  EXPECT_EQ(first_end(*database, *scratch, "xaab", 1), 4u);
 }
 
 TEST(Memory, may_be_short) {

@@ -275,11 +275,11 @@ TEST_P(DelayFull, has_room_for_who_says_something) {
     world.client("10.0.0.2:1000").write(request("Cookie: SERVER=x.b3"));
     world.run(100);
   }
-  for (unsigned i = 0; i < awaited_default + 1; ++i) {  // they say nothing
+  for (unsigned i = 0; i < Limits{}.awaited_max + 1; ++i) {  // they say nothing
     world.client(fmt::format("10.1.{}.{}:1000", i / 250, i % 250 + 1));
   }
   world.run(100);
-  EXPECT_GE(lab.node->state(0).awaited.count(), awaited_default - 8);
+  EXPECT_GE(lab.node->state(0).awaited.count(), Limits{}.awaited_max - 8);
   const std::string text = request("Cookie: SERVER=x.b2");
   const Millis begin = world.now();
   world.client("10.0.0.1:1000").write(text);
