@@ -48,7 +48,7 @@ KEYED = {
 NAMING = {
     "route": ("--cookie", "SERVER=x{turn}.{backend}"),
     "engine": ("--url-param", "sid=x{turn}.{backend}"),
-    "ticket": ("--ticket", "{backend}"),
+    "ticket": ("--ticket", "1.{backend}"),
     "broker": ("--msts", "{address}:3389"),
 }
 ANSWERED = ("session", "lb", "marked")
