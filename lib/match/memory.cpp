@@ -3,6 +3,8 @@
 #include <hs.h>
 #include <numa.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 
 #include "base/assert.hpp"
