@@ -44,7 +44,8 @@ std::string without_carrier_words(const path::Decision& decision, const std::str
 }
 
 std::string algorithm_words(const path::Decision& decision, const std::string& from) {
-  const bool remembers = decision.persist == nullptr || decision.persist->by == model::By::record;
+  const plan::Persist* const persist = decision.persist;
+  const bool remembers = persist == nullptr || (persist->by == model::By::record && !persist->only_learns());
   return fmt::format("{}{}{}", without_carrier_words(decision, from),
                      decision.spilled ? "; a better choice is above max_imbalance" : "",
                      remembers && !decision.remember ? "; there is no room for a record, so by rendezvous" : "");
