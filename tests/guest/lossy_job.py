@@ -8,8 +8,10 @@ backend, and as they come to the client, where another device stands in, as net_
 
 import json
 import random
+import re
 import sys
 import time
+import zlib
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
@@ -17,14 +19,19 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 from support.lab import VIP4, VIP6, Lab, client4, client6  # noqa: E402
 
 NETEM = "limit 20000 delay 10ms 1ms loss 2% reorder 10%".split()  # 20 ms there and back on each side of Limpet
-PROFILES = {"route": {"type": "cookie", "name": "SERVER", "by": "route", "delimiter": "."}}
-SIZE = 2 << 20  # of a file
-PORT = {"nat": 80, "full_nat": 81}
-COUNT = {"nat": 13, "full_nat": 2}  # files in each direction and family
-NOISE = random.Random(1).randbytes(SIZE)
-LIMIT_S = 150
+PROFILES = {"route": {"type": "cookie", "name": "SERVER", "by": "route", "delimiter": "."},
+            "inserted": {"type": "cookie", "name": "LB", "by": "insert"}}
+PORT = {"nat": 80, "full_nat": 81, "insert": 82}
+MIB = 1 << 20
+SIZE, LARGE = 2 * MIB, 10 * MIB  # of a file
+COUNT = {"nat": 8, "full_nat": 2, "insert": 1}  # files in each direction and family
+LARGE_WAYS = (("nat", 4, "down"), ("nat", 6, "up"))  # where one large file is in three others' place
+NOISE = random.Random(1).randbytes(LARGE)
+INSERTED = re.compile(r"^Set-Cookie: LB=[\w-]{28};", re.MULTILINE)
+LIMIT_S = 240
 START = time.monotonic()
-WAYS = [(forwarding, family, direction) for forwarding in COUNT for family in (4, 6) for direction in ("down", "up")]
+WAYS = [(service, family, direction) for service in COUNT for family in (4, 6) for direction in ("down", "up")]
+SIZES = {way: [LARGE] * large + [SIZE] * (COUNT[way[0]] - 3 * large) for way in WAYS for large in [way in LARGE_WAYS]}
 
 
 def impair(lab: Lab):
@@ -50,33 +57,35 @@ def lost(links) -> int:
 
 
 class Transfers:
-    """Files alike but for their beginning, which has the backend's name when they are read, and their own when written.
-    """
+    """Each file has noise of its own; who reads finds it at whichever backend, who writes may come to either."""
 
     def __init__(self, lab: Lab):
         self.lab, self.files, self.orders = lab, lab.folder / "client", []
         self.files.mkdir()
         for name in lab.names:
             (lab.folder / name / "put").mkdir()
-            (lab.folder / name / "large-file").write_bytes(content(name))
-        self.ways = {way: [self.order(*way, number) for number in range(COUNT[way[0]])] for way in WAYS}
+        self.ways = {way: [self.order(*way, *file) for file in enumerate(SIZES[way])] for way in WAYS}
 
-    def order(self, forwarding: str, family: int, direction: str, number: int) -> tuple[Path, bytes]:
-        """Where the file is to arrive, and its content."""
+    def order(self, service: str, family: int, direction: str, number: int, size: int) -> tuple[list[Path], str, int]:
+        """Where the file may arrive, its name, which tells its content, and its size."""
         name = self.lab.names[number % len(self.lab.names)]
-        label = f"{forwarding}-{direction}{family}-{number}"
-        common = {"interface": client4(number % 4) if family == 4 else client6(number % 4),
-                  "cookie": f"SERVER=s.{name}", "max-time": LIMIT_S, "write-out": "%{http_code} %{errormsg}\\n"}
-        host = f"{VIP4 if family == 4 else f'[{VIP6}]'}:{PORT[forwarding]}"
+        label = f"{service}-{direction}{family}-{number}"
+        shown = {"dump-header": self.files / f"{label}.head"} if service == "insert" else {"cookie": f"SERVER=s.{name}"}
+        order = shown | {"interface": client4(number % 4) if family == 4 else client6(number % 4), "max-time": LIMIT_S,
+                         "write-out": "%{http_code} %{errormsg}\\n"}
+        host = f"{VIP4 if family == 4 else f'[{VIP6}]'}:{PORT[service]}"
+        backends = [self.lab.folder / each for each in (self.lab.names if service == "insert" else [name])]
         if direction == "down":
-            target, expected = self.files / label, content(name)
-            self.orders.append(common | {"url": f"http://{host}/large-file", "output": target})
+            targets = [self.files / label]
+            for backend in backends:
+                (backend / f"large-{label}").write_bytes(content(label, size))
+            order |= {"url": f"http://{host}/large-{label}", "output": targets[0]}
         else:
-            target, expected = self.lab.folder / name / "put" / label, content(label)
-            (self.files / label).write_bytes(expected)
-            self.orders.append(common | {"url": f"http://{host}/put/{label}", "upload-file": self.files / label,
-                                         "output": "/dev/null"})
-        return target, expected
+            targets = [backend / "put" / label for backend in backends]
+            (self.files / label).write_bytes(content(label, size))
+            order |= {"url": f"http://{host}/put/{label}", "upload-file": self.files / label, "output": "/dev/null"}
+        self.orders.append(order)
+        return targets, label, size
 
     def run(self) -> list[str]:
         """All at once; curl's own word on each."""
@@ -90,11 +99,18 @@ class Transfers:
 
     def whole(self, way) -> int:
         """How many arrived where they should, with every byte."""
-        return sum(path.exists() and path.read_bytes() == expected for path, expected in self.ways[way])
+        return sum(any(path.exists() and path.read_bytes() == content(label, size) for path in paths)
+                   for paths, label, size in self.ways[way])
+
+    def cookies(self) -> int:
+        """How many answers had one that Limpet has put in."""
+        return sum(len(INSERTED.findall(path.read_text())) for path in self.files.glob("*.head"))
 
 
-def content(name: str) -> bytes:
-    return name.ljust(32).encode() + NOISE[32:]
+def content(label: str, size: int) -> bytes:
+    """The noise from a place on that is the label's own."""
+    begin = zlib.crc32(label.encode()) % len(NOISE)
+    return (label.ljust(32).encode() + NOISE[begin:] + NOISE[:begin])[:size]
 
 
 def bad_checksums(lab: Lab) -> int:
@@ -109,11 +125,13 @@ def note(text: str):
 
 
 def config(lab: Lab) -> dict:
-    """The lab's service, and one more with full NAT, to the same backends."""
+    """The lab's service, one with full NAT and one that puts cookies in, all to the same backends."""
     made = lab.config(profiles=PROFILES, services={"web": {"persist": ["route"]}}, pools={"web": {"monitor": None}})
-    made["services"]["full"] = made["services"]["web"] | {
-        "listen": [f"{VIP4}:{PORT['full_nat']}/tcp", f"[{VIP6}]:{PORT['full_nat']}/tcp"], "forwarding": "full_nat",
-        "local_addresses": ["198.51.100.200/31", "2001:db8:2::200"]}
+    for service, changes in (("full_nat", {"forwarding": "full_nat",
+                                           "local_addresses": ["198.51.100.200/31", "2001:db8:2::200"]}),
+                             ("insert", {"persist": ["inserted"]})):
+        listen = [f"{VIP4}:{PORT[service]}/tcp", f"[{VIP6}]:{PORT[service]}/tcp"]
+        made["services"][service] = made["services"]["web"] | {"listen": listen} | changes
     return made
 
 
@@ -128,7 +146,7 @@ def observe() -> dict:
         note("transfers are done")
         seen = {"told": told, "lost": lost(links), "counters": limpetd.counters(), "moves": limpetd.moves(),
                 "whole": {"{}-{}-{}".format(*way): transfers.whole(way) for way in WAYS},
-                "bad_checksums": bad_checksums(lab), "exit": limpetd.stop()}
+                "cookies": transfers.cookies(), "bad_checksums": bad_checksums(lab), "exit": limpetd.stop()}
         lab.limpetd = None
     return seen
 
