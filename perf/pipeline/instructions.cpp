@@ -135,6 +135,7 @@ void run() {
   collect_all(options, setup(v4, "nat", 2), {{Kind::hit, "steered"}});
   collect_all(options, setup(v4, "spliced"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
   collect_all(options, setup(v6, "spliced"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
+  collect_all(options, setup(v4, "stamped"), {{Kind::hit, "hit"}, {Kind::back, "return"}});
 
   for (const unsigned workers : {1u, 2u, 4u, 8u, 16u}) {
     collect_workers(workers);

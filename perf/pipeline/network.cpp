@@ -90,6 +90,7 @@ model::Model configuration(net::Family family, const std::string& forwarding, co
   using enum model::Forwarding;
   const model::Forwarding mode = forwarding == "nat"        ? nat
                                  : forwarding == "spliced"  ? nat
+                                 : forwarding == "stamped"  ? nat
                                  : forwarding == "full_nat" ? full_nat
                                  : forwarding == "dr"       ? dr
                                  : forwarding == "ipip"     ? ipip
@@ -122,23 +123,36 @@ void read_cookies(model::Model& model) {
   }
 }
 
-Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
-                       unsigned generation) {
+test::Bytes stamps_of(std::uint8_t tcp_flags, std::uint32_t value, std::uint32_t echo) {
+  if (data_of(tcp_flags).empty()) {
+    return {};
+  }
+  test::Bytes options{1, 1, 8, 10};
+  for (const std::uint32_t stamp : {value, echo}) {
+    test::append16(options, stamp >> 16);
+    test::append16(options, stamp);
+  }
+  return options;
+}
+
+Template make_template(net::Family family, Direction direction, const net::IpAddress& client, const Shape& shape) {
+  const std::uint8_t tcp_flags = shape.tcp_flags;
+  const test::Bytes options = shape.stamped ? stamps_of(tcp_flags, own_stamp, echoed_stamp) : test::Bytes{};
   const bool v4 = family == net::Family::v4;
   const bool in = direction == Direction::in;
   const Addresses base = addresses(family);
   test::PacketBuilder builder;
   if (in) {
-    builder.ethernet(client_gateway_mac, front_mac).ip(client, base.vip).tcp(0, vip_port, tcp_flags);
+    builder.ethernet(client_gateway_mac, front_mac).ip(client, base.vip).tcp(0, vip_port, tcp_flags, options);
   } else {
-    builder.ethernet(backend_gateway_mac, back_mac).ip(base.backend, client).tcp(backend_port, 0, tcp_flags);
+    builder.ethernet(backend_gateway_mac, back_mac).ip(base.backend, client).tcp(backend_port, 0, tcp_flags, options);
   }
   const test::Bytes bytes =
       builder.payload(data_of(tcp_flags)).padded_to(60).build();  // with its FCS the smallest Ethernet frame
   Template made;
   std::copy(bytes.begin(), bytes.end(), made.bytes.begin());
   made.size = static_cast<std::uint16_t>(bytes.size());
-  made.first_port = first_port(generation);
+  made.first_port = first_port(shape.generation);
   const std::uint16_t address_size = v4 ? 4 : 16;
   const std::uint16_t source_at = v4 ? source_at_v4 : source_at_v6;
   const std::uint16_t destination_at = static_cast<std::uint16_t>(source_at + address_size);

@@ -45,8 +45,8 @@ net::IpAddress with_far(const net::IpAddress& base, std::uint32_t far);
 /// Address of a flow's client.
 net::IpAddress client_address(net::Family family, std::uint32_t flow);
 
-/// The configuration. `forwarding`: as in a configuration, or "spliced": nat; full_nat and ipip in IPv4, gue in IPv6.
-/// `syn_proxy`: its connections are delayed.
+/// The configuration. `forwarding`: as in a configuration, or "spliced" and "stamped": nat; full_nat and ipip in IPv4,
+/// gue in IPv6. `syn_proxy`: its connections are delayed.
 model::Model configuration(net::Family family, const std::string& forwarding, const Estate& estate,
                            bool syn_proxy = false);
 /// All services choose by the cookie SERVER, which names the backend.

@@ -27,9 +27,12 @@ std::uint64_t records_for(const Setup& setup) {
   return std::uint64_t{setup.room_flows} * 4 / 3;
 }
 
-/// Of a spliced flow's sides.
+/// Of a spliced flow's sides: numbers, and timestamps.
 constexpr std::uint32_t difference_of(std::uint32_t flow) {
   return (flow + 1) * 0x9e3779b1u;
+}
+constexpr std::uint32_t later_of(std::uint32_t flow) {
+  return (flow + 1) * 0x85ebca6bu;
 }
 
 template <class T>
@@ -109,7 +112,8 @@ Stream Rig::stream(Direction direction, std::uint8_t tcp_flags, unsigned generat
   Stream stream;
   const Addresses base = addresses(setup_.family);
   const bool seen = direction == Direction::back && setup_.full_nat();
-  stream.frame = make_template(setup_.family, direction, seen ? base.local : base.client, tcp_flags, generation);
+  stream.frame = make_template(setup_.family, direction, seen ? base.local : base.client,
+                               {tcp_flags, generation, setup_.stamped()});
   stream.services = setup_.estate.services;
   stream.base = setup_.first_flow;
   stream.flows = setup_.flows;
@@ -222,7 +226,9 @@ void Rig::splice_flows() {
     if (entry == nullptr) {
       throw std::runtime_error(fmt::format("{}: no room for spliced flow {}", setup_.text(), flow));
     }
-    entry->join({.difference = difference_of(flow), .own = flow});
+    entry->join({.difference = difference_of(flow),
+                 .own = flow,
+                 .later = setup_.stamped() ? std::optional(later_of(flow)) : std::nullopt});
   }
   pass(Direction::in, false);
   for (int second = 0; second < 3; ++second) {
@@ -269,8 +275,12 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   const std::uint16_t client_port = client_port_of(number, first_port(0));
   test::PacketBuilder expected;
   expected.ttl(63);
+  const auto stamps = [&](std::uint32_t value, std::uint32_t echo) {
+    return setup_.stamped() ? stamps_of(tcp::ack, value, echo) : test::Bytes{};
+  };
   if (direction == Direction::back) {
-    expected.ethernet(front_mac, client_gateway_mac).ip(vip, client).tcp(vip_port, client_port, tcp::ack);
+    expected.ethernet(front_mac, client_gateway_mac).ip(vip, client);
+    expected.tcp(vip_port, client_port, tcp::ack, stamps(own_stamp + later_of(flow), echoed_stamp));
     if (setup_.spliced()) {
       expected.numbers(1 + difference_of(flow), 2);
     }
@@ -280,7 +290,8 @@ test::Bytes Rig::expected_output(Direction direction, std::uint32_t flow, std::u
   expected.ethernet(back_mac, backend_mac(setup_.estate, backend));
   expected.ip(setup_.full_nat() ? with_far(base.local, seen.client) : client,
               setup_.answers_pass() ? with_far(base.backend, backend) : vip);
-  expected.tcp(seen.port, setup_.answers_pass() ? backend_port : vip_port, tcp::ack);
+  expected.tcp(seen.port, setup_.answers_pass() ? backend_port : vip_port, tcp::ack,
+               stamps(own_stamp, echoed_stamp - later_of(flow)));
   if (setup_.spliced()) {
     expected.numbers(1, 2 - difference_of(flow));
   }

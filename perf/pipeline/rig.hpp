@@ -29,7 +29,8 @@ struct Setup {
   [[nodiscard]] std::string text() const;  // "path.nat.v4"
   [[nodiscard]] bool full_nat() const { return forwarding == "full_nat"; }
   [[nodiscard]] bool nat() const { return forwarding == "nat"; }
-  [[nodiscard]] bool spliced() const { return forwarding == "spliced"; }
+  [[nodiscard]] bool stamped() const { return forwarding == "stamped"; }  // spliced, and both sides use timestamps
+  [[nodiscard]] bool spliced() const { return forwarding == "spliced" || stamped(); }
   [[nodiscard]] bool answers_pass() const { return nat() || full_nat() || spliced(); }
   [[nodiscard]] bool tunnels() const { return !answers_pass() && forwarding != "dr"; }
   [[nodiscard]] std::uint32_t backend_slots() const;

@@ -81,10 +81,19 @@ inline test::Bytes data_of(std::uint8_t tcp_flags) {
   return test::Bytes(tcp_flags == net::tcp_flag::ack ? 6 : 0);
 }
 
-/// A SYN, SYN-ACK, ACK or any other TCP segment of the family, of flows of a generation.
+/// Timestamps behind two bytes of padding, as hosts have them (RFC 7323, appendix A), in segments that carry data.
+test::Bytes stamps_of(std::uint8_t tcp_flags, std::uint32_t value, std::uint32_t echo);
+inline constexpr std::uint32_t own_stamp = 0x10000, echoed_stamp = 0x20000;
+
+/// What frames of a generation of flows are like.
+struct Shape {
+  std::uint8_t tcp_flags = 0;  // a SYN, SYN-ACK, ACK or any other segment
+  unsigned generation = 0;
+  bool stamped = false;  // with timestamps
+};
+
 /// `client`: what a backend sees, its low bits zero.
-Template make_template(net::Family family, Direction direction, const net::IpAddress& client, std::uint8_t tcp_flags,
-                       unsigned generation = 0);
+Template make_template(net::Family family, Direction direction, const net::IpAddress& client, const Shape& shape);
 
 inline void put_sum(std::uint8_t* at, std::uint32_t sum) noexcept {
   sum = (sum & 0xffff) + (sum >> 16);

@@ -51,6 +51,9 @@ def path_cases() -> list[Case]:
         *by_size("path.spliced.v4.hit", "nat, IPv4, known flow of two spliced connections", bulk, more, more_aim),
         Case("path.spliced.v4.return.1M", "pipeline", "nat, IPv4, answer of a known flow of two spliced connections, 1M flows",
              bulk),
+        *by_size("path.stamped.v4.hit", "the same, with timestamps, which are translated", bulk, (None,) * 2,
+                 sizes=SIZES[:2]),
+        Case("path.stamped.v4.return.1M", "pipeline", "an answer of these, 1M flows", bulk),
         *by_size("path.ipip.v4.hit", "ipip, IPv4, known flow", bulk, more, more_aim),
         *by_size("path.gue.v6.hit", "gue, IPv6, known flow", bulk6, more, more_aim),
         *by_size("path.nat.v4.new", "nat, IPv4, SYN of a new flow of a known client", "rte_hash_add_key", (1.6, 1.3),
@@ -81,15 +84,22 @@ def table_cases() -> list[Case]:
 
 def scan_cases() -> list[Case]:
     pattern = "a pattern of Hyperscan over the same bytes"
-    sizes = (329, 1107, 3791)
+    in_request = {"cookie": "a cookie, the last", "header": "a header, the last", "host": "the host, of the last header",
+                  "x_forwarded_for": "the client that proxies tell of, in the last header",
+                  "url_param": "a parameter, the last of the URL", "path": "a long path",
+                  "universal": "what stands behind a pattern"}
+    usual = {"cookie": pattern, "header": pattern}
+    in_hello = {"sni": "the server's name", "session_id": "the session id", "ticket": "a ticket's key name, in the last extension"}
     return [
-        *(Case(f"l7.scan.cookie.{size}", "pipeline", f"a cookie, the last of a request of {size} bytes", pattern)
-          for size in sizes),
-        *(Case(f"l7.scan.header.{size}", "pipeline", f"a header, the last of a request of {size} bytes", pattern)
-          for size in sizes),
-        Case("l7.scan.universal.1107", "pipeline", "what stands behind a pattern, in the same"),
-        Case("l7.scan.sni", "pipeline", "the server's name in a ClientHello of 550 bytes"),
-        Case("l7.scan.ticket", "pipeline", "a ticket's key name in the same, from its last extension"),
+        *(Case(f"l7.scan.{method}.{size}", "pipeline", f"{what}, of a request of {size} bytes", usual.get(method, ""))
+          for method, what in in_request.items() for size in (329, 1107, 3791)),
+        *(Case(f"l7.scan.set_cookie.{size}", "pipeline", f"a cookie that a response of {size} bytes sets, the last")
+          for size in (329, 1107, 3791)),
+        *(Case(f"l7.scan.{method}", "pipeline", f"{what}, of a ClientHello of 550 bytes") for method, what in in_hello.items()),
+        Case("l7.scan.rdp_mstshash", "pipeline", "the user, of a Remote Desktop client's first segment"),
+        Case("l7.scan.rdp_msts", "pipeline", "the backend, of the same with a routing token"),
+        Case("l7.scan.mqtt_client_id", "pipeline", "the client id of an MQTT client"),
+        Case("l7.scan.token", "pipeline", "a cookie of Limpet's own, decrypted and checked"),
     ]
 
 
