@@ -251,7 +251,48 @@ def test_an_error_about_a_request_has_the_clients_numbers(way):
     assert_quote_sums_up(told)
 
 
-def test_with_direct_return_it_is_refused():
-    config = r.merged(r.direct(), DELAYED)
-    with pytest.raises(CommandFailed, match=r'(?s)"dr" with profile "route".*"nat" or "full_nat".*answers must pass Limpet'):
+@EVERY_WAY
+def test_first_data_may_overlap_and_come_in_any_order(way):
+    talk = Talk(way)
+    talk.promised()
+    seq, ack = CLIENT_FIRST + 1, talk.cookie + 1
+    pieces = [(50, 200), (0, 60), (10, 40), (150, len(REQUEST) - 5), (100, len(REQUEST))]
+    said = [talk.from_client("PA", REQUEST[begin:end], seq=seq + begin, ack=ack) for begin, end in pieces]
+    syn = talk.step(front=[talk.from_client("A", seq=seq, ack=ack), *said], held=3).back[0]
+    accepted = talk.from_backend(syn, "SA", seq=SERVER_FIRST, ack=CLIENT_FIRST + 1, options=ACCEPT)
+    text = bytearray(len(REQUEST))
+    for packet in talk.step(back=[accepted]).back:
+        at, payload = wrapped(packet[p.TCP].seq - seq), bytes(packet[p.TCP].payload)
+        text[at:at + len(payload)] = payload
+    assert bytes(text) == REQUEST
+
+
+@EVERY_WAY
+def test_probes_of_connections_that_say_nothing(way):
+    """Keepalive (RFC 9293, section 3.8.4), both ways; a window that closes, a probe into it (3.8.6.1), and its opening."""
+    talk = Talk(way)
+    syn, seq = talk.joined(), CLIENT_FIRST + 1 + len(REQUEST)
+    ours, theirs = talk.cookie + 1, SERVER_FIRST + 1
+    assert_says(talk.step(front=[talk.from_client("A", seq=seq - 1, ack=ours)]).to_backend, "A", seq=seq - 1, ack=theirs)
+    assert_says(talk.step(back=[talk.from_backend(syn, "A", seq=theirs, ack=seq)]).to_client, "A", seq=ours, ack=seq)
+    assert_says(talk.step(back=[talk.from_backend(syn, "A", seq=theirs - 1, ack=seq)]).to_client, "A", seq=ours - 1, ack=seq)
+    for window in (0, 500):
+        told = talk.from_client("A", seq=seq, ack=ours)
+        told[p.TCP].window = window
+        got = talk.step(front=[told]).to_backend
+        assert_says(got, "A", seq=seq, ack=theirs)
+        assert got.window == window
+        probe = talk.from_backend(syn, "A", b"x", seq=theirs, ack=seq)
+        probe[p.TCP].window = window
+        got = talk.step(back=[probe]).to_client
+        assert_says(got, "A", seq=ours, ack=seq, payload=b"x")
+        assert got.window == window
+
+
+@pytest.mark.parametrize("forwarding", ["dr", "ipip", "gre", "gue"])
+@pytest.mark.parametrize("why", ["route", "syn_proxy"])
+def test_where_answers_do_not_pass_it_is_refused(forwarding, why):
+    web = {"forwarding": forwarding} if why == "route" else {"forwarding": forwarding, "syn_proxy": True, "persist": []}
+    config = r.merged(r.merged(r.direct(), DELAYED), {"services": {"web": web}})
+    with pytest.raises(CommandFailed, match=rf'(?s)"{forwarding}" with .*{why}.*"nat" or "full_nat".*answers must pass Limpet'):
         r.replay(config, r.Scenario())
