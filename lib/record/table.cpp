@@ -244,6 +244,14 @@ std::uint32_t Table::place_of(const Key& key, std::uint64_t hash) const noexcept
   return place == nowhere ? nowhere : place | (key.wide ? wide_place : 0);
 }
 
+std::optional<Key> Table::key_at(std::uint32_t place) const noexcept {
+  const auto in = [&](const auto& array) -> std::optional<Key> {
+    const auto found = place == nowhere ? std::nullopt : array.at_place(place & ~wide_place);
+    return found ? std::optional(found->seen.key) : std::nullopt;
+  };
+  return (place & wide_place) != 0 ? in(wide_.live) : in(narrow_.live);
+}
+
 void Table::touch_at(std::uint32_t place, std::uint32_t now_s) noexcept {
   const auto in = [&](auto& array) {
     if (const auto found = array.at_place(place & ~wide_place)) {

@@ -120,6 +120,7 @@ class Table {
   static constexpr std::uint32_t nowhere = 0;
   /// touch() of what lies there now: another record, where the first has been erased or put out.
   void touch_at(std::uint32_t place, std::uint32_t now_s) noexcept;
+  [[nodiscard]] std::optional<Key> key_at(std::uint32_t place) const noexcept;
   bool erase(const Key& key, std::uint64_t hash) noexcept;
 
   /// Calls `f(key, record) -> Sweep` for every record of the next `buckets` buckets, over all shares in turn. A record

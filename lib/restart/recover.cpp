@@ -77,22 +77,17 @@ Result<Header> read_member(std::span<const std::byte> file, Kind kind, const Boo
   return header;
 }
 
-/// Records' places are the same.
-bool lie_alike(const Geometry& fresh, const Old& old) {
-  Geometry same = fresh;
-  same.records = old.geometry.records;
-  same.key_id = old.geometry.key_id;
-  return old.layout == layout_now && same == fresh;
-}
-
 /// Records whose places are the same are copied as they lie: that loses none, however full the table.
 record::Recovered refill_records(const Fresh& fresh, const Files& files, const Old& old, const record::Table& from,
                                  const record::Known& known) {
-  if (!lie_alike(fresh.geometry, old)) {
+  Geometry same = fresh.geometry;
+  same.records = old.geometry.records;
+  same.key_id = old.geometry.key_id;
+  if (old.layout != layout_now || !(same == fresh.geometry)) {
     return record::refill(fresh.tables.records, from, known, old.layout < 2);
   }
   std::memcpy(table_of(fresh.files.records).data(), table_of(files.records).data(),
-              record::Table::bytes_needed(old.geometry.records));
+              record::Table::bytes_needed(same.records));
   return record::adopt(fresh.tables.records, known);
 }
 
@@ -179,18 +174,23 @@ std::uint64_t adopt_spliced(std::vector<splice::Table>& tables, const flow::Know
   return kept;
 }
 
-/// Each to its client's owner. Without files for them nothing is kept. Where records lie elsewhere now, connections no
-/// longer know theirs.
-std::uint64_t refill_spliced(const Fresh& fresh, std::vector<splice::Table>& from, const Old& old,
-                             const flow::Known& known, const hash::Owner& owner) {
+/// Where the record that lay there lies now.
+std::uint32_t place_now(const record::Table& now, const record::Table& before, std::uint32_t place) {
+  const auto key = before.key_at(place);
+  return key ? now.place_of(*key, now.hash(*key)) : record::Table::nowhere;
+}
+
+/// Each to its client's owner. Without files for them nothing is kept. Records are there already.
+std::uint64_t refill_spliced(const Fresh& fresh, Tables& from, const Old& old, const flow::Known& known,
+                             const hash::Owner& owner) {
   std::vector<splice::Table>& to = fresh.tables.spliced;
-  const bool alike = lie_alike(fresh.geometry, old);
   std::uint64_t kept = 0;
-  for (splice::Table& table : from) {
+  for (splice::Table& table : from.spliced) {
     table.each([&](const splice::Entry& there) {
       const splice::Entry entry = old.layout < 5 ? converted(there) : there;
       const bool kept_now = !to.empty() && accepts(known, entry) &&
-                            to[owner.owner(entry.client)].restore(entry, alike ? table.record_of(there) : 0);
+                            to[owner.owner(entry.client)].restore(
+                                entry, place_now(fresh.tables.records, from.records, table.record_of(there)));
       kept += kept_now ? 1u : 0u;
     });
   }
@@ -341,10 +341,10 @@ Result<Report> refill(const Fresh& fresh, const Files& files, const Old& old, co
     report.flow_entries += flow::adopt(flows, known).kept;  // ends those whose other half found no room
   }
   report.flow_entries_dropped = seen - report.flow_entries;
-  report.spliced = flows_are_too_old(old, now_ms) ? 0 : refill_spliced(fresh, from->spliced, old, known, owner);
   const auto done = refill_records(fresh, files, old, from->records, known_records(old.slots, now_ms));
   report.records = done.kept;
   report.records_dropped = done.dropped;
+  report.spliced = flows_are_too_old(old, now_ms) ? 0 : refill_spliced(fresh, *from, old, known, owner);
   return report;
 }
 

@@ -84,15 +84,18 @@ TEST(DelayRecords, learnt_ones_too) {
 }
 
 TEST(DelayRecords, over_a_restart) {
-  for (const unsigned workers : {1u, 2u}) {  // files as they lie; entry by entry, with records where they lay
+  // As tables lie; connections by themselves; records by themselves, too.
+  const replay::Node::Options same{.workers = 1, .flows_max = 4096, .records_max = 4096};
+  const replay::Node::Options more{.workers = 2, .flows_max = 4096, .records_max = 4096};
+  for (const replay::Node::Options& options : {same, more, replay::Node::Options{.workers = 1}}) {
     Kept kept(model::ProfileType::header, "X-User");
     const std::string text = request("X-User: me\r\n");
     const std::string home = kept.open("10.0.0.1:1000", text);
-    auto after = replay::Node::restart(std::move(kept.lab.node), kept.lab.model, {.workers = workers});
+    auto after = replay::Node::restart(std::move(kept.lab.node), kept.lab.model, options);
     ASSERT_TRUE(after) << after.error().text;
     kept.lab.node = std::move(*after);
     kept.talk(*kept.last);
-    EXPECT_EQ(kept.lab.node->records().stats().live, 1u) << workers;
+    EXPECT_EQ(kept.lab.node->records().stats().live, 1u) << options.workers << " " << options.records_max;
     kept.add_heavy();
     EXPECT_EQ(kept.open("10.0.0.2:1000", text), home);
   }

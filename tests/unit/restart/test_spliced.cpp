@@ -23,13 +23,21 @@ splice::ConnectionKey key_of(unsigned n) {
   return {net::IpAddress::v4(0x0a000000 + n), static_cast<std::uint16_t>(1024 + n), 0};
 }
 
+record::Key record_of(unsigned n) {
+  return {n, 0, 0, false};
+}
+
 void fill(Set& set) {
   const hash::Owner owner(set.geometry.workers);
   for (unsigned n = 0; n < connections; ++n) {
     splice::Entry* const entry = set.tables->spliced[owner.owner(key_of(n).client)].insert(key_of(n));
     ASSERT_NE(entry, nullptr);
     entry->join({.difference = n, .own = n + 7, .shift_in = 2, .shift_out = -7, .blanks_sack = n % 2 == 0});
-    set.tables->spliced[owner.owner(key_of(n).client)].set_record(*entry, n + 1);
+    const record::Key record = record_of(n);
+    record::Table& records = set.tables->records;
+    records.claim(record, records.hash(record), BackendSlot(0), now_ms / 1000, record::Share::live);
+    set.tables->spliced[owner.owner(key_of(n).client)].set_record(*entry,
+                                                                  records.place_of(record, records.hash(record)));
   }
 }
 
@@ -43,7 +51,8 @@ void expect_all_there(Tables& tables, bool places) {
     EXPECT_EQ(entry->waiting, n + 7);
     EXPECT_TRUE(entry->shift_in == 2 && entry->shift_out() == -7 && entry->blanks_sack == (n % 2 == 0));
     EXPECT_EQ(entry->own_mark, splice::Entry::mark_of(n + 7));
-    EXPECT_EQ(tables.spliced[owner.owner(key_of(n).client)].record_of(*entry), places ? n + 1 : 0u);
+    const std::uint32_t place = tables.spliced[owner.owner(key_of(n).client)].record_of(*entry);
+    EXPECT_EQ(tables.records.key_at(place), places ? std::optional(record_of(n)) : std::nullopt);
   }
 }
 
@@ -79,11 +88,10 @@ TEST(RecoverSpliced, with_others) {
     fill(set);
     Set fresh(with_spliced(workers, keys_of(other), 3000), keys_of(other));
     EXPECT_EQ(refill_into(fresh, set).spliced, connections);
-    expect_all_there(*fresh.tables, false);
+    expect_all_there(*fresh.tables, true);
   }
 }
 
-/// Records that lie where they lay.
 TEST(RecoverSpliced, with_other_workers) {
   Set set(with_spliced(2, keys), keys);
   fill(set);
