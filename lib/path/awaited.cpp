@@ -85,9 +85,19 @@ void AwaitedConnections::stop_hearing(Awaited& one) noexcept {
   }
 }
 
+bool AwaitedConnections::hold_for_backend(Awaited& one, bool waits) noexcept {
+  if (waits && !one.waits_for_backend && for_backend_ >= awaited_max_ / 2) {
+    return false;
+  }
+  for_backend_ += unsigned{waits} - unsigned{one.waits_for_backend};
+  one.waits_for_backend = waits;
+  return true;
+}
+
 void AwaitedConnections::forget(Awaited& one) noexcept {
   const std::uint32_t index = index_of(one);
   leave_line(one);
+  hold_for_backend(one, false);
   if (one.is_owner) {
     owners_.remove(one.key, index);
   }

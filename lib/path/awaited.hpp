@@ -69,6 +69,8 @@ class AwaitedConnections {
   }
   /// Its client is waited for no longer.
   void stop_hearing(Awaited& one) noexcept;
+  /// It waits for a backend that is down, or no longer. False: as many do as may, which is half of all.
+  bool hold_for_backend(Awaited& one, bool waits) noexcept;
   [[nodiscard]] std::uint32_t index_of(const Awaited& one) const noexcept {
     return static_cast<std::uint32_t>(&one - awaited_.get());
   }
@@ -145,9 +147,8 @@ class AwaitedConnections {
   void want(Awaited& one, Wants what) noexcept;
   /// Nobody waits, and nothing is left of those who did.
   [[nodiscard]] bool empty() const noexcept { return count_ == 0 && !has_released(); }
-  [[nodiscard]] bool has_released() const noexcept {
-    return ready_.first != none || ended_.first != none || wanted_count_ != 0;
-  }
+  [[nodiscard]] bool has_ready() const noexcept { return ready_.first != none; }
+  [[nodiscard]] bool has_released() const noexcept { return has_ready() || ended_.first != none || wanted_count_ != 0; }
 
   /// Calls `f(awaited)` for a few of those that something is due for, all round.
   template <class F>
@@ -219,6 +220,7 @@ class AwaitedConnections {
   std::uint32_t last_held_ = none;
   std::uint32_t held_ = 0;
   unsigned count_ = 0;
+  unsigned for_backend_ = 0;                      // of these, so many wait for a backend that is down
   unsigned wanted_first_ = 0, wanted_count_ = 0;  // of a ring
 };
 

@@ -30,6 +30,9 @@ void tend_awaited(State& state, Millis now_ms) noexcept {
     if (tend_owned(state, entry, one, now_ms)) {
       return;
     }
+    if (one.held == 0 && state.awaited.has_ready()) {
+      return;  // its only packet may be on its way
+    }
     if (one.held == 0) {  // its service is gone: nobody has taken the last packet back
       state.spliced.erase(*entry);
       return state.awaited.end(one);

@@ -36,6 +36,7 @@ struct Question {
   const plan::Payload* payload = nullptr;  // what the client has said, where that counts
   const plan::Found* found = nullptr;      // what find_key() finds in all this; null: it is still to be asked
   std::span<const BackendSlot> tried{};    // these have refused the connection or not answered
+  bool decided_before = false;             // of the same connection: it has been admitted
 };
 
 /// The pool that is asked.

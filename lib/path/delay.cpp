@@ -117,14 +117,15 @@ Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parse
     }
     return entry != nullptr && is_of_storm(entry->key(), packet, parsed, item) ? Stand::ended : Stand::goes_on;
   }
-  if (entry != nullptr) {
-    state_.spliced.erase(*entry);
-    entry_ = nullptr;
-  } else if (!listener.delays) {
+  if (entry == nullptr && !listener.delays) {
     return Stand::goes_on;
   }
   if (live) {
     end_flow(c, listener);
+  }
+  if (entry != nullptr) {
+    state_.spliced.erase(*entry);
+    entry_ = nullptr;
   }
   return open(c, packet, parsed, item);
 }
@@ -229,6 +230,11 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     item.drop(Counter::drop_consumed);
     return Stand::ended;
   }
+  const bool is_own = state_.burst.source.origin == Origin::self;
+  if (one.waits_for_backend && !is_own) {  // it has said enough; the rest comes again
+    item.drop(Counter::drop_backend_held);
+    return Stand::ended;
+  }
   note_stamps(one, segment.sequence, net::tcp_timestamps(packet.data, parsed));
   const auto hold = state_.awaited.hold(one, packet, segment);
   if (hold != AwaitedConnections::Hold::held) {
@@ -237,7 +243,6 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
   }
   state_.counters.add(Counter::delayed_held);
   item.verdict = Verdict::keep;
-  const bool is_own = state_.burst.source.origin == Origin::self;
   if ((entry.phase == Phase::connecting && !one.refused) || (!is_own && state_.awaited.is_brought_up(one))) {
     return Stand::ended;
   }
@@ -273,6 +278,7 @@ Stand Delay::wait(const Connection& c, splice::Entry& entry, Packet& packet, con
     state_.counters.add(Counter::delayed_redispatched);
   }
   tried_ = {one.tried.data(), one.tried_count};
+  decided_before_ = one.waits_for_backend || one.tried_count != 0;
   return Stand::begins;
 }
 
@@ -282,7 +288,10 @@ bool Delay::holds_for_backend(const splice::Entry& entry, Awaited& one, const It
     return false;
   }
   if (!one.waits_for_backend) {
-    one.waits_for_backend = one.late = true;
+    if (!state_.awaited.hold_for_backend(one, true)) {
+      return false;
+    }
+    one.late = true;
     one.late_ms = now_ms_ + backend_held_ms;
     state_.awaited.stop_hearing(one);
   }
@@ -308,6 +317,7 @@ void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parse
   if (stays) {
     return;
   }
+  state_.awaited.hold_for_backend(one, false);
   entry->phase = Phase::connecting;
   state_.spliced.set_record(*entry, record);
   state_.awaited.stop_hearing(one);

@@ -36,6 +36,8 @@ class Delay {
   [[nodiscard]] const plan::Found& found() const noexcept { return found_; }
   /// Backends that have refused it or not answered.
   [[nodiscard]] std::span<const BackendSlot> tried() const noexcept { return tried_; }
+  /// It has been decided, and admitted, before.
+  [[nodiscard]] bool decided_before() const noexcept { return decided_before_; }
   /// The item is bound to a backend, which is asked to open, or refused, and the client told so.
   /// `record`: where that of its session lies, or 0.
   void chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
@@ -96,6 +98,7 @@ class Delay {
   plan::Payload payload_;
   plan::Found found_;
   std::span<const BackendSlot> tried_;
+  bool decided_before_ = false;
 };
 
 }  // namespace limpet::path

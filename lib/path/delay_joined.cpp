@@ -143,7 +143,8 @@ void Delay::edit_turned(const Connection& c, const Packet& packet, const net::Pa
 bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Service& service = plan_.service_of(*item.listener);
   splice::Entry* const entry = service.reads_requests ? entry_ : nullptr;
-  if (entry == nullptr || entry->stamped || entry->unread || entry->phase != Phase::spliced || !is_whole(packet, parsed) ||
+  if (entry == nullptr || entry->stamped || entry->unread || entry->phase != Phase::spliced ||
+      !is_whole(packet, parsed) ||
       !Response(state_, plan_, flows_, c, *item.listener, *entry)
            .asks_again(net::tcp_acknowledgment(packet.data, parsed))) {
     return false;

@@ -49,7 +49,8 @@ class Inward {
              .now_s = records_.now_s(),
              .payload = &delay.payload(),
              .found = &delay.found(),
-             .tried = delay.tried()},
+             .tried = delay.tried(),
+             .decided_before = delay.decided_before()},
             c, packet, parsed, item, {});
       return delay.chosen(c, packet, parsed, item, record_);
     }
@@ -260,7 +261,7 @@ class Inward {
   void begin(const Question& question, const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
              const Previous& previous) noexcept {
     const plan::Gate* const gate = plan_.service_of(*item.listener).gate.get();
-    if (gate != nullptr && comes_anew(parsed, item, previous)) {
+    if (gate != nullptr && !question.decided_before && comes_anew(parsed, item, previous)) {
       if (const auto admission = admit(state_, {plan_, *gate, c.client}, now_ms_); admission != Admission::admitted) {
         return item.drop(drop_of(admission));
       }

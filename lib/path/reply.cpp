@@ -289,16 +289,21 @@ void Response::learn_of(const Said& said, Millis now_ms) noexcept {
   if (from == nullptr) {
     return;
   }
+  std::uint32_t place = record::Table::nowhere;
   for (const plan::Persist& persist : plan_.profiles_with(plan_.service_of(listener_), *from)) {
     if (const auto key = persist.learns ? plan::learnt_key(plan_, persist, said) : std::nullopt) {
-      learn(persist, *key, *from, now_ms);
+      const std::uint32_t its = learn(persist, *key, *from, now_ms);
+      place = place == record::Table::nowhere ? its : place;
     }
+  }
+  if (place != record::Table::nowhere) {
+    note_record(place);
   }
 }
 
-/// Its backend's word counts, whatever was known of that value. The connection keeps the record in use from now on.
-void Response::learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& from,
-                     Millis now_ms) noexcept {
+/// Its backend's word counts, whatever was known of that value. Where the record lies.
+std::uint32_t Response::learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& from,
+                              Millis now_ms) noexcept {
   record::Table& records = state_.node.records;
   const std::uint64_t hash = records.hash(key);
   const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
@@ -320,15 +325,15 @@ void Response::learn(const plan::Persist& persist, const record::Key& key, const
                          records.claim(key, hash, from.slot, now_s, record::Share::live, persist.room()))) {
     count();
   }
-  note_record(records.place_of(key, hash));
+  return records.place_of(key, hash);
 }
 
-/// Its flow counts no longer beside the records.
+/// The connection keeps it in use from now on; its flow counts no longer beside the records.
 void Response::note_record(std::uint32_t place) noexcept {
   using namespace flow::flag;
   state_.spliced.set_record(entry_, place);
   flows_.with_any_forward(listener_, c_, [&](auto& entry) {
-    if (place != record::Table::nowhere && (entry.flags() & (counted | recorded)) == counted) {
+    if ((entry.flags() & (counted | recorded)) == counted) {
       entry.set_flags(entry.flags() | recorded);
       add_relaxed(state_.uses[entry.peer()].flows_alone, -1);
     }

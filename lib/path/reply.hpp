@@ -60,8 +60,8 @@ class Response {
   void rewrite(const extract::Head& head, Millis now_ms) noexcept;
   template <class Said>
   void learn_of(const Said& said, Millis now_ms) noexcept;
-  void learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& backend,
-             Millis now_ms) noexcept;
+  std::uint32_t learn(const plan::Persist& persist, const record::Key& key, const plan::Backend& backend,
+                      Millis now_ms) noexcept;
   void note_record(std::uint32_t place) noexcept;
   void stop_reading(bool missed) noexcept;
   bool apply(Packet& packet, net::Parsed& parsed, Item& item, const Segment& segment) noexcept;

@@ -164,6 +164,35 @@ TEST_F(DelayHold, waits_until_the_backend_is_up_again) {
   EXPECT_EQ(lab.moved_in_all(), 0u);
 }
 
+TEST_F(DelayHold, is_admitted_once) {
+  lab.model.services["web"].limits.new_flows_per_s = 1;
+  lab.model.services["web"].limits.burst = 6;
+  lab.apply();
+  for (unsigned i = 0; i < 4; ++i) {
+    world.client(fmt::format("10.0.0.{}:1000", i + 2)).write(request("X-User: me"));
+  }
+  world.run(9000);
+  EXPECT_EQ(lab.count(Counter::drop_limit_service), 0u);
+  EXPECT_EQ(lab.node->state(0).awaited.count(), 4u);
+  lab.set_health("web/" + home, plan::Health::up);
+  EXPECT_TRUE(world.run_until([&] { return world.servers.size() == 5; }, 1500));
+}
+
+TEST_F(DelayHold, leaves_room_for_others) {
+  const unsigned most = Limits{}.awaited_max / 2;
+  for (unsigned i = 0; i < most + 10; ++i) {
+    Raw one(lab, fmt::format("10.1.{}.{}:1000", i / 250, i % 250 + 1));
+    one.say(0, request("X-User: me"));
+    for (std::uint32_t at = 1000; at < 1010; at += 2) {
+      one.say(at, "x");  // which it may not pile up
+    }
+  }
+  EXPECT_EQ(lab.node->state(0).awaited.count(), most);
+  EXPECT_LE(lab.node->state(0).awaited.held(), most);
+  EXPECT_GE(lab.count(Counter::resets), 10u);
+  EXPECT_EQ(lab.count(Counter::drop_held_full), 0u);
+}
+
 TEST_F(DelayHold, is_bounded) {
   TcpPeer& client = open("10.0.0.2:1000");
   EXPECT_FALSE(client.was_reset());
