@@ -86,8 +86,13 @@ void AwaitedConnections::stop_hearing(Awaited& one) noexcept {
 }
 
 bool AwaitedConnections::hold_for_backend(Awaited& one, bool waits) noexcept {
-  if (waits && !one.waits_for_backend && for_backend_ >= awaited_max_ / 2) {
-    return false;
+  if (waits && !one.waits_for_backend) {
+    if (for_backend_ >= awaited_max_ / 2 || held_ > held_max_ / 2) {
+      return false;
+    }
+    if (one.held == 1 && slots_[one.first_held].segment.says_nothing()) {
+      unhold(one, one.first_held, ended_);  // the first acknowledgment: what it was decided by is held next
+    }
   }
   for_backend_ += unsigned{waits} - unsigned{one.waits_for_backend};
   one.waits_for_backend = waits;

