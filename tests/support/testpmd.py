@@ -48,7 +48,7 @@ class Testpmd:
             self.process.wait()
         self.log.unlink(missing_ok=True)
 
-    def _wait_prompts(self, count: int, timeout_s=20):
+    def _wait_prompts(self, count: int, timeout_s=60):
         deadline = time.monotonic() + timeout_s
         while self.log.read_text().count(PROMPT) < count:
             if self.process.poll() is not None or time.monotonic() > deadline:
