@@ -2,24 +2,14 @@
 one that says nothing, kept by curl in a jar; also while a backend is drained, and after."""
 
 import pytest
+from support.apache import configure, words
 from support.lab import VIP4, VIP6, Lab, client4, client6
 from support.served import Served
 
 PORT = 8080
 MODULES = ("mpm_event", "authz_core", "dir", "env", "headers", "setenvif", "unique_id")
 CONFIG = """
-{modules}
-ServerName {name}.example
-ServerRoot {folder}
-PidFile {folder}/apache.pid
-ErrorLog {folder}/error.log
-User www-data
-Group www-data
-Listen 0.0.0.0:{port}
-Listen [::]:{port}
 StartServers 1
-DocumentRoot {folder}/pages
-DirectoryIndex name
 SetEnvIf Cookie "JSESSIONID=" has_session
 SetEnvIf Cookie "visit=" has_visit
 <Location /servlet>
@@ -40,10 +30,8 @@ def apache(lab, name: str) -> Served:
     for page in ("servlet", "plain"):
         (folder / "pages" / page).mkdir(parents=True)
         (folder / "pages" / page / "name").write_text(f"{name}\n")
-    modules = "\n".join(f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so" for module in MODULES)
-    (folder / "apache.conf").write_text(CONFIG.format(modules=modules, name=name, folder=folder, port=PORT))
-    return Served(lab.namespaces[name], ["/usr/sbin/apache2", "-DFOREGROUND", "-f", folder / "apache.conf"],
-                  folder / "start.log", PORT)
+    configure(folder, PORT, MODULES, CONFIG.format(name=name))
+    return Served(lab.namespaces[name], words(folder), folder / "start.log", PORT)
 
 
 @pytest.fixture(scope="module")

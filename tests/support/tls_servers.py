@@ -4,6 +4,7 @@ and HAProxy, each of which answers with its backend's name."""
 import re
 import subprocess
 
+from support import apache
 from support.programs import ROOT
 from support.served import Served
 
@@ -32,20 +33,9 @@ http {{
 }}
 """
 APACHE = """
-{modules}
-ServerName web.example
-ServerRoot {folder}
-PidFile {folder}/apache.pid
-ErrorLog {folder}/error.log
-User www-data
-Group www-data
-Listen 0.0.0.0:{port}
-Listen [::]:{port}
 ServerLimit 1
 ThreadsPerChild 64
 MaxRequestWorkers 64
-DocumentRoot {folder}/pages
-DirectoryIndex name
 SSLEngine on
 SSLCertificateFile {folder}/web.pem
 SSLProtocol -all +TLSv1.2 +TLSv1.3
@@ -84,14 +74,16 @@ class TlsServer:
 
     def words(self) -> list:
         return {"nginx": ["/usr/sbin/nginx", "-p", self.folder, "-c", self.folder / "config", "-g", "daemon off;"],
-                "Apache": ["/usr/sbin/apache2", "-DFOREGROUND", "-f", self.folder / "config"],
+                "Apache": apache.words(self.folder),
                 "HAProxy": ["/usr/sbin/haproxy", "-db", "-C", self.folder, "-f", self.folder / "config"]}[self.kind]
 
     def write(self, setting: str):
-        modules = "\n".join(f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so" for module in MODULES)
         text = {"nginx": NGINX, "Apache": APACHE, "HAProxy": HAPROXY}[self.kind]
-        (self.folder / "config").write_text(text.format(folder=self.folder, port=self.port, name=self.name,
-                                                        setting=setting, modules=modules))
+        lines = text.format(folder=self.folder, port=self.port, name=self.name, setting=setting)
+        if self.kind == "Apache":
+            apache.configure(self.folder, self.port, MODULES, lines)
+        else:
+            (self.folder / "config").write_text(lines)
 
     def change_key(self) -> bool:
         """As the page's second table has it; whether it says that sessions go on to be resumed."""
