@@ -39,14 +39,15 @@ class SpscRing {
     return true;
   }
 
-  /// Pushes `item_at(0)` .. `item_at(n - 1)`, as many as there is room for; returns how many. The consumer sees them
-  /// at once. Called by the producer only.
+  /// Pushes `item_at(0)` .. `item_at(n - 1)`, as many as there is room for but `kept` places, at most the capacity;
+  /// returns how many. The consumer sees them at once. Called by the producer only.
   template <class ItemAt>
-  std::size_t push_burst(std::size_t n, ItemAt&& item_at) noexcept {
+  std::size_t push_burst(std::size_t n, ItemAt&& item_at, std::size_t kept = 0) noexcept {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail + n - head_seen_ > mask_ + 1) {
+    const std::size_t room = mask_ + 1 - kept;
+    if (tail + n - head_seen_ > room) {
       head_seen_ = head_.load(std::memory_order_acquire);
-      n = std::min(n, mask_ + 1 - (tail - head_seen_));
+      n = std::min(n, room - std::min(room, tail - head_seen_));
     }
     for (std::size_t i = 0; i < n; ++i) {
       items_[(tail + i) & mask_] = item_at(i);

@@ -18,7 +18,7 @@
 
 namespace limpet::path {
 
-/// Takes at most one burst from each source and ends every packet's life or sends it on.
+/// Takes at most one burst from each source, as often as the Io lists it, and ends every packet's life or sends it on.
 /// Returns how many packets were in hand: 0 is an empty turn. `now_ms`: milliseconds since boot, never going back.
 template <class Io>
 unsigned turn(State& state, const plan::Plan& plan, Io& io, Millis now_ms) {

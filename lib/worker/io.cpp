@@ -63,8 +63,9 @@ unsigned pop(MbufRing& ring, Packet* packets, unsigned max) noexcept {
   return count;
 }
 
-unsigned push(MbufRing& ring, const Packet* packets, unsigned n) noexcept {
-  return static_cast<unsigned>(ring.push_burst(n, [&](std::size_t i) { return nic::to_mbuf(packets[i]); }));
+unsigned push(MbufRing& ring, const Packet* packets, unsigned n, std::size_t kept = 0) noexcept {
+  return static_cast<unsigned>(ring.push_burst(
+      n, [&](std::size_t i) { return nic::to_mbuf(packets[i]); }, kept));
 }
 
 unsigned release(const Packet* packets, unsigned n) noexcept {
@@ -87,14 +88,18 @@ Io::Io(unsigned worker, Fabric& fabric, rte_mempool* pool, bool times_devices)
   for (std::size_t i = 0; i < fabric.port_count(); ++i) {
     add_device(fabric.kernel(i), Origin::kernel);
     add_device(fabric.port(i), Origin::port);
-  }
-  for (unsigned from = 0; from < fabric.workers(); ++from) {
-    if (from != worker) {
-      sources_.push_back({Origin::worker, static_cast<std::uint16_t>(from)});
-    }
+    add_workers();
   }
   if (worker == 0) {
     sources_.push_back({Origin::control, 0});
+  }
+}
+
+void Io::add_workers() {
+  for (unsigned from = 0; from < fabric_.workers(); ++from) {
+    if (from != worker_) {
+      sources_.push_back({Origin::worker, static_cast<std::uint16_t>(from)});
+    }
   }
 }
 
@@ -184,7 +189,7 @@ unsigned Io::transmit(Destination destination, const Packet* packets, unsigned n
     case Outlet::kernel:
       return send(fabric_.kernel(destination.index), packets, n);
     case Outlet::worker:
-      return push(fabric_.handoff(worker_, destination.index), packets, n);
+      return push(fabric_.handoff(worker_, destination.index), packets, n, n > handoff_few ? handoff_kept_for_few : 0);
     case Outlet::release:
       return release(packets, n);
   }

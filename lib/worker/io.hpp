@@ -23,6 +23,8 @@ class Io {
   Io& operator=(const Io&) = delete;
   ~Io();
 
+  /// In the order of a turn. Other workers' rings are among them once for every port: in a turn they too receive a burst
+  /// of each port.
   [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
   unsigned receive(path::Source source, path::Packet* packets, unsigned max) noexcept;
   unsigned transmit(path::Destination destination, const path::Packet* packets, unsigned n) noexcept;
@@ -66,6 +68,7 @@ class Io {
   unsigned take(nic::Port& port, path::Packet* packets, unsigned max) noexcept;
   unsigned send_staged(Relay& relay) noexcept;
   void add_device(nic::Port* port, path::Origin origin);
+  void add_workers();
   unsigned receive_control(path::Packet* packets, unsigned max) noexcept;
   unsigned send(nic::Port* port, const path::Packet* packets, unsigned n) noexcept;
 

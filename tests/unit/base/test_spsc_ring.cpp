@@ -69,6 +69,26 @@ TEST(SpscRing, bursts_take_what_there_is_room_for) {
   }
 }
 
+TEST(SpscRing, a_burst_leaves_the_places_that_it_is_told_to) {
+  SpscRing<int> ring(8);
+  const auto push = [&](std::size_t n, std::size_t kept) {
+    return ring.push_burst(
+        n, [](std::size_t) { return 1; }, kept);
+  };
+  std::array<int, 8> items{};
+  for (int lap = 0; lap < 3; ++lap) {
+    EXPECT_EQ(push(5, 3), 5u);
+    EXPECT_EQ(push(1, 3), 0u);
+    EXPECT_EQ(push(2, 0), 2u);
+    EXPECT_EQ(push(2, 3), 0u) << "more is in than it may fill";
+    EXPECT_EQ(push(2, 8), 0u);
+    EXPECT_EQ(push(2, 0), 1u);
+    EXPECT_EQ(ring.pop_burst(items.data(), 4), 4u);
+    EXPECT_EQ(push(4, 3), 1u);
+    EXPECT_EQ(ring.pop_burst(items.data(), 8), 5u);
+  }
+}
+
 struct Item {
   std::uint64_t number;
   std::uint64_t square;

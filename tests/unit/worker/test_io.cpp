@@ -151,6 +151,51 @@ TEST(Io, HandsOverInOrderAndSaysWhenARingIsFull) {
   });
 }
 
+TEST(Io, AFloodOfLongBurstsLeavesRoomForTheFewPacketsOfAnotherPort) {
+  test::in_child([] {
+    Rig rig;
+    Packet packets[path::burst_max];
+    unsigned flood = 0;
+    for (unsigned round = 0; round < 2 * handoff_ring_size / path::burst_max; ++round) {
+      for (auto& packet : packets) {
+        packet = rig.packet(flood);
+      }
+      const unsigned taken = rig.ios[2]->transmit({Outlet::worker, 1}, packets, path::burst_max);
+      rig.release(2, packets + taken, path::burst_max - taken);
+      flood += taken;
+    }
+    EXPECT_EQ(flood, handoff_ring_size - handoff_kept_for_few);
+    unsigned others = 0;
+    for (;; ++others) {
+      const Packet packet = rig.packet(others);
+      if (rig.ios[2]->transmit({Outlet::worker, 1}, &packet, 1) == 0) {
+        rig.release(2, &packet, 1);
+        break;
+      }
+    }
+    EXPECT_EQ(others, handoff_kept_for_few);
+    while (const unsigned n = rig.ios[1]->receive({Origin::worker, 2}, packets, path::burst_max)) {
+      rig.release(1, packets, n);
+    }
+  });
+}
+
+TEST(Io, InATurnOthersRingsAreEmptiedAsOftenAsPortsFillThem) {
+  test::in_child([] {
+    Rig rig;
+    nic::Port* const ports[] = {rig.front.get(), nullptr, nullptr};
+    nic::Port* const kernels[] = {nullptr, nullptr, nullptr};
+    Fabric fabric(workers, ports, kernels);
+    const Io io(0, fabric, rig.buffers->on_node(0));
+    const auto sources = io.sources();
+    for (std::uint16_t other = 1; other < workers; ++other) {
+      const auto times = std::count_if(sources.begin(), sources.end(),
+                                       [&](path::Source s) { return s.origin == Origin::worker && s.index == other; });
+      EXPECT_EQ(times, 3) << "ports";
+    }
+  });
+}
+
 TEST(Io, SendsByAnotherWorkersQueueInOrder) {
   test::in_child([] {
     Rig rig;
