@@ -11,6 +11,7 @@ namespace limpet::path {
 struct Previous {
   BackendSlot backend;
   Reason reason = Reason::violation;
+  bool live = false;  // its client had shown its address
 };
 
 /// Counts a move and puts it into the event ring.

@@ -158,7 +158,7 @@ class Inward {
       return false;
     }
     if (const auto reason = must_end(key, *entry, parsed, *item.listener)) {
-      previous = {BackendSlot(entry->peer()), *reason};
+      previous = {BackendSlot(entry->peer()), *reason, (entry->flags() & flow::flag::counted) != 0};
       flows_.end(*item.listener, key, hash, *entry);
       return false;
     }
@@ -252,9 +252,11 @@ class Inward {
     records_.count_live(listener, c, true);
   }
 
-  /// A flow that Limpet itself has ended goes on elsewhere: nobody has come who could be refused.
+  /// A flow that Limpet itself has ended goes on elsewhere: nobody has come who could be refused. Of one that had to
+  /// make room before it was live, nothing is left that could go on.
   [[nodiscard]] static bool comes_anew(const net::Parsed& parsed, const Item& item, const Previous& previous) noexcept {
-    return !previous.backend.valid() || previous.reason == Reason::idle_timeout ||
+    const bool put_out = previous.reason == Reason::not_remembered && !previous.live;
+    return !previous.backend.valid() || previous.reason == Reason::idle_timeout || put_out ||
            (is_tcp(*item.listener) && opens_connection(parsed));
   }
 

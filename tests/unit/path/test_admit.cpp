@@ -178,6 +178,23 @@ TEST(Limits, OfDatagramsToo) {
   EXPECT_EQ(lab.count(Counter::drop_limit_connections), 1u);
 }
 
+TEST(Limits, HoldForFlowsThatPutEachOtherOut) {
+  model::Model model = base_model();
+  model.services["dns"].limits.per_source = {16, 48, 1, 100, 0};
+  Lab::Setup setup;
+  setup.model = model;
+  setup.flows_max = 1024;  // and a sixteenth of it for those that nobody has answered
+  Lab lab(setup);
+  constexpr unsigned rounds = 20;
+  for (unsigned round = 0; round < rounds; ++round, lab.wait_ms(1000)) {
+    for (std::uint16_t port = 5000; port < 5200; ++port) {
+      Talk(lab, "203.0.113.7", port, "192.0.2.10:53").up();
+    }
+  }
+  EXPECT_LE(lab.count(Counter::flow_new), 100u + rounds);
+  EXPECT_GT(lab.count(Counter::drop_limit_source), 1000u);
+}
+
 TEST(Limits, ConnectionsAreCountedAnewAfterARestart) {
   Lab lab(limited([](auto& web) { web.limits.per_source.connections = 2; }));
   EXPECT_EQ(opened(lab, "203.0.113.7", 3), 2u);
