@@ -23,8 +23,8 @@ class Io {
   Io& operator=(const Io&) = delete;
   ~Io();
 
-  /// In the order of a turn. Other workers' rings are among them once for every port: in a turn they too receive a burst
-  /// of each port.
+  /// In the order of a turn. Other workers' rings are among them once for every port: in a turn they too receive a
+  /// burst of each port.
   [[nodiscard]] std::span<const path::Source> sources() const noexcept { return sources_; }
   unsigned receive(path::Source source, path::Packet* packets, unsigned max) noexcept;
   unsigned transmit(path::Destination destination, const path::Packet* packets, unsigned n) noexcept;
