@@ -19,7 +19,7 @@ namespace limpet::worker {
 inline constexpr std::size_t handoff_ring_size = 1024;
 /// A burst of more than `handoff_few` packets leaves this many places of a ring free: a flood by one port comes in long
 /// bursts, and must not shut out the few packets of another.
-inline constexpr std::size_t handoff_kept_for_few = handoff_ring_size / 4;
+inline constexpr std::size_t handoff_kept_for_few = handoff_ring_size / 8;
 inline constexpr unsigned handoff_few = 4;
 inline constexpr std::size_t relay_ring_size = 512;
 inline constexpr std::size_t control_ring_size = 256;
