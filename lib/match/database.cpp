@@ -29,8 +29,8 @@ std::string expression(const Pattern& pattern) {
   return escaped;
 }
 
-unsigned flags(const Pattern& pattern, Report report) noexcept {
-  return (pattern.caseless ? HS_FLAG_CASELESS : 0u) | (report == Report::once ? HS_FLAG_SINGLEMATCH : 0u);
+unsigned flags(const Pattern& pattern) noexcept {
+  return pattern.caseless ? HS_FLAG_CASELESS : 0u;
 }
 
 tl::unexpected<Error> refuse(const Pattern& pattern, const char* why) {
@@ -40,7 +40,7 @@ tl::unexpected<Error> refuse(const Pattern& pattern, const char* why) {
 Result<void> check_open_end(const Pattern& pattern, const std::string& text) {
   hs_expr_info_t* info = nullptr;
   hs_compile_error_t* error = nullptr;
-  if (hs_expression_info(text.c_str(), flags(pattern, Report::all), &info, &error) != HS_SUCCESS) {
+  if (hs_expression_info(text.c_str(), flags(pattern), &info, &error) != HS_SUCCESS) {
     return refuse(pattern, CompileError(error)->message);
   }
   const bool at_end = info->matches_at_eod != 0;
@@ -50,7 +50,7 @@ Result<void> check_open_end(const Pattern& pattern, const std::string& text) {
 
 }  // namespace
 
-Result<Database> Database::compile(std::span<const Pattern> patterns, Mode mode, Report report, const Memory& memory) {
+Result<Database> Database::compile(std::span<const Pattern> patterns, const Memory& memory) {
   if (hs_valid_platform() != HS_SUCCESS) {
     return fail("patterns cannot be used on this CPU: Hyperscan needs SSSE3");
   }
@@ -62,7 +62,7 @@ Result<Database> Database::compile(std::span<const Pattern> patterns, Mode mode,
       return refuse(pattern, "is empty or has a zero byte in it");
     }
     texts.push_back(expression(pattern));
-    all_flags.push_back(flags(pattern, report));
+    all_flags.push_back(flags(pattern));
     ids.push_back(pattern.id);
     if (auto checked = pattern.open_ended ? check_open_end(pattern, texts.back()) : Result<void>{}; !checked) {
       return tl::unexpected(checked.error());
@@ -75,9 +75,8 @@ Result<Database> Database::compile(std::span<const Pattern> patterns, Mode mode,
   const Using use(memory);
   hs_database_t* database = nullptr;
   hs_compile_error_t* error = nullptr;
-  const unsigned how = mode == Mode::block ? HS_MODE_BLOCK : HS_MODE_VECTORED;
-  if (hs_compile_multi(pointers.data(), all_flags.data(), ids.data(), static_cast<unsigned>(texts.size()), how, nullptr,
-                       &database, &error) == HS_SUCCESS) {
+  if (hs_compile_multi(pointers.data(), all_flags.data(), ids.data(), static_cast<unsigned>(texts.size()),
+                       HS_MODE_BLOCK, nullptr, &database, &error) == HS_SUCCESS) {
     return Database(database, memory);
   }
   const CompileError owned(error);

@@ -22,18 +22,11 @@ struct Pattern {
   friend bool operator==(const Pattern&, const Pattern&) = default;
 };
 
-enum class Mode : std::uint8_t { block, vectored };  // bytes in one piece, or in several
-enum class Report : std::uint8_t {
-  all,   // each end of each match: for first_end()
-  once,  // that a pattern matches, and no more: for lowest_id()
-};
-
 /// Constant after it was made; any thread.
 class Database {
  public:
   /// Control thread: takes milliseconds. Fails with the pattern and Hyperscan's words for what is wrong with it.
-  [[nodiscard]] static Result<Database> compile(std::span<const Pattern> patterns, Mode mode, Report report,
-                                                const Memory& memory = heap());
+  [[nodiscard]] static Result<Database> compile(std::span<const Pattern> patterns, const Memory& memory = heap());
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   ~Database();

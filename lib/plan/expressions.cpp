@@ -12,13 +12,12 @@ Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<Ex
   if (before != nullptr && before->patterns == patterns) {
     return before;
   }
-  auto all = match::Database::compile(patterns, match::Mode::block, match::Report::all, memory);
+  auto all = match::Database::compile(patterns, memory);
   if (all) {
     return std::make_shared<const Expressions>(Expressions{std::move(patterns), std::move(*all)});
   }
   for (const Expression& one : list) {
-    if (const auto alone = match::Database::compile({&one.pattern, 1}, match::Mode::block, match::Report::all);
-        !alone) {
+    if (const auto alone = match::Database::compile({&one.pattern, 1}); !alone) {
       return fail("{}: \"{}\" is no regular expression that can be used: {}", one.place, one.pattern.text,
                   alone.error().text);
     }

@@ -31,7 +31,7 @@ T value_or_throw(Result<T> result) {
 
 match::Database compiled(const std::string& regex) {
   const match::Pattern pattern{0, regex, false, true, true};
-  return value_or_throw(match::Database::compile(std::span(&pattern, 1), match::Mode::block, match::Report::all));
+  return value_or_throw(match::Database::compile(std::span(&pattern, 1)));
 }
 
 match::Scratch scratch_for(const match::Database& database) {

@@ -16,7 +16,7 @@ class UniversalKey : public testing::Test {
  protected:
   static match::Database compiled() {
     const match::Pattern patterns[] = {{1, "sid=", true, false, true}, {2, "^LOGIN +user:", false, true, true}};
-    return std::move(*match::Database::compile(patterns, match::Mode::block, match::Report::all));
+    return std::move(*match::Database::compile(patterns));
   }
   match::Scratch made() {
     const match::Database* all[] = {&database};

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <numa.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <regex>
@@ -15,8 +16,8 @@ namespace {
 
 using testing::HasSubstr;
 
-Database compiled(std::vector<Pattern> patterns, Mode mode = Mode::block, Report report = Report::all) {
-  auto made = Database::compile(patterns, mode, report);
+Database compiled(const std::vector<Pattern>& patterns) {
+  auto made = Database::compile(patterns);
   EXPECT_TRUE(made) << (made ? "" : made.error().text);
   return std::move(*made);
 }
@@ -27,7 +28,7 @@ Scratch scratch_for(const Database& database) {
   return std::move(*made);
 }
 std::string refused(const Pattern& pattern) {
-  const auto made = Database::compile(std::span(&pattern, 1), Mode::block, Report::all);
+  const auto made = Database::compile(std::span(&pattern, 1));
   EXPECT_FALSE(made);
   return made ? "" : made.error().text;
 }
@@ -66,24 +67,6 @@ TEST(FirstEnd, of_literals_takes_every_byte_as_it_is) {
   }
 }
 
-TEST(FirstEnd, in_pieces_is_that_in_one) {
-  const std::string bytes = "GET / HTTP/1.1\r\nSession: abc\r\n\r\n";
-  const std::vector<Pattern> patterns = {{1, "Session: *"}, {2, "\\r\\n\\r\\n"}, {3, "[^:]*:[^:]*:"}};
-  const Database whole = compiled(patterns), pieces = compiled(patterns, Mode::vectored);
-  Scratch scratch = scratch_for(whole), scratch_pieces = scratch_for(pieces);
-  for (const std::uint32_t id : {1u, 2u, 3u}) {
-    const auto expected = first_end(whole, scratch, bytes, id);
-    for (std::size_t a = 0; a <= bytes.size(); ++a) {
-      for (std::size_t b = a; b <= bytes.size(); ++b) {
-        const std::string_view all(bytes);
-        const std::string_view cut[] = {all.substr(0, a), all.substr(a, b - a), all.substr(b)};
-        ASSERT_EQ(first_end(pieces, scratch_pieces, cut, id), expected) << id << ": " << a << " " << b;
-      }
-    }
-  }
-  EXPECT_EQ(first_end(pieces, scratch_pieces, std::span<const std::string_view>{}, 1), std::nullopt);
-}
-
 TEST(FirstEnd, is_what_a_search_for_the_shortest_beginning_finds) {
   std::mt19937 random(7);
   const char* const texts[] = {"ab", "a+b", "b[^a]{2}", "(ab|ba)c", "^b.c", "c(a|b)*c"};
@@ -111,16 +94,27 @@ TEST(FirstEnd, is_what_a_search_for_the_shortest_beginning_finds) {
   }
 }
 
-TEST(LowestId, of_all_that_match) {
-  const Database database =
-      compiled({{7, "^api\\."}, {0, "^admin\\."}, {3, "\\.example$"}, {3, "^web"}}, Mode::block, Report::once);
+TEST(Ids, of_all_that_match) {
+  const Database database = compiled({{70, "^api\\."}, {0, "^admin\\."}, {3, "\\.example$"}, {3, "^web"}, {128, "o"}});
   Scratch scratch = scratch_for(database);
-  EXPECT_EQ(lowest_id(database, scratch, "api.other"), 7u);
-  EXPECT_EQ(lowest_id(database, scratch, "api.example"), 3u);
-  EXPECT_EQ(lowest_id(database, scratch, "admin.example"), 0u);
-  EXPECT_EQ(lowest_id(database, scratch, "web1"), 3u);
-  EXPECT_EQ(lowest_id(database, scratch, "other"), std::nullopt);
-  EXPECT_EQ(lowest_id(database, scratch, ""), std::nullopt);
+  const auto ids = [&](std::string_view bytes) {
+    std::array<std::uint64_t, 2> bits{};
+    note_ids(database, scratch, bytes, bits);
+    std::vector<std::uint32_t> set;
+    for (std::uint32_t id = 0; id < 128; ++id) {
+      if ((bits[id / 64] >> id % 64 & 1) != 0) {
+        set.push_back(id);
+      }
+    }
+    return set;
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(ids("api.other"), ElementsAre(70)) << "128 is beyond the bits";
+  EXPECT_THAT(ids("api.example"), ElementsAre(3, 70));
+  EXPECT_THAT(ids("admin.example"), ElementsAre(0, 3));
+  EXPECT_THAT(ids("web1"), ElementsAre(3));
+  EXPECT_THAT(ids("other"), ElementsAre());
+  EXPECT_THAT(ids(""), ElementsAre());
 }
 
 TEST(Database, of_many_patterns) {
@@ -140,9 +134,9 @@ TEST(Database, refuses_what_it_can_not_compile) {
   EXPECT_THAT(refused({1, "a*"}), HasSubstr("empty"));
   EXPECT_THAT(refused({1, ""}), HasSubstr("empty"));
   EXPECT_THAT(refused({1, std::string("a\0b", 3)}), HasSubstr("zero byte"));
-  EXPECT_FALSE(Database::compile({}, Mode::block, Report::all));
+  EXPECT_FALSE(Database::compile({}));
   const std::vector<Pattern> second = {{1, "a"}, {2, "["}};
-  EXPECT_THAT(Database::compile(second, Mode::block, Report::all).error().text, HasSubstr("pattern 2 \"[\""));
+  EXPECT_THAT(Database::compile(second).error().text, HasSubstr("pattern 2 \"[\""));
 }
 
 TEST(Database, refuses_an_end_where_none_is_known) {
@@ -172,8 +166,8 @@ TEST(Memory, is_what_was_passed_in) {
   Counted one, two;
   {
     const Pattern small{1, "a+b"}, large{1, "(a|b)[^a]{100}x+.*y"};
-    auto first = Database::compile(std::span(&small, 1), Mode::block, Report::all, one.memory);
-    auto second = Database::compile(std::span(&large, 1), Mode::vectored, Report::all, two.memory);
+    auto first = Database::compile(std::span(&small, 1), one.memory);
+    auto second = Database::compile(std::span(&large, 1), two.memory);
     ASSERT_TRUE(first && second);
     EXPECT_EQ(one.given.size(), 1u);
     EXPECT_EQ(two.given.size(), 1u);
@@ -189,7 +183,7 @@ TEST(Memory, is_what_was_passed_in) {
     Scratch moved = std::move(*scratch);
     EXPECT_EQ(first_end(*first, moved, "xaab", 1), 4u);
     *first = std::move(*second);
-    EXPECT_EQ(first_end(*first, moved, std::span<const std::string_view>{}, 1), std::nullopt);
+    EXPECT_EQ(first_end(*first, moved, "", 1), std::nullopt);
   }
   EXPECT_TRUE(one.given.empty());
   EXPECT_TRUE(two.given.empty());
@@ -214,7 +208,7 @@ TEST(Memory, lies_on_the_node_of_its_worker) {
     memory.release(memory.context, piece);
   }
   const Pattern pattern{1, "a+b"};
-  const auto database = Database::compile(std::span(&pattern, 1), Mode::block, Report::all, memory);
+  const auto database = Database::compile(std::span(&pattern, 1), memory);
   ASSERT_TRUE(database);
   const Database* all[] = {&*database};
   auto scratch = Scratch::create(all, memory);
@@ -226,7 +220,7 @@ TEST(Memory, may_be_short) {
   Counted none;
   none.empty = true;
   const Pattern pattern{1, "a+b"};
-  EXPECT_FALSE(Database::compile(std::span(&pattern, 1), Mode::block, Report::all, none.memory));
+  EXPECT_FALSE(Database::compile(std::span(&pattern, 1), none.memory));
   const Database database = compiled({pattern});
   const Database* all[] = {&database};
   EXPECT_FALSE(Scratch::create(all, none.memory));
