@@ -74,7 +74,7 @@ bool Delay::opens_in_place(const splice::Entry& entry, const Connection& c, cons
 
 Stand Delay::stand(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item) noexcept {
   const plan::Listener& listener = *item.listener;
-  entry_ = state_.spliced.find(key_of(c, listener));
+  entry_ = state_.spliced.find(spliced_key(listener, c));
   if (!is_whole(packet, parsed)) {
     if (parsed.fragment && flow_state(c, listener)) {
       return Stand::goes_on;
@@ -174,7 +174,7 @@ Stand Delay::open(const Connection& c, Packet& packet, const net::Parsed& parsed
           : reset_sender(state_, plan_, packet, parsed, item, Counter::drop_no_syn_cookie);
     return Stand::ended;
   }
-  const splice::ConnectionKey key = key_of(c, *item.listener);
+  const splice::ConnectionKey key = spliced_key(*item.listener, c);
   Awaited* const one = state_.awaited.add(key);
   splice::Entry* const entry = one == nullptr ? nullptr : state_.spliced.insert(key);
   if (entry == nullptr) {
@@ -301,7 +301,7 @@ bool Delay::holds_for_backend(const splice::Entry& entry, Awaited& one, const It
 
 void Delay::chosen(const Connection& c, Packet& packet, const net::Parsed& parsed, Item& item,
                    std::uint32_t record) noexcept {
-  splice::Entry* const entry = state_.spliced.find(key_of(c, *item.listener));
+  splice::Entry* const entry = state_.spliced.find(spliced_key(*item.listener, c));
   Awaited& one = state_.awaited.at(entry->waiting);
   const bool stays = holds_for_backend(*entry, one, item);
   if (!stays && item.verdict == Verdict::drop && item.reason != Counter::drop_consumed) {

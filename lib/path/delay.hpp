@@ -64,9 +64,6 @@ class Delay {
   bool note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept;
 
  private:
-  [[nodiscard]] splice::ConnectionKey key_of(const Connection& c, const plan::Listener& listener) const noexcept {
-    return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};
-  }
   /// A segment of a spliced connection, whose TCP header lies at hand; a further one of an ACK storm is dropped.
   [[nodiscard]] bool is_of_storm(const splice::ConnectionKey& key, const Packet& packet, const net::Parsed& parsed,
                                  Item& item) noexcept;

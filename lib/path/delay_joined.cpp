@@ -48,7 +48,7 @@ void Delay::edit_inward(const Connection& c, Packet& packet, const net::Parsed& 
 }
 
 bool Delay::edit_outward(const Connection& c, Packet& packet, net::Parsed& parsed, Item& item) noexcept {
-  entry_ = state_.spliced.find(key_of(c, *item.listener));
+  entry_ = state_.spliced.find(spliced_key(*item.listener, c));
   if (entry_ == nullptr || entry_->phase != Phase::spliced) {
     return true;
   }
@@ -124,7 +124,7 @@ void Delay::note_answer(const Connection& c, Packet& packet, const net::Parsed& 
 
 std::uint32_t Delay::backends_number(const Connection& c, const plan::Listener& listener,
                                      std::uint32_t clients) noexcept {
-  splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
+  splice::Entry* const entry = state_.spliced.find(spliced_key(listener, c));
   if (entry == nullptr || entry->phase != Phase::spliced) {
     return clients;
   }
@@ -174,7 +174,7 @@ bool Delay::conflicts(const Connection& c, Packet& packet, const net::Parsed& pa
 }
 
 bool Delay::note_error(const Connection& c, const plan::Listener& listener, std::uint32_t sequence) noexcept {
-  const splice::Entry* const entry = state_.spliced.find(key_of(c, listener));
+  const splice::Entry* const entry = state_.spliced.find(spliced_key(listener, c));
   if (entry == nullptr || entry->phase != Phase::connecting) {
     return false;
   }

@@ -4,6 +4,7 @@
 
 #include "flow/table.hpp"
 #include "plan/plan.hpp"
+#include "splice/table.hpp"
 
 namespace limpet::path {
 
@@ -14,6 +15,10 @@ struct Connection {
   std::uint16_t client_port = 0;
   std::uint16_t vip_port = 0;
 };
+
+inline splice::ConnectionKey spliced_key(const plan::Listener& listener, const Connection& c) noexcept {
+  return {c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())};
+}
 
 inline flow::NarrowKey narrow_forward(const plan::Listener& listener, const Connection& c) noexcept {
   return {c.client.v4_host(), c.client_port, listener.slot.value(), flow::Direction::forward};

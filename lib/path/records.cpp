@@ -7,8 +7,7 @@ namespace limpet::path {
 
 /// What its key was is no longer known of a connection that was chosen for by what its client said.
 std::uint32_t Records::place_of_spliced(const plan::Listener& listener, const Connection& c) const noexcept {
-  const splice::Entry* const entry =
-      state_.spliced.find({c.client, c.client_port, static_cast<std::uint16_t>(listener.slot.value())});
+  const splice::Entry* const entry = state_.spliced.find(spliced_key(listener, c));
   return entry == nullptr ? record::Table::nowhere : state_.spliced.record_of(*entry);
 }
 
