@@ -197,26 +197,41 @@ class Lane : public LaneReader<Wire> {
 
   /// Those whose connection is spliced, and nothing else is to be done about it.
   [[gnu::noinline]] void decide_spliced() noexcept {
+    unsigned later_count = 0;
     for (unsigned i = 0; i < spliced_count_; ++i) {
       Candidate& c = candidates_[spliced_[i]];
-      const splice::Entry* const joint = state_.spliced.find(connection_of(c), spliced_hash_[i]);
-      if (joint == nullptr || !joint->is_plain()) {
+      const splice::Entry* const joint = state_.spliced.find_first(connection_of(c), spliced_hash_[i]);
+      if (joint != nullptr) {
+        decide_spliced(c, spliced_hash_[i], *joint);
         continue;
       }
-      std::uint8_t* const l4 = burst_.packets[c.packet].data + l3 + Wire::header;
-      if (!state_.ack_guard.passes(spliced_hash_[i], l4, c.l3_size - Wire::header, tick_)) [[unlikely]] {
-        continue;
+      state_.spliced.prefetch_second(spliced_hash_[i]);
+      spliced_[later_count] = spliced_[i];
+      spliced_hash_[later_count++] = spliced_hash_[i];
+    }
+    for (unsigned i = 0; i < later_count; ++i) {
+      Candidate& c = candidates_[spliced_[i]];
+      const splice::Entry* const joint = state_.spliced.find_second(connection_of(c), spliced_hash_[i]);
+      if (joint != nullptr) {
+        decide_spliced(c, spliced_hash_[i], *joint);
       }
-      bool done = false;
-      if (c.front != nullptr) {
-        done = hand_in<true>(c, [&] { splice::edit_inward(*joint, l4); });
-      } else if (const plan::Vip* const vip = plan_.express.spliced_vip(c.entry->peer())) {
-        done = hand_back<true>(c, *vip, [&] { splice::edit_outward(*joint, l4); });
-      }
-      if (done) {
-        burst_.items[c.packet].verdict = Verdict::forward;
-        ++state_.spliced_express;
-      }
+    }
+  }
+  [[gnu::always_inline]] inline void decide_spliced(Candidate& c, std::uint64_t hash,
+                                                    const splice::Entry& joint) noexcept {
+    std::uint8_t* const l4 = burst_.packets[c.packet].data + l3 + Wire::header;
+    if (!joint.is_plain() || !state_.ack_guard.passes(hash, l4, c.l3_size - Wire::header, tick_)) [[unlikely]] {
+      return;
+    }
+    bool done = false;
+    if (c.front != nullptr) {
+      done = hand_in<true>(c, [&] { splice::edit_inward(joint, l4); });
+    } else if (const plan::Vip* const vip = plan_.express.spliced_vip(c.entry->peer())) {
+      done = hand_back<true>(c, *vip, [&] { splice::edit_outward(joint, l4); });
+    }
+    if (done) {
+      burst_.items[c.packet].verdict = Verdict::forward;
+      ++state_.spliced_express;
     }
   }
 

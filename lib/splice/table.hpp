@@ -114,12 +114,25 @@ class Table {
     __builtin_prefetch(&bucket.entries[0]);
     __builtin_prefetch(&bucket.entries[2]);
   }
+  /// The other bucket.
+  void prefetch_second(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = second(hash);
+    __builtin_prefetch(&bucket.entries[0]);
+    __builtin_prefetch(&bucket.entries[2]);
+  }
   [[nodiscard]] Entry* find(const ConnectionKey& key, std::uint64_t hash) const noexcept {
     if (used_ == 0) {
       return nullptr;
     }
-    Entry* const entry = find_in(first(hash), key);
-    return entry != nullptr ? entry : find_in(second(hash), key);
+    Entry* const entry = find_first(key, hash);
+    return entry != nullptr ? entry : find_second(key, hash);
+  }
+  /// In one of its buckets.
+  [[nodiscard]] Entry* find_first(const ConnectionKey& key, std::uint64_t hash) const noexcept {
+    return find_in(first(hash), key);
+  }
+  [[nodiscard]] Entry* find_second(const ConnectionKey& key, std::uint64_t hash) const noexcept {
+    return find_in(second(hash), key);
   }
   [[nodiscard]] Entry* find(const ConnectionKey& key) const noexcept { return find(key, hash(key)); }
   /// An entry with this key and phase `open`, which is absent; others may have moved. Null: there is no room.
