@@ -147,9 +147,10 @@ const Section& service_section() {
            Kind::boolean, "syn_proxy",
            "TCP: Limpet completes clients' handshakes itself, by SYN cookies, before a backend sees them. So it is, "
            "too, with profiles that read what clients say.")),
-       value<Service, &Service::inspect_delay_ms>(
-           duration("inspect_delay", 10, 60 * second,
-                    "How long Limpet waits for what a client says first, where a profile reads it.")),
+       value<Service, &Service::inspect_delay_ms>(duration(
+           "inspect_delay", 10, 60 * second,
+           "How long Limpet waits for what a client says first, where a profile reads it. A lost segment may come "
+           "again after 3 s.")),
        value<Service, &Service::window_scale>(
            number("window_scale", 0, 14,
                   "TCP window scale (RFC 7323) that Limpet offers clients in the backends' name: theirs.")),

@@ -145,6 +145,7 @@ def observe() -> dict:
         told = transfers.run()
         note("transfers are done")
         seen = {"told": told, "lost": lost(links), "counters": limpetd.counters(), "moves": limpetd.moves(),
+                "profiles": limpetd.json("show", "profiles"),
                 "whole": {"{}-{}-{}".format(*way): transfers.whole(way) for way in WAYS},
                 "cookies": transfers.cookies(), "bad_checksums": bad_checksums(lab), "exit": limpetd.stop()}
         lab.limpetd = None

@@ -23,7 +23,7 @@ def test_it_was_enough_over_connections_that_limpet_has_joined(seen):
     assert sorted(seen["told"]) == ["200 "] * len(files["down"]) + ["201 "] * len(files["up"])
     inserted, count = 4, len(files["down"] + files["up"])
     assert seen["counters"]["delayed_spliced"] == count
-    assert seen["counters"]["token_hit"] == count - inserted
+    assert seen["counters"]["token_hit"] == count - inserted, seen["profiles"]
     assert seen["counters"]["cookies_inserted"] == seen["cookies"] == inserted
     assert seen["lost"] > seen["counters"]["transmitted"] / 100
 
