@@ -289,7 +289,7 @@ struct Service {
   /// For what a client says first, where that must be known. A client whose SYN was lost says it again after 3 s, once
   /// that is lost, too (RFC 6298, section 5.7): the default is longer.
   std::uint64_t inspect_delay_ms = 5000;
-  std::uint8_t window_scale = 7;          // that Limpet offers in such handshakes
+  std::uint8_t window_scale = 7;  // that Limpet offers in such handshakes
   std::string pool;
   std::vector<PoolRoute> routes;                   // to other pools: the first that fits
   std::vector<Prefix> accept_proxy;                // fronts whose connections begin with a PROXY protocol header
