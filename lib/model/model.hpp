@@ -286,8 +286,8 @@ struct Service {
   Tunnel tunnel;
   std::uint16_t max_mss = 0;  // that TCP SYNs may ask for; 0: what they do
   bool syn_proxy = false;     // clients' handshakes are Limpet's; only who completes one is seen by a backend
-  /// For what a client says first, where that must be known. Where its SYN was lost, and then that, it comes again after
-  /// 3 s (RFC 6298, section 5.7), which the default must outlast.
+  /// For what a client says first, where that must be known. Where its SYN was lost, and then that, it comes again
+  /// after 3 s (RFC 6298, section 5.7), which the default must outlast.
   std::uint64_t inspect_delay_ms = 5000;
   std::uint8_t window_scale = 7;  // that Limpet offers in such handshakes
   std::string pool;
