@@ -148,7 +148,7 @@ def test_half_a_head_is_told_as_held(lab, daemon, source):
         assert row["client"] == (f"[{address}]:{port}" if ":" in source else f"{address}:{port}")
         assert (row["service"], row["waits_for"], row["backend"], row["tried"]) == ("web", "data", None, [])
         assert (row["packets"], row["bytes"], row["owned_bytes"]) == (row["packets"], len(half), len(half))
-        assert 40 <= row["waited_ms"] <= 3000 and row["left_ms"] <= 3000 - 40
+        assert 40 <= row["waited_ms"] <= 5000 and row["left_ms"] <= 5000 - 40, "inspect_delay is five seconds"
         page = daemon.ctl("show", "held", "--filter", f"client={source}").stdout
         assert "totals: connections 1" in page, page
         connection.send(b".b2\r\n\r\n")
