@@ -90,7 +90,7 @@ def steps() -> list[Step]:
         pytest_step("e2e", "e2e", "build", 1500, ahead="build-asan"),
         pytest_step("guest", "guest", "build", 1200),
         build_step("build-asan", "build-asan", *fuzzing.MESON_OPTIONS, targets=sanitized, environment=CLANG),
-        meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1200, environment=SANITIZE_ENV),
+        meson_step("unit-asan", "build-asan", suites=["unit"], limit_s=1800, environment=SANITIZE_ENV),
         pytest_step("sim-asan", "sim", "build-asan", 300, APART,
                     environment={**SANITIZE_ENV, "LIMPET_SIM_SEEDS": "20"}),
         pytest_step("packet-asan", "packet", "build-asan", 900, APART, environment=SANITIZE_ENV),
