@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "support.hpp"
+#include "support/sanitized.hpp"
 
 namespace limpet::restart {
 namespace {
@@ -39,6 +40,11 @@ class Steps : public testing::Test {
     copy_.resize(bytes_ + 64);
   }
   ~Steps() override { munmap(memory_.data(), bytes_); }
+  void SetUp() override {
+    if (limpet::test::sanitized) {
+      GTEST_SKIP() << "the steps are a sanitizer's, a hundred to one of ours";
+    }
+  }
 
   Tables tables_in(std::span<std::byte> memory) {
     return {record::Table::create(memory, record_sizes, {1, 2}).value(),
